@@ -1,0 +1,3 @@
+"""NBA shot prediction, from raw shots to a served champion."""
+
+__version__ = "0.1.0"

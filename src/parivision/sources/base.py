@@ -1,0 +1,34 @@
+"""What every source of shots is: batches of records as they came, and a way to resume."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Records as they came (all columns are strings) and the cursor behind the last of them.
+
+    `records` carries the format's own columns. `cursor` is opaque; handing it back to
+    `Source.batches` goes on with the next record. None: the batch ends a pass over the source.
+    """
+
+    records: pl.DataFrame
+    cursor: str | None
+
+
+class Source(Protocol):
+    """An adapter to one origin of shots.
+
+    `name` identifies the origin (cursors are kept under it); `format` names the layout of its
+    records, a key of `parivision.sources.FORMATS`, which knows how to make canonical shots of them.
+    """
+
+    name: str
+    format: str
+
+    def batches(self, after: str | None = None) -> Iterator[Batch]:
+        """Batches from the cursor on; raises SourceError when the origin cannot be read."""
+        ...
