@@ -1,0 +1,18 @@
+"""A league of invented players, calibrated on the real one, whose true probabilities are known."""
+
+from parivision.sources.synthetic.config import Drift, SyntheticConfig
+from parivision.sources.synthetic.shots import (
+    P_TRUE,
+    generate,
+    generate_seasons,
+    season_players,
+)
+
+__all__ = [
+    "P_TRUE",
+    "Drift",
+    "SyntheticConfig",
+    "generate",
+    "generate_seasons",
+    "season_players",
+]

@@ -1,0 +1,107 @@
+"""Draws places of shots zone by zone, and names them as the league does."""
+
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from parivision import court
+from parivision.court import FloatArray, IntArray, Zone
+from parivision.sources.synthetic.facts import Places
+
+ROUNDS: Final = 6
+"""Redraws of places that fell over their zone's border; what is left then goes to SURE_PLACE."""
+SURE_PLACE: Final = np.array(
+    [[0, 15], [0, 60], [120, 30], [0, 180], [0, 255], [230, 20], [0, 600]], np.int64
+)
+"""For each zone a place (tenths of feet) that lies in it beyond doubt."""
+
+LEFT: Final = "Left Side"
+RIGHT: Final = "Right Side"
+BACKCOURT_AREA_Y_FT: Final = 39.75
+CENTRE_HALF_ANGLE_DEG: Final = 18.0
+SIDE_ANGLE_DEG: Final = 54.0
+NEAR_SIDE_ANGLE_DEG: Final = 30.0
+
+
+def draw(
+    zone: IntArray, places: tuple[Places, ...], rng: np.random.Generator
+) -> tuple[IntArray, IntArray]:
+    """Places in tenths of feet, one in each given zone (1 to 7).
+
+    Every row takes the same number of draws whatever its zone, so that a drift that moves some
+    shots to other zones leaves the others where they were.
+    """
+    x, y = (SURE_PLACE[zone - 1, axis].copy() for axis in (0, 1))
+    waiting = np.ones(len(zone), np.bool_)
+    for _ in range(ROUNDS):
+        square, dx, dy = rng.random((3, len(zone)))
+        for index, table in enumerate(places):
+            rows = np.flatnonzero(waiting & (zone == index + 1))
+            pick = np.searchsorted(table.cumulated, square[rows], "right")
+            pick = np.minimum(pick, len(table.x) - 1)
+            at_x = table.x[pick] + (dx[rows] * table.size[pick]).astype(np.int64)
+            at_y = table.y[pick] + (dy[rows] * table.size[pick]).astype(np.int64)
+            right = court.zone(at_x / 10, at_y / 10) == index + 1
+            done = rows[right]
+            x[done], y[done] = at_x[right], at_y[right]
+            waiting[done] = False
+    origin = rng.random(len(zone)) < np.array([table.at_origin for table in places])[zone - 1]
+    return np.where(origin, 0, x), np.where(origin, 0, y)
+
+
+def league_names(zone: IntArray, x_ft: FloatArray, y_ft: FloatArray) -> dict[str, pl.Series]:
+    """The league's words for places: columns zone_basic, zone_area and zone_range.
+
+    Agrees with the real archive on 99.9 % of its shots.
+    """
+    radius = court.distance_ft(x_ft, y_ft)
+    left = x_ft > 0
+    back = y_ft > BACKCOURT_AREA_Y_FT
+    return {
+        "zone_basic": _gather(BASIC, np.where((zone == Zone.CORNER_3) & ~left, 7, zone - 1)),
+        "zone_area": _gather(AREA, _area(zone, radius, court.angle_deg(x_ft, y_ft), left, back)),
+        "zone_range": _gather(RANGE, _range(zone, radius, back)),
+    }
+
+
+BASIC: Final = (
+    "Restricted Area",
+    "In The Paint (Non-RA)",
+    "Mid-Range",
+    "Mid-Range",
+    "Above the Break 3",
+    "Left Corner 3",
+    "Backcourt",
+    "Right Corner 3",
+)
+AREA: Final = ("Center", LEFT, RIGHT, f"{LEFT} Center", f"{RIGHT} Center", "Back Court")
+RANGE: Final = ("Less Than 8 ft.", "8-16 ft.", "16-24 ft.", "24+ ft.", "Back Court Shot")
+
+
+def _gather(words: tuple[str, ...], at: IntArray) -> pl.Series:
+    return pl.Series(words, dtype=pl.String).gather(at)
+
+
+def _range(zone: IntArray, radius: FloatArray, back: NDArray[np.bool_]) -> IntArray:
+    three = np.isin(zone, (Zone.ABOVE_BREAK_3, Zone.CORNER_3))
+    return np.select([back, three, radius < 8.0, radius < 16.0], [4, 3, 0, 1], 2)
+
+
+def _area(
+    zone: IntArray,
+    radius: FloatArray,
+    angle: FloatArray,
+    left: NDArray[np.bool_],
+    back: NDArray[np.bool_],
+) -> IntArray:
+    wide = np.abs(angle)
+    far = radius >= court.WING_RADIUS_FT
+    side = np.where(left, 1, 2)
+    wing = far & (wide > CENTRE_HALF_ANGLE_DEG)
+    beside = (far & (zone != Zone.ABOVE_BREAK_3) & (wide > SIDE_ANGLE_DEG)) | (
+        ~far & (radius >= 8.0) & (wide > NEAR_SIDE_ANGLE_DEG)
+    )
+    corner = zone == Zone.CORNER_3
+    return np.select([back, corner | beside, wing], [np.full(len(zone), 5), side, side + 2], 0)
