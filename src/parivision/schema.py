@@ -19,6 +19,7 @@ REASON: Final = "reason"
 MIN_DATE: Final = date(1946, 11, 1)
 """The league's first game; nothing before it can be a shot."""
 
+
 @dataclass(frozen=True)
 class Column:
     """A column: its type, whether it may be missing, and the closed range of its values."""
@@ -92,17 +93,23 @@ def require_columns(table: pl.DataFrame, where: str) -> None:
         )
 
 
-def split_valid(table: pl.DataFrame, where: str) -> Checked:
-    """Split typed rows into good and bad ones; the first broken rule becomes the row's `reason`."""
+def split_valid(
+    table: pl.DataFrame, where: str, *, check_geometry: bool = True, keep: tuple[str, ...] = ()
+) -> Checked:
+    """Split typed rows into good and bad ones; the first broken rule becomes the row's `reason`.
+
+    `check_geometry=False` lets places in a wrong frame through, so that a drift monitor can be
+    shown what it must catch. `keep` names further columns that good rows keep.
+    """
     require_columns(table, where)
     reason = pl.coalesce(
         *[_column_rule(column) for column in SHOTS],
         _broken(pl.col("game_date") < MIN_DATE, f"game_date is before {MIN_DATE}"),
-        *_geometry_rules(),
+        *(_geometry_rules() if check_geometry else []),
     )
     marked = table.with_columns(reason.alias(REASON))
     return Checked(
-        good=marked.filter(pl.col(REASON).is_null()).select(NAMES),
+        good=marked.filter(pl.col(REASON).is_null()).select(*NAMES, *keep),
         bad=marked.filter(pl.col(REASON).is_not_null()),
     )
 

@@ -1,0 +1,162 @@
+"""The 22-column records of the feed: what the stats API, the live source and feed files carry.
+
+All cells are text. Places are in tenths of feet as the league's statistics write them, with the
+hoop at (0, 0) and left negative; this project's frame has left positive.
+"""
+
+from types import MappingProxyType
+from typing import Final
+
+import polars as pl
+
+from parivision.digest import row_digests
+from parivision.sources import game_number
+from parivision.sources.format import (
+    DIGEST,
+    Cell,
+    Converted,
+    as_records,
+    choice,
+    clock,
+    clock_s,
+    convert,
+    day,
+    decimal,
+    text,
+    whole,
+)
+
+COLUMNS: Final = (
+    "Game ID",
+    "Game Event ID",
+    "Player ID",
+    "Player Name",
+    "Team ID",
+    "Team Name",
+    "Period",
+    "Minutes Remaining",
+    "Seconds Remaining",
+    "Action Type",
+    "Shot Type",
+    "Shot Zone Basic",
+    "Shot Zone Area",
+    "Shot Zone Range",
+    "Shot Distance",
+    "X Location",
+    "Y Location",
+    "Shot Made Flag",
+    "Game Date",
+    "Home Team",
+    "Away Team",
+    "Season Type",
+)
+SHOT_VALUES: Final = MappingProxyType({"2PT Field Goal": 2, "3PT Field Goal": 3})
+UNITS_PER_FOOT: Final = 10
+
+_CELLS: Final = MappingProxyType(
+    {
+        "game_id": whole("Game ID", pl.Int64),
+        "event_id": whole("Game Event ID", pl.Int64),
+        "game_date": day("Game Date", "%Y%m%d", "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"),
+        "home_team": text("Home Team"),
+        "away_team": text("Away Team"),
+        "team_id": whole("Team ID", pl.Int64),
+        "team_name": text("Team Name"),
+        "player_id": whole("Player ID", pl.Int64),
+        "player_name": text("Player Name"),
+        "period": whole("Period", pl.Int8),
+        "minutes": clock("Minutes Remaining", "Seconds Remaining")[0],
+        "seconds": clock("Minutes Remaining", "Seconds Remaining")[1],
+        "action_type": text("Action Type"),
+        "shot_value": choice("Shot Type", SHOT_VALUES),
+        "x_units": decimal("X Location"),
+        "y_units": decimal("Y Location"),
+        "distance_ft": whole("Shot Distance", pl.Int16),
+        "zone_basic": text("Shot Zone Basic"),
+        "zone_area": text("Shot Zone Area"),
+        "zone_range": text("Shot Zone Range"),
+        "made": choice("Shot Made Flag", {"0": 0, "1": 1}),
+        "stated_season_type": text("Season Type"),
+    }
+)
+
+
+class Feed22:
+    """The format `feed22`."""
+
+    name: Final = "feed22"
+    columns: Final = COLUMNS
+
+    def keys(self, records: pl.DataFrame) -> pl.DataFrame:
+        """Game and event number as the record states them, and the record's digest."""
+        records = as_records(records, COLUMNS, self.name)
+        return records.select(
+            game_id=_key(_CELLS["game_id"], low=1), event_id=_key(_CELLS["event_id"], low=0)
+        ).with_columns(row_digests(records, COLUMNS).alias(DIGEST))
+
+    def to_shots(self, records: pl.DataFrame, *, check_geometry: bool = True) -> Converted:
+        """Canonical shots of feed records, and the records that cannot be one."""
+        records = as_records(records, COLUMNS, self.name)
+        derived = {
+            "season": game_number.season("game_id", "game_date"),
+            "season_type": pl.coalesce("stated_season_type", game_number.season_type("game_id")),
+            "clock_s": clock_s(pl.col("minutes"), pl.col("seconds")),
+            "x_ft": _feet(-pl.col("x_units")),
+            "y_ft": _feet(pl.col("y_units")),
+        }
+        return convert(records, _CELLS, derived, {}, check_geometry=check_geometry, where=self.name)
+
+
+def records_from_shots(shots: pl.DataFrame) -> pl.DataFrame:
+    """Feed records of canonical shots; `Feed22.to_shots` gives the shots back to 0.1 ft.
+
+    The feed has no season: it comes back from the game's number and date.
+    """
+    return shots.select(
+        _text("game_id", "Game ID"),
+        _text("event_id", "Game Event ID"),
+        _text("player_id", "Player ID"),
+        _text("player_name", "Player Name"),
+        _text("team_id", "Team ID"),
+        _text("team_name", "Team Name"),
+        _text("period", "Period"),
+        _text(pl.col("clock_s") // 60, "Minutes Remaining"),
+        _text(pl.col("clock_s") % 60, "Seconds Remaining"),
+        _text("action_type", "Action Type"),
+        pl.col("shot_value")
+        .replace_strict({value: words for words, value in SHOT_VALUES.items()})
+        .alias("Shot Type"),
+        _text("zone_basic", "Shot Zone Basic"),
+        _text("zone_area", "Shot Zone Area"),
+        _text("zone_range", "Shot Zone Range"),
+        _text("distance_ft", "Shot Distance"),
+        _text(_units(-pl.col("x_ft")), "X Location"),
+        _text(_units(pl.col("y_ft")), "Y Location"),
+        _text("made", "Shot Made Flag"),
+        pl.col("game_date").dt.strftime("%Y%m%d").alias("Game Date"),
+        _text("home_team", "Home Team"),
+        _text("away_team", "Away Team"),
+        _text("season_type", "Season Type"),
+    )
+
+
+def _key(cell: Cell, low: int) -> pl.Expr:
+    return pl.when(cell.value >= low).then(cell.value)
+
+
+def _units(feet: pl.Expr) -> pl.Expr:
+    return (feet * UNITS_PER_FOOT).round().cast(pl.Int64)
+
+
+def _feet(units: pl.Expr) -> pl.Expr:
+    # Polars divides by multiplying, which is off by a bit; rounding gives the nearest number.
+    feet = (units / UNITS_PER_FOOT).round(4)
+    return pl.when(feet == 0).then(0.0).otherwise(feet)  # never -0.0
+
+
+def _text(column: str | pl.Expr, name: str) -> pl.Expr:
+    expression = pl.col(column) if isinstance(column, str) else column
+    return expression.cast(pl.String).fill_null("").alias(name)
+
+
+FORMAT: Final = Feed22()
