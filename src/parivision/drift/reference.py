@@ -1,0 +1,243 @@
+"""What is kept of the champion's training data to judge later data: a few hundred kilobytes.
+
+Every column keeps its sketch and how far each block of the training games (about a week of the
+league) lay from the whole. That is the natural variability: a column is allowed what its own
+reference shows, so a quiet season stays quiet, and a reference that spans years of slow change
+allows that much change.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Final, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike, NDArray
+from pydantic import TypeAdapter, ValidationError
+
+from parivision.drift.columns import (
+    MONITORED,
+    Effect,
+    Kind,
+    Monitored,
+    in_game_order,
+    monitored_values,
+)
+from parivision.drift.performance import PerformanceReference, performance_reference
+from parivision.drift.sketch import (
+    CategorySketch,
+    FloatArray,
+    NumericSketch,
+    bin_of,
+    jensen_shannon,
+    quantiles_of,
+    wasserstein,
+)
+from parivision.errors import SchemaError
+
+REFERENCE_VERSION: Final = 1
+BLOCK_SHOTS: Final = 9000
+"""A week of the league."""
+MIN_BLOCKS: Final = 5
+SMALL_BLOCKS: Final = 10
+MAX_WIDENING: Final = 4.0
+"""A limit grows with the reference's own variability up to so many times its floor: a reference
+with a break inside must not make the monitor blind."""
+_NORMAL_MAD: Final = 1.4826
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class ColumnReference:
+    """A watched column of the training data: its sketch and its blocks' distances from it."""
+
+    name: str
+    kind: Kind
+    sketch: NumericSketch | CategorySketch
+    block_effects: dict[Effect, tuple[float, ...]]
+
+    def limit(self, effect: Effect, floor: float) -> float:
+        """How large the effect may be: the floor, or what the reference's own blocks show.
+
+        The latter is their median and three robust standard deviations, at most `MAX_WIDENING`
+        floors.
+        """
+        seen = np.asarray(self.block_effects.get(effect, ()))
+        if len(seen) < MIN_BLOCKS:
+            return floor
+        middle = float(np.median(seen))
+        spread = _NORMAL_MAD * float(np.median(np.abs(seen - middle)))
+        return min(max(floor, middle + 3 * spread), MAX_WIDENING * floor)
+
+
+@dataclass(frozen=True)
+class DriftReference:
+    """The training data of one champion, for the monitor; kept next to the model.
+
+    `performance` is None when no labelled later games were given; the labelled part then takes a
+    perfectly calibrated champion for granted.
+    """
+
+    version: int
+    champion: str
+    n_shots: int
+    first_day: str
+    last_day: str
+    columns: tuple[ColumnReference, ...]
+    performance: PerformanceReference | None
+
+    def to_json(self) -> str:
+        """The reference as text; `from_json` reads it back."""
+        return _ADAPTER.dump_json(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `to_json` wrote; SchemaError when it is something else."""
+        try:
+            return _ADAPTER.validate_json(text)  # type: ignore[return-value]
+        except ValidationError as error:
+            raise SchemaError(
+                f"not a drift reference: {error}. Build one with build_reference."
+            ) from error
+
+    def save(self, path: Path) -> None:
+        """Write the reference as JSON."""
+        path.write_text(self.to_json(), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a reference that `save` wrote."""
+        try:
+            return cls.from_json(path.read_bytes())
+        except OSError as error:
+            raise SchemaError(f"the drift reference {path} cannot be read: {error}") from error
+
+
+_ADAPTER: Final = TypeAdapter(DriftReference)
+
+
+def build_reference(
+    training: pl.DataFrame,
+    later: pl.DataFrame | None = None,
+    p_later: ArrayLike | None = None,
+    *,
+    champion: str = "",
+    progress: Progress | None = None,
+) -> DriftReference:
+    """The reference of a champion trained on `training`.
+
+    `later` are labelled games that the champion was not fitted on and `p_later` its probabilities
+    for them, in the same order: they say how well it does when nothing drifts. `progress` gets
+    (columns done, columns in all).
+    """
+    if training.is_empty():
+        raise SchemaError("a drift reference needs shots: the training table is empty")
+    values = in_game_order(monitored_values(training, "drift reference"))
+    blocks = block_of(values.height)
+    columns = []
+    for done, column in enumerate(MONITORED, start=1):
+        columns.append(_column_reference(column, values[column.name], blocks))
+        if progress is not None:
+            progress(done, len(MONITORED))
+    performance = None
+    if later is not None and p_later is not None:
+        performance = performance_reference(monitored_values(later, "later games"), p_later)
+    days = training["game_date"]
+    return DriftReference(
+        version=REFERENCE_VERSION,
+        champion=champion,
+        n_shots=training.height,
+        first_day=str(days.min()),
+        last_day=str(days.max()),
+        columns=tuple(columns),
+        performance=performance,
+    )
+
+
+def block_of(n_rows: int) -> NDArray[np.int64]:
+    """The block of each row, rows being in the order of the games.
+
+    Blocks of `BLOCK_SHOTS`; a small table is cut in ten.
+    """
+    n_blocks = max(n_rows // BLOCK_SHOTS, SMALL_BLOCKS)
+    return np.arange(n_rows) * n_blocks // n_rows
+
+
+def category_counts(values: pl.Series) -> dict[str, int]:
+    """How often each category comes."""
+    counted = values.value_counts(name="shots")
+    return dict(zip(counted[values.name].to_list(), counted["shots"].to_list(), strict=True))
+
+
+def label_counts(made: FloatArray) -> dict[str, int]:
+    """Misses and makes among the shots whose end is known."""
+    return {"0": int((made == 0).sum()), "1": int((made == 1).sum())}
+
+
+def _column_reference(
+    column: Monitored, values: pl.Series, blocks: NDArray[np.int64]
+) -> ColumnReference:
+    sketch: NumericSketch | CategorySketch
+    if column.kind == "numeric":
+        sketch = NumericSketch.of(values.to_numpy())
+        effects = _numeric_blocks(sketch, values.to_numpy(), blocks)
+    elif column.kind == "label":
+        sketch = CategorySketch.of(label_counts(values.to_numpy()))
+        effects = _label_blocks(values.to_numpy(), blocks)
+    else:
+        sketch = CategorySketch.of(category_counts(values))
+        effects = _category_blocks(sketch, values, blocks) if column.kind == "category" else {}
+    return ColumnReference(column.name, column.kind, sketch, effects)
+
+
+def _numeric_blocks(
+    sketch: NumericSketch, values: FloatArray, blocks: NDArray[np.int64]
+) -> dict[Effect, tuple[float, ...]]:
+    if not sketch.n:
+        return {}
+    whole = sketch.bin_counts()
+    table = _block_table(bin_of(values, sketch.bin_edges()), blocks, len(whole))
+    quantiles = sketch.quantiles()
+    starts = np.searchsorted(blocks, np.arange(blocks[-1] + 2))
+    parts = [values[a:b] for a, b in pairwise(starts)]
+    known = [part[np.isfinite(part)] for part in parts]
+    moved = [wasserstein(quantiles, quantiles_of(k), sketch.std) for k in known if len(k)]
+    return {
+        "jensen_shannon": tuple(jensen_shannon(whole, row) for row in table),
+        "wasserstein": tuple(moved),
+    }
+
+
+def _category_blocks(
+    sketch: CategorySketch, values: pl.Series, blocks: NDArray[np.int64]
+) -> dict[Effect, tuple[float, ...]]:
+    codes = category_codes(values, tuple(sketch.counts))
+    whole = np.append(np.fromiter(sketch.counts.values(), np.float64), 0.0)
+    table = _block_table(codes, blocks, len(whole))
+    return {"jensen_shannon": tuple(jensen_shannon(whole, row) for row in table)}
+
+
+def category_codes(values: pl.Series, categories: tuple[str, ...]) -> NDArray[np.int64]:
+    """The place of each value in `categories`, or their number for one that is not there."""
+    places = {category: place for place, category in enumerate(categories)}
+    codes = values.replace_strict(places, default=len(places), return_dtype=pl.Int64)
+    return codes.to_numpy()
+
+
+def _label_blocks(made: FloatArray, blocks: NDArray[np.int64]) -> dict[Effect, tuple[float, ...]]:
+    known = np.isfinite(made)
+    if not known.any():
+        return {}
+    shots = np.bincount(blocks[known])
+    makes = np.bincount(blocks[known], weights=made[known])
+    rates = makes[shots > 0] / shots[shots > 0]
+    return {"rate_change": tuple(np.abs(rates - made[known].mean()).tolist())}
+
+
+def _block_table(codes: NDArray[np.int64], blocks: NDArray[np.int64], n_codes: int) -> FloatArray:
+    n_blocks = int(blocks[-1]) + 1
+    flat = np.bincount(blocks * n_codes + codes, minlength=n_blocks * n_codes)
+    return flat.reshape(n_blocks, n_codes).astype(np.float64)

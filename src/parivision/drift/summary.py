@@ -1,0 +1,174 @@
+"""The machine-readable outcome of a look at the data: what alerts, retraining and reports read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, Self
+
+from pydantic import TypeAdapter, ValidationError
+
+from parivision.drift.columns import Effect, Kind
+from parivision.errors import SchemaError
+
+SUMMARY_VERSION: Final = 1
+
+Verdict = Literal["drift", "quiet", "no data"]
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """A significance test, for the table only: no verdict hangs on it."""
+
+    __test__ = False  # not a pytest class
+
+    statistic: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class ColumnDrift:
+    """One watched column: its tests, its effects, the thresholds that decide, the answer and why.
+
+    `thresholds` holds the judged effects only; they grow as the current sample shrinks. `usual` is
+    the same without that allowance: what the column may do in the long run.
+    """
+
+    name: str
+    kind: Kind
+    n_current: int
+    tests: dict[str, TestResult]
+    effects: dict[str, float]
+    usual: dict[Effect, float]
+    thresholds: dict[Effect, float]
+    verdict: Verdict
+    reason: str
+
+    @property
+    def drifted(self) -> bool:
+        """Whether the column's distribution moved further than it may."""
+        return self.verdict == "drift"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The champion's mean residual (made minus probability) in one part of the shots."""
+
+    value: str
+    n: int
+    residual: float
+    usual_residual: float
+    z: float
+    p_adjusted: float
+
+
+@dataclass(frozen=True)
+class PerformanceCheck:
+    """One look at the champion's probabilities against how the shots ended.
+
+    `effect` is what is compared with `threshold`; `usual` is what the champion showed on its own
+    later games. `columns` names the column whose meaning the check watches; "made" stands for the
+    make rate as a whole.
+    """
+
+    name: str
+    column: str
+    current: float
+    usual: float
+    effect: float
+    threshold: float
+    test: TestResult
+    exceeded: bool
+    reason: str
+    segments: tuple[Segment, ...] = ()
+
+
+@dataclass(frozen=True)
+class Performance:
+    """The labelled part: does a shot still go in as often as the champion says it does?
+
+    `concept_columns` are the fewest columns that account for what was found; "made" means shots of
+    every kind go in more or less often than the champion says.
+    """
+
+    n_labelled: int
+    log_loss: float | None
+    reference_log_loss: float | None
+    promised_log_loss: float | None
+    checks: tuple[PerformanceCheck, ...]
+    concept_columns: tuple[str, ...]
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True)
+class DriftSummary:
+    """What a look at the current data against the champion's reference found."""
+
+    version: int
+    champion: str
+    n_reference: int
+    n_current: int
+    columns: tuple[ColumnDrift, ...]
+    performance: Performance
+
+    @property
+    def drifted_columns(self) -> tuple[str, ...]:
+        """The columns whose distribution moved, in the order they are watched."""
+        return tuple(column.name for column in self.columns if column.drifted)
+
+    @property
+    def data_drift(self) -> bool:
+        """Whether any watched column moved."""
+        return bool(self.drifted_columns)
+
+    @property
+    def concept_drift(self) -> bool:
+        """Whether the shots ended otherwise than the champion's probabilities say."""
+        return self.performance.verdict == "drift"
+
+    @property
+    def verdict(self) -> Verdict:
+        """The whole answer; "no data" when there were too few shots to judge anything."""
+        if self.data_drift or self.concept_drift:
+            return "drift"
+        judged = any(column.verdict == "quiet" for column in self.columns)
+        return "quiet" if judged or self.performance.verdict == "quiet" else "no data"
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """A line for each thing found."""
+        found = [f"{column.name}: {column.reason}" for column in self.columns if column.drifted]
+        checks = [f"{c.name}: {c.reason}" for c in self.performance.checks if c.exceeded]
+        return tuple(found + checks)
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values for JSON: the verdicts first, then the tables they come from."""
+        table: dict[str, object] = _ADAPTER.dump_python(self, mode="json")
+        answers: dict[str, object] = {
+            "verdict": self.verdict,
+            "data_drift": self.data_drift,
+            "drifted_columns": list(self.drifted_columns),
+            "concept_drift": self.concept_drift,
+            "concept_columns": list(self.performance.concept_columns),
+            "reasons": list(self.reasons),
+        }
+        return answers | table
+
+    def to_json(self) -> str:
+        """The same as text; `from_json` reads it back."""
+        return _DICT_ADAPTER.dump_json(self.to_dict(), indent=2).decode()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `to_json` wrote; SchemaError when it is something else."""
+        try:
+            return _ADAPTER.validate_json(text)  # type: ignore[return-value]
+        except ValidationError as error:
+            raise SchemaError(f"not a drift summary: {error}") from error
+
+    def save(self, path: Path) -> None:
+        """Write the summary as JSON."""
+        path.write_text(self.to_json(), encoding="utf-8")
+
+
+_ADAPTER: Final = TypeAdapter(DriftSummary)
+_DICT_ADAPTER: Final = TypeAdapter(dict[str, object])

@@ -1,0 +1,129 @@
+"""Raw facts of shots as columns: what a request carries, and all that features are made of."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parivision import court, league
+
+EPOCH: Final = date(1970, 1, 1)
+NO_ACTION: Final = -1
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Facts of n shots; every array has shape (n,).
+
+    Optional facts are NaN (floats), `league.UNKNOWN_TEAM` (teams) or `NO_ACTION` where they are
+    not known. `day` counts days since 1970-01-01. `action` indexes the words of `actions`.
+    The last five describe the game before the shot.
+    """
+
+    day: Ints
+    player_id: Ints
+    team_id: Ints
+    opponent_id: Ints
+    is_home: Floats
+    period: Ints
+    clock_s: Floats
+    x_ft: Floats
+    y_ft: Floats
+    shot_value: Ints
+    action: Ints
+    actions: tuple[str, ...]
+    since_last_shot_s: Floats
+    last_shot_own: Floats
+    last_shot_made: Floats
+    player_attempts: Floats
+    player_makes: Floats
+
+    def __len__(self) -> int:
+        """Number of shots."""
+        return len(self.x_ft)
+
+    def take(self, rows: slice | Ints | NDArray[np.bool_]) -> "Facts":
+        """The same facts of some rows only."""
+        picked = {name: getattr(self, name)[rows] for name in ARRAYS}
+        return replace(self, **picked)
+
+    def without_action(self) -> "Facts":
+        """The same shots with the action type withheld."""
+        return replace(self, action=np.full(len(self), NO_ACTION, np.int64))
+
+    def by_day(self) -> Iterator[tuple[int, slice]]:
+        """Days in order with their rows; the facts must be sorted by day."""
+        if not len(self):
+            return
+        edges = np.flatnonzero(np.diff(self.day)) + 1
+        starts, ends = [0, *edges.tolist()], [*edges.tolist(), len(self)]
+        for start, end in zip(starts, ends, strict=True):
+            yield int(self.day[start]), slice(start, end)
+
+
+ARRAYS: Final = tuple(f.name for f in fields(Facts) if f.name != "actions")
+
+
+def normal_action(words: str) -> str:
+    """The scorer's words in one spelling: lower case, single spaces."""
+    return " ".join(words.lower().split())
+
+
+def from_records(records: Sequence[Mapping[str, Any]], today: date) -> Facts:
+    """Facts of single shots, as requests carry them.
+
+    Each record holds `player_id`, `period`, `clock_s`, `x_ft`, `y_ft` and, where known, `game_date`
+    (default `today`), `team_id`, `home_team`, `away_team`, `shot_value` (default: by the place),
+    `action_type` and the facts of the game before the shot.
+    """
+
+    def numbers(name: str) -> Floats:
+        values = (record.get(name) for record in records)
+        return np.array([np.nan if v is None else v for v in values], np.float64)
+
+    def whole(name: str, default: int = 0) -> Ints:
+        values = (record.get(name) for record in records)
+        return np.array([default if v is None else v for v in values], np.int64)
+
+    x_ft, y_ft = numbers("x_ft"), numbers("y_ft")
+    given = whole("shot_value")
+    words = [normal_action(record.get("action_type") or "") for record in records]
+    actions = tuple(sorted({word for word in words if word}))
+    code = {word: index for index, word in enumerate(actions)}
+    days = [((record.get("game_date") or today) - EPOCH).days for record in records]
+    teams = [_teams(record) for record in records]
+    return Facts(
+        day=np.array(days, np.int64),
+        player_id=whole("player_id"),
+        team_id=whole("team_id", league.UNKNOWN_TEAM),
+        opponent_id=np.array([opponent for opponent, _ in teams], np.int64),
+        is_home=np.array([home for _, home in teams], np.float64),
+        period=whole("period"),
+        clock_s=numbers("clock_s"),
+        x_ft=x_ft,
+        y_ft=y_ft,
+        shot_value=np.where(given > 0, given, court.shot_value(x_ft, y_ft)),
+        action=np.array([code.get(word, NO_ACTION) for word in words], np.int64),
+        actions=actions,
+        since_last_shot_s=numbers("since_last_shot_s"),
+        last_shot_own=numbers("last_shot_own"),
+        last_shot_made=numbers("last_shot_made"),
+        player_attempts=numbers("player_attempts"),
+        player_makes=numbers("player_makes"),
+    )
+
+
+def _teams(record: Mapping[str, Any]) -> tuple[int, float]:
+    """Opponent's franchise and whether the shooter is at home (NaN where it cannot be told)."""
+    team = record.get("team_id") or league.UNKNOWN_TEAM
+    home, away = record.get("home_team") or "", record.get("away_team") or ""
+    opponent = league.opponent_id(team, home, away)
+    if opponent == league.UNKNOWN_TEAM:
+        return opponent, float("nan")
+    return opponent, float(team == league.FRANCHISE.get(home))
