@@ -13,7 +13,6 @@ from parivision.digest import row_digests
 from parivision.sources import game_number
 from parivision.sources.format import (
     DIGEST,
-    Cell,
     Converted,
     as_records,
     choice,
@@ -23,6 +22,8 @@ from parivision.sources.format import (
     day,
     decimal,
     text,
+    tidy_ft,
+    usable,
     whole,
 )
 
@@ -91,7 +92,8 @@ class Feed22:
         """Game and event number as the record states them, and the record's digest."""
         records = as_records(records, COLUMNS, self.name)
         return records.select(
-            game_id=_key(_CELLS["game_id"], low=1), event_id=_key(_CELLS["event_id"], low=0)
+            game_id=usable(_CELLS["game_id"], "game_id"),
+            event_id=usable(_CELLS["event_id"], "event_id"),
         ).with_columns(row_digests(records, COLUMNS).alias(DIGEST))
 
     def to_shots(self, records: pl.DataFrame, *, check_geometry: bool = True) -> Converted:
@@ -101,8 +103,8 @@ class Feed22:
             "season": game_number.season("game_id", "game_date"),
             "season_type": pl.coalesce("stated_season_type", game_number.season_type("game_id")),
             "clock_s": clock_s(pl.col("minutes"), pl.col("seconds")),
-            "x_ft": _feet(-pl.col("x_units")),
-            "y_ft": _feet(pl.col("y_units")),
+            "x_ft": tidy_ft(-pl.col("x_units") / UNITS_PER_FOOT),
+            "y_ft": tidy_ft(pl.col("y_units") / UNITS_PER_FOOT),
         }
         return convert(records, _CELLS, derived, {}, check_geometry=check_geometry, where=self.name)
 
@@ -140,18 +142,8 @@ def records_from_shots(shots: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _key(cell: Cell, low: int) -> pl.Expr:
-    return pl.when(cell.value >= low).then(cell.value)
-
-
 def _units(feet: pl.Expr) -> pl.Expr:
     return (feet * UNITS_PER_FOOT).round().cast(pl.Int64)
-
-
-def _feet(units: pl.Expr) -> pl.Expr:
-    # Polars divides by multiplying, which is off by a bit; rounding gives the nearest number.
-    feet = (units / UNITS_PER_FOOT).round(4)
-    return pl.when(feet == 0).then(0.0).otherwise(feet)  # never -0.0
 
 
 def _text(column: str | pl.Expr, name: str) -> pl.Expr:

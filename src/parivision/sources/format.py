@@ -15,6 +15,7 @@ from parivision.errors import SchemaError
 
 DIGEST: Final = "digest"
 ROW: Final = "row"
+PLACE_DECIMALS: Final = 4
 
 
 @dataclass(frozen=True)
@@ -186,6 +187,18 @@ def _converted(records: pl.DataFrame, typed: pl.DataFrame, checked: schema.Check
         shot_rows=checked.good[ROW],
         bad_rows=reasons[ROW],
     )
+
+
+def usable(cell: Cell, name: str) -> pl.Expr:
+    """The cell's number where it can be part of a key: not below the column's lowest value."""
+    low = next(column.low for column in schema.SHOTS if column.name == name)
+    return pl.when(cell.value >= low).then(cell.value)
+
+
+def tidy_ft(feet: pl.Expr) -> pl.Expr:
+    """Feet without the noise of binary fractions, and never -0.0."""
+    rounded = feet.round(PLACE_DECIMALS)
+    return pl.when(rounded == 0).then(0.0).otherwise(rounded)
 
 
 def _filled(source: str) -> pl.Expr:

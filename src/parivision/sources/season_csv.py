@@ -1,0 +1,192 @@
+"""The league's season files: 26 columns, places in feet from the baseline, in one of two frames.
+
+Most seasons put the hoop at (0, 5.25); some have both axes scaled and one turned. Which frame a
+season uses is seen from its own reported distances, never from its year. The files have no event
+number, so a record is numbered by its content: equal rows are one shot.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+import polars as pl
+
+from parivision import court
+from parivision.digest import row_digests
+from parivision.sources import game_number
+from parivision.sources.format import (
+    DIGEST,
+    Converted,
+    as_records,
+    choice,
+    clock,
+    clock_s,
+    convert,
+    day,
+    decimal,
+    text,
+    tidy_ft,
+    usable,
+    whole,
+)
+
+COLUMNS: Final = (
+    "SEASON_1",
+    "SEASON_2",
+    "TEAM_ID",
+    "TEAM_NAME",
+    "PLAYER_ID",
+    "PLAYER_NAME",
+    "POSITION_GROUP",
+    "POSITION",
+    "GAME_DATE",
+    "GAME_ID",
+    "HOME_TEAM",
+    "AWAY_TEAM",
+    "EVENT_TYPE",
+    "SHOT_MADE",
+    "ACTION_TYPE",
+    "SHOT_TYPE",
+    "BASIC_ZONE",
+    "ZONE_NAME",
+    "ZONE_ABB",
+    "ZONE_RANGE",
+    "LOC_X",
+    "LOC_Y",
+    "SHOT_DISTANCE",
+    "QUARTER",
+    "MINS_LEFT",
+    "SECS_LEFT",
+)
+
+_CELLS: Final = MappingProxyType(
+    {
+        "game_id": whole("GAME_ID", pl.Int64),
+        "season": whole("SEASON_1", pl.Int16),
+        "game_date": day("GAME_DATE", "%m-%d-%Y", "%Y-%m-%d"),
+        "home_team": text("HOME_TEAM"),
+        "away_team": text("AWAY_TEAM"),
+        "team_id": whole("TEAM_ID", pl.Int64),
+        "team_name": text("TEAM_NAME"),
+        "player_id": whole("PLAYER_ID", pl.Int64),
+        "player_name": text("PLAYER_NAME"),
+        "period": whole("QUARTER", pl.Int8),
+        "minutes": clock("MINS_LEFT", "SECS_LEFT")[0],
+        "seconds": clock("MINS_LEFT", "SECS_LEFT")[1],
+        "action_type": text("ACTION_TYPE"),
+        "shot_value": choice("SHOT_TYPE", {"2PT Field Goal": 2, "3PT Field Goal": 3}),
+        "loc_x": decimal("LOC_X"),
+        "loc_y": decimal("LOC_Y"),
+        "distance_ft": whole("SHOT_DISTANCE", pl.Int16),
+        "zone_basic": text("BASIC_ZONE"),
+        "zone_area": text("ZONE_NAME"),
+        "zone_range": text("ZONE_RANGE"),
+        "made": choice("SHOT_MADE", {"TRUE": 1, "FALSE": 0}),
+        "made_in_words": choice("EVENT_TYPE", {"Made Shot": 1, "Missed Shot": 0}),
+    }
+)
+_FROM_BASELINE: Final = pl.col("loc_y") + court.BASELINE_Y_FT
+
+
+@dataclass(frozen=True)
+class Frame:
+    """How a season's LOC_X and LOC_Y become feet from the hoop."""
+
+    name: str
+    x_ft: pl.Expr
+    y_ft: pl.Expr
+
+    def agreement(self) -> pl.Expr:
+        """1 where the place gives the reported distance, else 0."""
+        radius_ft = (self.x_ft**2 + self.y_ft**2).sqrt()
+        # A place is known to a tenth of a foot, so whole feet may tip over by a hair.
+        near = pl.col("distance_ft").is_between(
+            (radius_ft - 0.01).floor(), (radius_ft + 0.01).floor()
+        )
+        return near.fill_null(value=False).cast(pl.Float64)
+
+
+FRAMES: Final[Mapping[str, Frame]] = MappingProxyType(
+    {
+        frame.name: frame
+        for frame in (
+            Frame("normal", pl.col("loc_x"), _FROM_BASELINE),
+            Frame("scaled", pl.col("loc_x") * -10, _FROM_BASELINE * 10 + court.BASELINE_Y_FT),
+        )
+    }
+)
+"""The frames seen so far, by name."""
+
+LEAST_AGREEMENT: Final = 0.5
+"""A season uses a frame if that gives the reported distance of at least this share of its shots."""
+
+NO_FRAME: Final = (
+    "the places of this season's records fit the reported distances in no known frame "
+    f"({', '.join(FRAMES)}): a new frame must be added to parivision.sources.season_csv"
+)
+CONTRADICTION: Final = "EVENT_TYPE and SHOT_MADE contradict each other"
+
+
+class SeasonCsv:
+    """The format `season_csv`.
+
+    `assume_frame` names the frame to use for every season instead of detecting it; it exists to
+    feed a season unconverted and see whether the monitors catch it.
+    """
+
+    name: Final = "season_csv"
+    columns: Final = COLUMNS
+
+    def __init__(self, assume_frame: str | None = None) -> None:
+        self._assumed = None if assume_frame is None else FRAMES[assume_frame]
+
+    def keys(self, records: pl.DataFrame) -> pl.DataFrame:
+        """Game number as the record states it, and an event number made of the record's content."""
+        records = as_records(records, COLUMNS, self.name)
+        digests = row_digests(records, COLUMNS)
+        game = records.select(game_id=usable(_CELLS["game_id"], "game_id"))
+        return game.with_columns(
+            pl.when(pl.col("game_id").is_not_null()).then(digests).alias("event_id"),
+            digests.alias(DIGEST),
+        )
+
+    def to_shots(self, records: pl.DataFrame, *, check_geometry: bool = True) -> Converted:
+        """Canonical shots of a season's records, and the records that cannot be one.
+
+        The frame of each season is detected on the records at hand.
+        """
+        records = as_records(records, COLUMNS, self.name)
+        derived = {
+            "event_id": pl.lit(row_digests(records, COLUMNS)),
+            "season_type": game_number.season_type("game_id"),
+            "clock_s": clock_s(pl.col("minutes"), pl.col("seconds")),
+            **self._places(),
+        }
+        rules = {CONTRADICTION: pl.col("made") != pl.col("made_in_words")}
+        if check_geometry and self._assumed is None:
+            best = pl.max_horizontal(*[_share(frame) for frame in FRAMES.values()])
+            rules[NO_FRAME] = best < LEAST_AGREEMENT
+        return convert(
+            records, _CELLS, derived, rules, check_geometry=check_geometry, where=self.name
+        )
+
+    def _places(self) -> dict[str, pl.Expr]:
+        if self._assumed is not None:
+            x, y = self._assumed.x_ft, self._assumed.y_ft
+        else:
+            normal, scaled = FRAMES["normal"], FRAMES["scaled"]
+            is_scaled = _share(scaled) > _share(normal)
+            x = pl.when(is_scaled).then(scaled.x_ft).otherwise(normal.x_ft)
+            y = pl.when(is_scaled).then(scaled.y_ft).otherwise(normal.y_ft)
+        return {"x_ft": tidy_ft(x), "y_ft": tidy_ft(y)}
+
+
+def _share(frame: Frame) -> pl.Expr:
+    """Share of the readable records of a row's season whose distance the frame gives."""
+    readable = pl.all_horizontal(pl.col("loc_x", "loc_y", "distance_ft").is_not_null())
+    agreement = pl.when(readable).then(frame.agreement())
+    return agreement.mean().over(pl.col("season"))
+
+
+FORMAT: Final = SeasonCsv()
