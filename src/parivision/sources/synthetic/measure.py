@@ -178,9 +178,8 @@ def _period_effect(shots: pl.DataFrame) -> list[float]:
         .agg(pl.col("made").mean(), pl.col("expected").mean())
         .sort("p")
     )
-    return _rounded(
-        logit(by_period["made"].to_numpy()) - logit(by_period["expected"].to_numpy()), 3
-    )
+    actual, usual = by_period["made"].to_numpy(), by_period["expected"].to_numpy()
+    return _rounded_list(logit(actual) - logit(usual), 3)
 
 
 def _period_share(shots: pl.DataFrame) -> list[float]:
@@ -194,7 +193,7 @@ def _overtime_share(shots: pl.DataFrame) -> float:
 
 
 def _preference_covariance(shots: pl.DataFrame) -> list[list[float]]:
-    """Covariance over player seasons of the log share of zones 1 to 6 in a player's shots."""
+    """Covariance over player seasons: log of the shots in zones 2 to 6 against those in zone 1."""
     counts = (
         shots.filter(pl.col("zone") < bins.ZONE_COUNT)
         .group_by("season", "player_id")
@@ -206,7 +205,8 @@ def _preference_covariance(shots: pl.DataFrame) -> list[list[float]]:
     total = counts.sum(axis=1, keepdims=True)
     league = counts.sum(axis=0) / counts.sum()
     smoothed = np.log((counts + 12 * league) / (total + 12))[total[:, 0] >= MIN_PLAYER_SHOTS]
-    covariance: list[list[float]] = _rounded(np.cov(smoothed.T), 3)
+    ratio = smoothed[:, 1:] - smoothed[:, :1]
+    covariance: list[list[float]] = _rounded(np.cov(ratio.T), 3)
     return covariance
 
 

@@ -10,13 +10,6 @@ from parivision import court
 from parivision.court import FloatArray, IntArray, Zone
 from parivision.sources.synthetic.facts import Places
 
-ROUNDS: Final = 6
-"""Redraws of places that fell over their zone's border; what is left then goes to SURE_PLACE."""
-SURE_PLACE: Final = np.array(
-    [[0, 15], [0, 60], [120, 30], [0, 180], [0, 255], [230, 20], [0, 600]], np.int64
-)
-"""For each zone a place (tenths of feet) that lies in it beyond doubt."""
-
 LEFT: Final = "Left Side"
 RIGHT: Final = "Right Side"
 BACKCOURT_AREA_Y_FT: Final = 39.75
@@ -33,22 +26,15 @@ def draw(
     Every row takes the same number of draws whatever its zone, so that a drift that moves some
     shots to other zones leaves the others where they were.
     """
-    x, y = (SURE_PLACE[zone - 1, axis].copy() for axis in (0, 1))
-    waiting = np.ones(len(zone), np.bool_)
-    for _ in range(ROUNDS):
-        square, dx, dy = rng.random((3, len(zone)))
-        for index, table in enumerate(places):
-            rows = np.flatnonzero(waiting & (zone == index + 1))
-            pick = np.searchsorted(table.cumulated, square[rows], "right")
-            pick = np.minimum(pick, len(table.x) - 1)
-            at_x = table.x[pick] + (dx[rows] * table.size[pick]).astype(np.int64)
-            at_y = table.y[pick] + (dy[rows] * table.size[pick]).astype(np.int64)
-            right = court.zone(at_x / 10, at_y / 10) == index + 1
-            done = rows[right]
-            x[done], y[done] = at_x[right], at_y[right]
-            waiting[done] = False
-    origin = rng.random(len(zone)) < np.array([table.at_origin for table in places])[zone - 1]
-    return np.where(origin, 0, x), np.where(origin, 0, y)
+    x, y = np.zeros_like(zone), np.zeros_like(zone)
+    which, within, pile = rng.random((3, len(zone)))
+    for index, table in enumerate(places):
+        rows = np.flatnonzero((zone == index + 1) & (pile >= table.at_origin))
+        square = np.searchsorted(table.cumulated, which[rows], "right")
+        square = np.minimum(square, len(table.count) - 1)
+        point = table.first[square] + (within[rows] * table.count[square]).astype(np.int64)
+        x[rows], y[rows] = table.x[point], table.y[point]
+    return x, y
 
 
 def league_names(zone: IntArray, x_ft: FloatArray, y_ft: FloatArray) -> dict[str, pl.Series]:

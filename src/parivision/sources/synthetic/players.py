@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from parivision.court import FloatArray, IntArray
 from parivision.sources.synthetic import bins
 from parivision.sources.synthetic.config import FIRST_SEASON
-from parivision.sources.synthetic.facts import LeagueFacts
+from parivision.sources.synthetic.facts import LeagueFacts, SeasonFacts
 
 TEAM_COUNT: Final = 30
 TEAM_SIZE: Final = 18
@@ -27,7 +27,7 @@ FIRST_PLAYER_ID: Final = 5_000_001
 SKILL_MEMORY: Final = 0.93
 """Correlation of a player's skill with the season before."""
 TASTE_MEMORY: Final = 0.95
-TALENT_MEMORY: Final = 0.85
+TALENT_MEMORY: Final = 0.78
 COMMON_SKILL: Final = np.array([0.35, 0.65, 0.8, 0.8, 0.75, 0.75, 0.0])
 """Correlation of a player's skill in each zone with what he shares between all zones."""
 TRADED_SHARE: Final = 0.2
@@ -49,7 +49,8 @@ class Roster:
     """Decides who plays much; standard normal."""
     years: IntArray
     taste: FloatArray
-    """Players by zones: log of the player's share of the zone against the league's, as drawn."""
+    """Players by zones: log of the player's shots in the zone against those at the rim, up to a
+    constant of the league."""
     common: FloatArray
     special: FloatArray
     """Skill shared by all zones, and of each zone alone; standard normal."""
@@ -86,13 +87,13 @@ class SeasonLeague:
     """Log odds a team adds to its own and to its opponents' shots."""
 
 
-def season_league(seed: int, season: int, facts: LeagueFacts, shares: FloatArray) -> SeasonLeague:
-    """The league of a season; `shares` are the zone shares that all its shots must add up to."""
+def season_league(seed: int, season: int, facts: LeagueFacts, now: SeasonFacts) -> SeasonLeague:
+    """The league of a season, whose shots add up to the zone shares of `now`."""
     roster = _roster(seed, season, facts)
     usage, availability = USAGE[roster.rank], AVAILABILITY[roster.rank]
     weight = usage * availability / (usage * availability).sum()
-    zone_share = balanced(roster.taste, weight, shares)
-    skill = roster.skill * facts.skill_sd
+    zone_share = balanced(roster.taste, weight, now.zone_share)
+    skill = roster.skill * now.skill_sd
     by_zone = weight[:, None] * zone_share
     skill = skill - (skill * by_zone).sum(axis=0) / by_zone.sum(axis=0)
     effects = np.random.default_rng([seed, season, 2]).standard_normal((2, TEAM_COUNT))
@@ -154,21 +155,27 @@ def _roster(seed: int, season: int, facts: LeagueFacts) -> Roster:
 
 
 def _newcomers(rng: np.random.Generator, count: int, first: int, factor: FloatArray) -> Roster:
-    taste = rng.standard_normal((count, len(factor))) @ factor.T
     return Roster(
         player=first + np.arange(count),
         talent=rng.standard_normal(count) - 0.4,
         years=np.zeros(count, np.int64),
-        taste=np.column_stack([taste, np.zeros(count)]),
+        taste=_tastes(rng, count, factor),
         common=rng.standard_normal(count),
         special=rng.standard_normal((count, bins.ZONE_COUNT)),
     )
 
 
+def _tastes(rng: np.random.Generator, count: int, factor: FloatArray) -> FloatArray:
+    """Tastes of players for zones 1 to 7; nobody is known for his heaves."""
+    tastes = np.zeros((count, bins.ZONE_COUNT))
+    tastes[:, 1:-1] = rng.standard_normal((count, len(factor))) @ factor.T
+    return tastes
+
+
 def _leaving_share(roster: Roster) -> FloatArray:
     """Chance that a player's career ends: about one in five, the last men and the old most."""
-    score = 0.25 * (roster.years - 9) - 1.3 * roster.talent - 1.2
-    share: FloatArray = 0.02 + 0.6 / (1 + np.exp(-score))
+    score = 0.25 * (roster.years - 9) - 1.3 * roster.talent - 0.9
+    share: FloatArray = 0.03 + 0.6 / (1 + np.exp(-score))
     return share
 
 
@@ -177,14 +184,11 @@ def _aged(roster: Roster, rng: np.random.Generator, factor: FloatArray) -> Roste
         result: FloatArray = memory * values + np.sqrt(1 - memory**2) * noise
         return result
 
-    taste = rng.standard_normal((PLAYER_COUNT, len(factor))) @ factor.T
     return replace(
         roster,
         talent=drifted(roster.talent, TALENT_MEMORY, rng.standard_normal(PLAYER_COUNT)) + 0.05,
         years=roster.years + 1,
-        taste=np.column_stack(
-            [drifted(roster.taste[:, :-1], TASTE_MEMORY, taste), np.zeros(PLAYER_COUNT)]
-        ),
+        taste=drifted(roster.taste, TASTE_MEMORY, _tastes(rng, PLAYER_COUNT, factor)),
         common=drifted(roster.common, SKILL_MEMORY, rng.standard_normal(PLAYER_COUNT)),
         special=drifted(
             roster.special, SKILL_MEMORY, rng.standard_normal((PLAYER_COUNT, bins.ZONE_COUNT))

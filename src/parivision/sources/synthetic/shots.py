@@ -142,7 +142,7 @@ def _world(config: SyntheticConfig, season: int) -> _World:
         season=season,
         facts=facts,
         season_facts=season_facts,
-        league=season_league(config.seed, season, facts, season_facts.zone_share),
+        league=season_league(config.seed, season, facts, season_facts),
         games=schedule.season_games(
             season,
             config.games_a_season,
@@ -282,7 +282,7 @@ def _log_odds(world: _World, draft: _Draft, band: IntArray, action: IntArray) ->
     """Log odds that a shot goes in."""
     facts, league, switches = world.facts, world.league, world.config.drift
     zone = draft.zone - 1
-    variance = facts.skill_sd[zone] ** 2 + TEAM_EFFECT_SD**2 + DEFENCE_EFFECT_SD**2
+    variance = world.season_facts.skill_sd[zone] ** 2 + TEAM_EFFECT_SD**2 + DEFENCE_EFFECT_SD**2
     # Spread on the log odds pulls the mean probability towards 0.5; this puts it back.
     odds = world.season_facts.base[band, action] * np.sqrt(1 + np.pi / 8 * variance)
     odds += league.skill[draft.shooter, zone]
