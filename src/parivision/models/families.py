@@ -1,0 +1,291 @@
+"""The families: how each is fitted, with early stopping on later games, and what may be searched.
+
+Every fit takes the same `Sample` pair and returns an `Estimator`. Defaults were found on the
+seasons 2012 to 2018 and are the same for all data. Everything runs on `THREADS` threads and is
+reproducible for a given seed.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from parivision.facts import Floats
+from parivision.models.estimators import (
+    Constant,
+    Estimator,
+    FirstColumn,
+    LightGBM,
+    Matrix,
+    Sklearn,
+    XGBoost,
+)
+
+THREADS: Final = 2
+MAX_ROUNDS: Final = 800
+PATIENCE_ROUNDS: Final = 40
+Params = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows to fit or to stop on: features (n, k), labels (n,), weights (n,), feature names (k,)."""
+
+    features: Matrix
+    made: Floats
+    weight: Floats
+    names: tuple[str, ...]
+
+
+Fit = Callable[[Sample, Sample, Params, int], Estimator]
+Draw = Callable[[np.random.Generator], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of models.
+
+    `features` names the sets to use where the champion's feature set does not decide it. `draw`
+    draws parameters for the search; None: there is nothing to search. `learns` is False for the
+    baselines.
+    """
+
+    name: str
+    fit: Fit
+    defaults: Params = field(default_factory=dict)
+    draw: Draw | None = None
+    features: tuple[str, ...] | None = None
+    learns: bool = True
+
+
+def _league_mean(fit: Sample, _stop: Sample, _params: Params, _seed: int) -> Estimator:
+    return Constant(float(np.average(fit.made, weights=fit.weight)))
+
+
+def _zone_rate(_fit: Sample, _stop: Sample, _params: Params, _seed: int) -> Estimator:
+    return FirstColumn()
+
+
+# Numbers without an order, or with so few values that each may have a level of its own.
+_CATEGORIES: Final = (
+    "zone",
+    "Shot_Zone_Combined",
+    "shot_value",
+    "Shot_Type_Encoded",
+    "period",
+    "action_family",
+)
+_IDS: Final = ("Player_ID",)
+
+
+def _logistic(fit: Sample, _stop: Sample, params: Params, seed: int) -> Estimator:
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, SplineTransformer, StandardScaler
+
+    names = fit.names
+    categories = [i for i, name in enumerate(names) if name in _CATEGORIES]
+    flags = [i for i, name in enumerate(names) if set(np.unique(fit.features[:200, i])) <= {0, 1}]
+    flags = [i for i in flags if i not in categories]
+    skipped = {*categories, *flags, *(names.index(n) for n in _IDS if n in names)}
+    numeric = [i for i in range(len(names)) if i not in skipped]
+    # An id has no median and no slope: a linear model leaves it out. What is missing gets the
+    # median of the training rows, numeric features only.
+    curves = make_pipeline(
+        SimpleImputer(strategy="median"),
+        SplineTransformer(n_knots=params["knots"], knots="quantile", extrapolation="linear"),
+        StandardScaler(),
+    )
+    levels = OneHotEncoder(handle_unknown="ignore", min_frequency=200, sparse_output=False)
+    columns = ColumnTransformer(
+        [
+            ("curves", curves, numeric),
+            ("levels", levels, categories),
+            ("flags", SimpleImputer(strategy="constant", fill_value=0), flags),
+        ]
+    )
+    classifier = LogisticRegression(C=params["C"], max_iter=300, tol=1e-3, random_state=seed)
+    model = make_pipeline(columns, classifier)
+    model.fit(fit.features, fit.made, logisticregression__sample_weight=fit.weight)
+    return Sklearn(model, _permutation_importances(Sklearn(model), fit, seed))
+
+
+def _random_forest(fit: Sample, _stop: Sample, params: Params, seed: int) -> Estimator:
+    from sklearn.ensemble import RandomForestClassifier
+
+    model = RandomForestClassifier(n_jobs=THREADS, random_state=seed, **params)
+    model.fit(fit.features, fit.made, sample_weight=fit.weight)
+    model.n_jobs = 1
+    return Sklearn(model, np.asarray(model.feature_importances_))
+
+
+def _gradient_boosting(fit: Sample, stop: Sample, params: Params, seed: int) -> Estimator:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    model = HistGradientBoostingClassifier(
+        max_iter=MAX_ROUNDS,
+        early_stopping=True,
+        n_iter_no_change=PATIENCE_ROUNDS // 2,
+        random_state=seed,
+        **params,
+    )
+    model.fit(
+        fit.features,
+        fit.made,
+        sample_weight=fit.weight,
+        X_val=stop.features,
+        y_val=stop.made,
+        sample_weight_val=stop.weight,
+    )
+    return Sklearn(model, _permutation_importances(Sklearn(model), stop, seed))
+
+
+def _xgboost(fit: Sample, stop: Sample, params: Params, seed: int) -> Estimator:
+    import xgboost
+
+    train = xgboost.QuantileDMatrix(fit.features, fit.made, weight=fit.weight, nthread=THREADS)
+    later = xgboost.QuantileDMatrix(
+        stop.features, stop.made, weight=stop.weight, ref=train, nthread=THREADS
+    )
+    fixed = {"objective": "binary:logistic", "eval_metric": "logloss", "tree_method": "hist"}
+    booster = xgboost.train(
+        {**fixed, **params, "seed": seed, "nthread": THREADS},
+        train,
+        num_boost_round=MAX_ROUNDS,
+        evals=[(later, "later")],
+        early_stopping_rounds=PATIENCE_ROUNDS,
+        verbose_eval=False,
+    )
+    return XGBoost(booster[: booster.best_iteration + 1])
+
+
+def _lightgbm(fit: Sample, stop: Sample, params: Params, seed: int) -> Estimator:
+    import lightgbm
+
+    names = list(fit.names)
+    train = lightgbm.Dataset(
+        fit.features, fit.made, weight=fit.weight, feature_name=names, free_raw_data=True
+    )
+    later = lightgbm.Dataset(stop.features, stop.made, weight=stop.weight, reference=train)
+    fixed = {"objective": "binary", "verbose": -1, "deterministic": True, "force_row_wise": True}
+    booster = lightgbm.train(
+        {**fixed, **params, "seed": seed, "num_threads": THREADS},
+        train,
+        num_boost_round=MAX_ROUNDS,
+        valid_sets=[later],
+        callbacks=[lightgbm.early_stopping(PATIENCE_ROUNDS, verbose=False)],
+    )
+    text = booster.model_to_string(num_iteration=booster.best_iteration)
+    return LightGBM(lightgbm.Booster(model_str=text))
+
+
+def _permutation_importances(model: Estimator, sample: Sample, seed: int) -> Floats:
+    """Rise of the log loss when one feature is shuffled, on 4,000 rows, as shares."""
+    rng = np.random.default_rng(seed)
+    rows = rng.choice(len(sample.made), min(4000, len(sample.made)), replace=False)
+    features, made = sample.features[rows], sample.made[rows]
+
+    def loss(x: Matrix) -> float:
+        p = np.clip(model.predict(x), 1e-6, 1 - 1e-6)
+        return float(-np.mean(made * np.log(p) + (1 - made) * np.log(1 - p)))
+
+    base = loss(features)
+    rises = np.zeros(features.shape[1])
+    for index in range(features.shape[1]):
+        shuffled = features.copy()
+        shuffled[:, index] = rng.permutation(shuffled[:, index])
+        rises[index] = max(loss(shuffled) - base, 0.0)
+    return rises / (rises.sum() or 1.0)
+
+
+def _draw_boosting(leaves: str, leaf_rows: str, l2: str, columns: str) -> Draw:
+    def draw(rng: np.random.Generator) -> dict[str, Any]:
+        return {
+            "learning_rate": float(rng.choice([0.03, 0.05, 0.08])),
+            leaves: int(rng.choice([15, 23, 31, 47])),
+            leaf_rows: int(rng.choice([200, 500, 1000, 2000])),
+            l2: float(rng.choice([1.0, 10.0, 50.0])),
+            columns: float(rng.choice([0.3, 0.5, 0.7])),
+        }
+
+    return draw
+
+
+def _draw_logistic(rng: np.random.Generator) -> dict[str, Any]:
+    return {"C": float(10 ** rng.uniform(-3, 1)), "knots": int(rng.integers(4, 9))}
+
+
+def _draw_forest(rng: np.random.Generator) -> dict[str, Any]:
+    return {
+        "min_samples_leaf": int(rng.choice([20, 50, 100, 200])),
+        "max_features": float(rng.choice([0.2, 0.3, 0.5])),
+    }
+
+
+FAMILIES: Final = {
+    family.name: family
+    for family in (
+        Family("league_mean", _league_mean, features=("rate_zone",), learns=False),
+        Family("zone_rate", _zone_rate, features=("rate_zone",), learns=False),
+        Family("logistic_regression", _logistic, {"C": 0.1, "knots": 6}, _draw_logistic),
+        Family(
+            "random_forest",
+            _random_forest,
+            {
+                "n_estimators": 200,
+                "min_samples_leaf": 50,
+                "max_features": 0.3,
+                "max_samples": 0.3,
+            },
+            _draw_forest,
+        ),
+        Family(
+            "gradient_boosting",
+            _gradient_boosting,
+            {
+                "learning_rate": 0.06,
+                "max_leaf_nodes": 31,
+                "min_samples_leaf": 500,
+                "l2_regularization": 10.0,
+                "max_features": 0.5,
+            },
+            _draw_boosting(
+                "max_leaf_nodes", "min_samples_leaf", "l2_regularization", "max_features"
+            ),
+        ),
+        Family(
+            "xgboost",
+            _xgboost,
+            {
+                "learning_rate": 0.05,
+                "max_leaves": 31,
+                "max_depth": 0,
+                "grow_policy": "lossguide",
+                "min_child_weight": 100,
+                "lambda": 10.0,
+                "colsample_bytree": 0.5,
+                "subsample": 0.8,
+            },
+            _draw_boosting("max_leaves", "min_child_weight", "lambda", "colsample_bytree"),
+        ),
+        Family(
+            "lightgbm",
+            _lightgbm,
+            {
+                "learning_rate": 0.05,
+                "num_leaves": 31,
+                "min_data_in_leaf": 500,
+                "lambda_l2": 10.0,
+                "feature_fraction": 0.5,
+                "bagging_fraction": 0.8,
+                "bagging_freq": 1,
+            },
+            _draw_boosting("num_leaves", "min_data_in_leaf", "lambda_l2", "feature_fraction"),
+        ),
+    )
+}
+LEARNERS: Final = tuple(name for name, family in FAMILIES.items() if family.learns)
+BASELINES: Final = tuple(name for name, family in FAMILIES.items() if not family.learns)

@@ -1,0 +1,181 @@
+"""Training: from shots in time order to a bundle, knowing nothing later than it may.
+
+The form walks over all games; estimators are fitted on a window of recent ones, the recent games
+weighing more, and stopped early on later games. What is left is for judging.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+import numpy as np
+
+from parivision import features
+from parivision.errors import ModelError
+from parivision.facts import EPOCH, Facts, Floats
+from parivision.form import Form
+from parivision.metrics import log_loss
+from parivision.models.bundle import WITH_ACTION, WITHOUT_ACTION, Bundle, Part
+from parivision.models.families import FAMILIES, Family, Sample
+from parivision.split import TimeSplit
+
+WINDOW_DAYS: Final = 6 * 365
+RECENCY_HALF_LIFE_DAYS: Final = 600.0
+# Requests seldom know what happened in the game before: this share of the training rows does not
+# either.
+GAME_MASKED_SHARE: Final = 0.1
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class History:
+    """Past games ready for training: facts and labels in time order, and the walked form."""
+
+    facts: Facts
+    made: Floats
+    form_columns: Mapping[str, Floats]
+
+    @classmethod
+    def of(cls, facts: Facts, made: Floats) -> "History":
+        """Walk a new form over the games."""
+        return cls(facts, made, Form().walk(facts, made))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to train: family, feature set (`full` or `classic`), seed, and a bound on the search."""
+
+    family: str
+    feature_set: str = "full"
+    seed: int = 0
+    search_trials: int = 0
+    search_budget_s: float = 600.0
+
+    def __post_init__(self) -> None:
+        """Refuse names that do not exist."""
+        if self.family not in FAMILIES:
+            raise ModelError(f"unknown family {self.family!r}: expected one of {list(FAMILIES)}")
+        if self.feature_set not in {"full", "classic"}:
+            raise ModelError(f"unknown feature set {self.feature_set!r}: expected full or classic")
+
+
+def train(
+    history: History,
+    split: TimeSplit,
+    recipe: Recipe,
+    clock: Callable[[], float] = time.monotonic,
+) -> Bundle:
+    """Fit one family and bring its state up to the last game before the ones to judge on.
+
+    Raises ModelError when the label has one class only in the rows to fit or to stop on.
+    """
+    family = FAMILIES[recipe.family]
+    parts: dict[str, Part] = {}
+    params: dict[str, Any] = {}
+    for name, columns in _feature_names(family, recipe.feature_set).items():
+        fit, stop = _samples(history, split, columns, recipe.seed)
+        chosen = _search(family, fit, stop, recipe, clock)
+        estimator = family.fit(fit, stop, chosen, recipe.seed)
+        parts[name] = Part(columns, estimator)
+        params[name] = dict(chosen)
+    bundle = Bundle(recipe.family, recipe.feature_set, parts, Form())
+    _settle(bundle, history, split)
+    bundle.card = {
+        "seed": recipe.seed,
+        "params": params,
+        "fitted_through": _iso(split.fit_through),
+        "stopped_through": _iso(split.stop_through),
+        "known_through": _iso(split.stop_through),
+        "shots_fitted": split.fit(history.facts.day).stop - _window_start(history, split),
+    }
+    return bundle
+
+
+def _settle(bundle: Bundle, history: History, split: TimeSplit) -> None:
+    """Bring form and recalibration up to the morning of the first day to judge.
+
+    Recalibration starts where fitting ended: on its own training rows a model looks too good.
+    """
+    day = history.facts.day
+    known = slice(0, split.stop(day).stop)
+    bundle.form.walk(history.facts.take(known), history.made[known])
+    rows = split.stop(day)
+    columns = {name: values[rows] for name, values in history.form_columns.items()}
+    bundle.follow(history.facts.take(rows), history.made[rows], columns)
+
+
+def _feature_names(family: Family, feature_set: str) -> dict[str, tuple[str, ...]]:
+    if family.features is not None:
+        return {WITHOUT_ACTION: family.features}
+    if feature_set == "classic":
+        return {WITHOUT_ACTION: features.CLASSIC}
+    return {WITH_ACTION: features.FULL, WITHOUT_ACTION: features.FULL_WITHOUT_ACTION}
+
+
+def _window_start(history: History, split: TimeSplit) -> int:
+    return int(np.searchsorted(history.facts.day, split.fit_through - WINDOW_DAYS))
+
+
+def _samples(
+    history: History, split: TimeSplit, names: tuple[str, ...], seed: int
+) -> tuple[Sample, Sample]:
+    day = history.facts.day
+    fit_rows = slice(_window_start(history, split), split.fit(day).stop)
+    fit = _sample(history, fit_rows, names, split.fit_through)
+    stop = _sample(history, split.stop(day), names, split.fit_through)
+    for sample, purpose in ((fit, "fit"), (stop, "stop early on")):
+        if len(np.unique(sample.made)) < 2:
+            raise ModelError(
+                f"the {len(sample.made)} shots to {purpose} are all made or all missed: "
+                "ingest more games"
+            )
+    _withhold_game_state(fit, seed)
+    return fit, stop
+
+
+def _sample(history: History, rows: slice, names: tuple[str, ...], now: int) -> Sample:
+    facts = history.facts.take(rows)
+    form = {name: values[rows] for name, values in history.form_columns.items()}
+    age_days = np.maximum(now - facts.day, 0)
+    return Sample(
+        features=features.matrix(facts, form, names),
+        made=history.made[rows],
+        weight=0.5 ** (age_days / RECENCY_HALF_LIFE_DAYS),
+        names=names,
+    )
+
+
+def _withhold_game_state(sample: Sample, seed: int) -> None:
+    columns = [index for index, name in enumerate(sample.names) if name in features.GAME]
+    rng = np.random.default_rng(seed)
+    rows = np.flatnonzero(rng.random(len(sample.made)) < GAME_MASKED_SHARE)
+    for column in columns:
+        sample.features[rows, column] = np.nan
+
+
+def _search(
+    family: Family, fit: Sample, stop: Sample, recipe: Recipe, clock: Callable[[], float]
+) -> Mapping[str, Any]:
+    """Defaults, or the best of a bounded random search by log loss on the games to stop on."""
+    if family.draw is None or recipe.search_trials <= 0:
+        return family.defaults
+    rng = np.random.default_rng(recipe.seed)
+    deadline = clock() + recipe.search_budget_s
+    candidates = [dict(family.defaults)]
+    candidates += [{**family.defaults, **family.draw(rng)} for _ in range(recipe.search_trials)]
+    best, best_loss = candidates[0], np.inf
+    for params in candidates:
+        estimator = family.fit(fit, stop, params, recipe.seed)
+        loss = log_loss(stop.made, estimator.predict(stop.features))
+        if loss < best_loss:
+            best, best_loss = params, loss
+        if clock() > deadline:
+            break
+    return best
+
+
+def _iso(day: int) -> str:
+    return str(EPOCH + timedelta(days=day))
