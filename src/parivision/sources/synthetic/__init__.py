@@ -7,11 +7,13 @@ from parivision.sources.synthetic.shots import (
     generate_seasons,
     season_players,
 )
+from parivision.sources.synthetic.source import SyntheticSource
 
 __all__ = [
     "P_TRUE",
     "Drift",
     "SyntheticConfig",
+    "SyntheticSource",
     "generate",
     "generate_seasons",
     "season_players",

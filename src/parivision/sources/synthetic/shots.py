@@ -115,6 +115,12 @@ def generate_seasons(config: SyntheticConfig) -> Iterator[pl.DataFrame]:
         yield _season_shots(_world(config, season))
 
 
+def season_size(config: SyntheticConfig, season: int) -> int:
+    """Number of shots of a season; no drift changes it."""
+    games = _world(config, season).games
+    return int(games.shots.sum() + games.overtime_shots.sum())
+
+
 def season_players(config: SyntheticConfig, season: int) -> pl.DataFrame:
     """Who plays in a season: id, name, team, position, and true skill by zone in log odds."""
     league = _world(config, season).league
