@@ -16,6 +16,9 @@ from parivision.errors import SchemaError
 DIGEST: Final = "digest"
 ROW: Final = "row"
 PLACE_DECIMALS: Final = 4
+UNPRINTABLE: Final = "a cell holds a line break or control character: is a quotation mark missing?"
+
+_CONTROL: Final = r"[\x00-\x1f\x7f]"
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,7 @@ def convert(
 
     `cells` are read first, `derived` columns are made of them, and `rules` (reason: what must not
     be) look at both and at the record's own columns. A row's reason is the first problem that it
-    has: an unreadable cell, a broken rule, then a rule of the schema.
+    has: a broken rule, a cell that cannot be read, then a rule of the schema.
     """
     read = (
         records.lazy()
@@ -160,16 +163,19 @@ def convert(
         .with_columns(**{name: cell.value for name, cell in cells.items()})
         .with_columns(**derived)
     )
-    problems = [
+    unprintable = pl.any_horizontal(pl.col(records.columns).str.contains(_CONTROL))
+    rules = {UNPRINTABLE: unprintable, **rules}
+    unread = [
         pl.when(pl.col(name).is_null() & _filled(cell.source).is_not_null()).then(
             pl.lit(cell.problem)
         )
         for name, cell in cells.items()
-    ] + [pl.when(broken).then(pl.lit(reason)) for reason, broken in rules.items()]
+    ]
+    broken = [pl.when(rule).then(pl.lit(reason)) for reason, rule in rules.items()]
     typed = read.select(
         ROW,
         *[pl.col(name).cast(dtype) for name, dtype in schema.POLARS_SCHEMA.items()],
-        pl.coalesce(*problems).alias(schema.REASON),
+        pl.coalesce(*broken, *unread).alias(schema.REASON),
     ).collect()
     readable = typed.filter(pl.col(schema.REASON).is_null()).drop(schema.REASON)
     checked = schema.split_valid(readable, where, check_geometry=check_geometry, keep=(ROW,))
