@@ -1,0 +1,365 @@
+"""The synthetic league: its shape, its likeness to the real archive, its repeatability."""
+
+import json
+from importlib import resources
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from parivision import court, schema
+from parivision.errors import SettingsError
+from parivision.sources.synthetic import (
+    P_TRUE,
+    Drift,
+    SyntheticConfig,
+    generate,
+    season_players,
+)
+from parivision.sources.synthetic.measure import measure
+from parivision.sources.synthetic.players import player_name
+from parivision.sources.synthetic.shots import pick, season_size
+
+SMALL = SyntheticConfig(seasons=(2023,), games_a_season=12)
+
+
+@pytest.fixture(scope="module")
+def shots() -> pl.DataFrame:
+    """Two full seasons of the default league."""
+    return generate(SyntheticConfig())
+
+
+@pytest.fixture(scope="module")
+def last(shots: pl.DataFrame) -> pl.DataFrame:
+    """The later of the two seasons."""
+    return shots.filter(pl.col("season") == 2023)
+
+
+@pytest.fixture(scope="module")
+def measured(shots: pl.DataFrame) -> dict:
+    """The facts of the synthetic league, measured as those of the real one were."""
+    return measure(shots)
+
+
+@pytest.fixture(scope="module")
+def facts() -> dict:
+    """The facts of the real archive."""
+    package = resources.files("parivision.sources.synthetic")
+    return json.loads(package.joinpath("facts.json").read_text("utf-8"))
+
+
+class TestTable:
+    """The table's form."""
+
+    def test_has_the_canonical_columns_and_the_true_probability(self, shots: pl.DataFrame) -> None:
+        """Columns are the canonical ones in order, then p_true, and every row is valid."""
+        assert shots.columns == [*schema.NAMES, P_TRUE]
+        assert schema.split_valid(shots.drop(P_TRUE), "test").bad.is_empty()
+        assert shots[P_TRUE].is_between(0.0, 1.0, closed="none").all()
+
+    def test_keys_are_unique_and_in_the_order_of_play(self, shots: pl.DataFrame) -> None:
+        """Rows come by date, game, period and falling clock, with growing event numbers."""
+        assert shots.select(schema.KEY).is_unique().all()
+        assert shots["game_date"].is_sorted()
+        ordered = shots.sort("game_id", "period", "clock_s", descending=[False, False, True])
+        assert ordered["game_id"].equals(shots["game_id"])
+        assert ordered["clock_s"].equals(shots["clock_s"])
+        steps = shots.select(pl.col("event_id").diff().over("game_id"))["event_id"]
+        assert (steps.drop_nulls() > 0).all()
+
+    def test_words_for_places_agree_with_the_court(self, last: pl.DataFrame) -> None:
+        """Zone names, shot values and distances are those of the place."""
+        x, y = last["x_ft"].to_numpy(), last["y_ft"].to_numpy()
+        assert (court.shot_value(x, y) == last["shot_value"].to_numpy()).all()
+        assert (np.floor(court.distance_ft(x, y) + 1e-9) == last["distance_ft"].to_numpy()).all()
+        pairs = set(zip(court.zone(x, y).tolist(), last["zone_basic"], strict=True))
+        assert pairs == {
+            (1, "Restricted Area"),
+            (2, "In The Paint (Non-RA)"),
+            (3, "Mid-Range"),
+            (4, "Mid-Range"),
+            (5, "Above the Break 3"),
+            (6, "Left Corner 3"),
+            (6, "Right Corner 3"),
+            (7, "Backcourt"),
+        }
+        assert last.filter(zone_basic="Left Corner 3")["x_ft"].min() > 0
+        assert set(last.filter(zone_basic="Mid-Range")["zone_area"]) == {
+            "Center",
+            "Left Side",
+            "Right Side",
+            "Left Side Center",
+            "Right Side Center",
+        }
+
+    def test_schedule_is_a_season_of_the_league(self, last: pl.DataFrame) -> None:
+        """1230 games from October to April, 82 a team, half at home, at most one a day."""
+        games = last.unique("game_id").select("game_id", "game_date", "home_team", "away_team")
+        assert games["game_id"].sort().to_list() == list(range(22200001, 22201231))
+        assert games["game_date"].min().isoformat() == "2022-10-18"
+        assert games["game_date"].max().month == 4
+        home, away = games["home_team"].value_counts(), games["away_team"].value_counts()
+        assert home["count"].is_between(40, 42).all()
+        assert (home.join(away, left_on="home_team", right_on="away_team").height) == 30
+        played = pl.concat(
+            [games.select("game_date", team=side) for side in ("home_team", "away_team")]
+        )
+        assert played["team"].value_counts()["count"].to_list() == [82] * 30
+        assert played.is_unique().all()
+
+    def test_a_team_shoots_only_in_its_own_games(self, last: pl.DataFrame) -> None:
+        """Both teams of a game shoot, nobody else, and a player shoots for one team."""
+        per_game = last.group_by("game_id").agg(pl.col("team_id").n_unique())
+        assert per_game["team_id"].to_list() == [2] * 1230
+        assert last.group_by("player_id").agg(pl.col("team_id").n_unique())["team_id"].max() == 1
+
+    def test_few_games_spread_over_the_whole_season(self) -> None:
+        """A short league still runs from October to spring."""
+        shots = generate(SyntheticConfig(seasons=(2023,), games_a_season=60))
+        assert shots["game_id"].n_unique() == 60
+        assert shots["game_date"].min().month == 10
+        assert shots["game_date"].max().isoformat() > "2023-02-20"
+
+    def test_the_scale_multiplies_the_shots(self) -> None:
+        """Half the scale gives about half the shots."""
+        whole = generate(SMALL).height
+        half = generate(SyntheticConfig(seasons=(2023,), games_a_season=12, shots_scale=0.5)).height
+        assert 0.44 < half / whole < 0.56
+
+
+class TestRepeatability:
+    """The same config gives the same bytes."""
+
+    def test_same_config_same_bytes(self) -> None:
+        """Two runs write the same file."""
+        assert generate(SMALL).write_csv() == generate(SMALL).write_csv()
+
+    def test_another_seed_is_another_league(self) -> None:
+        """Seeds differ in shots and in names."""
+        other = generate(SyntheticConfig(seed=2, seasons=(2023,), games_a_season=12))
+        assert not set(other["player_name"]) >= set(generate(SMALL)["player_name"])
+
+    def test_a_season_does_not_depend_on_the_others(self) -> None:
+        """A longer run extends a shorter one."""
+        longer = generate(SyntheticConfig(seasons=(2021, 2023), games_a_season=12))
+        assert longer.filter(pl.col("season") == 2023).equals(generate(SMALL))
+
+    @settings(max_examples=25, deadline=None)
+    @given(
+        seed=st.integers(0, 2**40),
+        season=st.integers(2001, 2100),
+        games=st.integers(1, 20),
+        scale=st.floats(0.05, 1.5),
+    )
+    def test_any_league_is_valid(self, seed: int, season: int, games: int, scale: float) -> None:
+        """Whatever the config, rows are valid, keys unique and probabilities inside (0, 1)."""
+        config = SyntheticConfig(
+            seed=seed, seasons=(season,), games_a_season=games, shots_scale=scale
+        )
+        shots = generate(config)
+        assert shots.height == season_size(config, season)
+        assert schema.split_valid(shots.drop(P_TRUE), "test").bad.is_empty()
+        assert shots.select(schema.KEY).is_unique().all()
+        assert shots[P_TRUE].is_between(0, 1, closed="none").all()
+
+    @pytest.mark.parametrize(
+        ("wrong", "said"),
+        [
+            ({"seed": -1}, "seed is -1"),
+            ({"seasons": ()}, "at least one"),
+            ({"seasons": (2023, 2022)}, "ascending"),
+            ({"seasons": (1999,)}, "2001 to 2100"),
+            ({"games_a_season": 0}, "1 to 1230"),
+            ({"shots_scale": float("nan")}, "0.05 to 4"),
+        ],
+    )
+    def test_impossible_leagues_are_refused(self, wrong: dict, said: str) -> None:
+        """The message says what is allowed."""
+        with pytest.raises(SettingsError, match=said):
+            SyntheticConfig(**wrong)
+
+
+class TestLikeness:
+    """The league looks like the real one, by the facts measured on 3.6 million real shots."""
+
+    def test_outcomes_follow_the_true_probability(self, shots: pl.DataFrame) -> None:
+        """In every slice of p_true the make rate is p_true, within chance."""
+        slices = shots.group_by((pl.col(P_TRUE) * 20).floor().alias("slice")).agg(
+            pl.len(),
+            pl.col("made").mean(),
+            pl.col(P_TRUE).mean(),
+            error=(pl.col(P_TRUE) * (1 - pl.col(P_TRUE))).sum().sqrt() / pl.len(),
+        )
+        gap = (slices["made"] - slices[P_TRUE]).abs() / slices["error"]
+        assert gap.max() < 4.0
+
+    def test_is_as_hard_to_predict_as_the_real_one(self, last: pl.DataFrame) -> None:
+        """Who knows the truth scores a log loss of 0.62 to 0.64, as the best models on 2023."""
+        p, made = last[P_TRUE].to_numpy(), last["made"].to_numpy()
+        assert 0.62 < -np.mean(np.where(made == 1, np.log(p), np.log1p(-p))) < 0.64
+        rank = np.argsort(np.argsort(p)) + 1
+        hits = made.sum()
+        area = (rank[made == 1].sum() - hits * (hits + 1) / 2) / (hits * (len(made) - hits))
+        assert 0.665 < area < 0.685
+
+    @pytest.mark.parametrize("season", ["2023"])
+    def test_zones_shares_and_rates(self, facts: dict, measured: dict, season: str) -> None:
+        """Zone shares agree to 0.006, make rates to 0.012, shots a game to 2."""
+        real, ours = facts["seasons"][season], measured["seasons"][season]
+        assert ours["share"] == pytest.approx(real["share"], abs=0.006)
+        assert ours["rate"][:6] == pytest.approx(real["rate"][:6], abs=0.012)
+        assert ours["shots_a_game"] == pytest.approx(real["shots_a_game"], abs=2.0)
+
+    def test_threes_grow_as_they_did(self, facts: dict) -> None:
+        """Shares of zones follow the real seasons from 2004 on, and are flat after the last."""
+        seasons = (2004, 2013, 2023, 2040)
+        ours = generate(SyntheticConfig(seasons=seasons, games_a_season=200))
+        x, y = ours["x_ft"].to_numpy(), ours["y_ft"].to_numpy()
+        zone = court.zone(x, y)
+        for season in seasons:
+            rows = (ours["season"] == season).to_numpy()
+            share = np.bincount(zone[rows], minlength=8)[1:] / rows.sum()
+            real = facts["seasons"][str(min(season, 2023))]["share"]
+            assert share == pytest.approx(real, abs=0.015)
+
+    def test_clock_and_periods(self, facts: dict, measured: dict) -> None:
+        """Late shots are worse by as much as in reality; periods have their shares."""
+        assert measured["period_share"] == pytest.approx(facts["period_share"], abs=0.004)
+        assert measured["period_effect"][:4] == pytest.approx(facts["period_effect"][:4], abs=0.025)
+        assert measured["overtime_share"] == pytest.approx(facts["overtime_share"], abs=0.02)
+        for group in (1, 2):
+            last_second = measured["clock_effect"][group][0]
+            assert last_second == pytest.approx(facts["clock_effect"][group][0], abs=0.2)
+            assert measured["clock_effect"][group][5:] == pytest.approx(
+                facts["clock_effect"][group][5:], abs=0.08
+            )
+            cumulated = np.cumsum(measured["clock"][group]) - np.cumsum(facts["clock"][group])
+            assert np.abs(cumulated).max() < 0.01
+
+    def test_places_within_zones(self, facts: dict, measured: dict) -> None:
+        """By foot of distance from the hoop no zone's places differ by more than 0.02."""
+        for real, ours in zip(facts["places"][:6], measured["places"][:6], strict=True):
+            assert np.abs(_by_distance(ours) - _by_distance(real)).max() < 0.02
+            assert ours["at_origin"] == pytest.approx(real["at_origin"], abs=0.01)
+
+    def test_actions(self, facts: dict, measured: dict) -> None:
+        """The modern words, each with its share of a band (to 0.025) and make rate (to 0.06)."""
+        real, ours = _actions(facts), _actions(measured)
+        assert len(facts["actions"]["names"]) == 48
+        common = {key: value for key, value in real.items() if value[0] > 0.03 and key[0] < 16}
+        assert len(common) > 80
+        for key, (share, rate) in common.items():
+            assert ours[key][0] == pytest.approx(share, abs=0.025)
+            assert ours[key][1] == pytest.approx(rate, abs=0.06)
+
+    def test_players_differ_as_much(self, facts: dict, measured: dict) -> None:
+        """Spread of skill agrees to 0.05 log odds, of tastes to 40 %."""
+        assert measured["skill_sd"] == pytest.approx(facts["skill_sd"], abs=0.05)
+        ours, real = (np.diag(f["preference_covariance"]) for f in (measured, facts))
+        assert (np.abs(ours / real - 1) < 0.4).all()
+
+    def test_usage(self, last: pl.DataFrame) -> None:
+        """Quantiles of a season's shots by player are within 25 % of those of 2023."""
+        shots = last["player_id"].value_counts()["count"]
+        assert 520 <= len(shots) <= 540
+        real = {0.25: 95, 0.5: 303, 0.75: 602, 0.9: 962, 0.95: 1148, 0.99: 1390}
+        for quantile, count in real.items():
+            assert shots.quantile(quantile) == pytest.approx(count, rel=0.25)
+
+    def test_home_teams_shoot_a_little_better(self) -> None:
+        """The true probability is higher by 0.005 to 0.015 at home (0.009 in reality)."""
+        shots = generate(SyntheticConfig(seasons=(2023,), facts_of=2020))
+        by_side = shots.group_by(pl.col("home_team") == _shooters_team(shots)).agg(
+            pl.col(P_TRUE).mean()
+        )
+        home, away = by_side.sort("home_team", descending=True)[P_TRUE]
+        assert 0.005 < home - away < 0.015
+
+
+class TestPlayers:
+    """Players persist and change slowly."""
+
+    def test_players_keep_id_name_and_most_of_their_skill(self) -> None:
+        """From one season to the next four in five stay; their skill correlates by 0.9."""
+        config = SyntheticConfig()
+        before, after = season_players(config, 2022), season_players(config, 2023)
+        both = before.join(after, on=["player_id", "player_name"])
+        assert 0.75 < both.height / before.height < 0.92
+        assert both.height == len(set(before["player_id"]) & set(after["player_id"]))
+        skill = pl.corr("skill_restricted_area", "skill_restricted_area_right")
+        assert 0.85 < both.select(skill).item() < 0.97
+        moved = (both["team_id"] != both["team_id_right"]).mean()
+        assert 0.05 < moved < 0.35
+
+    def test_the_mean_player_is_average_in_every_zone(self) -> None:
+        """Frozen facts freeze the league's rates, whatever season it plays."""
+        config = SyntheticConfig(seasons=(2005, 2030), games_a_season=300, facts_of=2015)
+        rates = generate(config).group_by("season").agg(pl.col(P_TRUE).mean())[P_TRUE]
+        assert rates[0] == pytest.approx(rates[1], abs=0.004)
+
+    def test_positions_are_played(self) -> None:
+        """Guards, forwards and centres all exist, centres least."""
+        counts = dict(
+            season_players(SyntheticConfig(), 2023)["position"].value_counts().iter_rows()
+        )
+        assert set(counts) == {"G", "F", "C"}
+        assert counts["C"] == min(counts.values())
+
+    def test_no_two_players_share_a_name(self) -> None:
+        """Names are unique over a century of a league."""
+        assert len({player_name(7, number) for number in range(12_000)}) == 12_000
+
+
+class TestPick:
+    """Draws from many distributions at once."""
+
+    @given(
+        weights=st.lists(
+            st.lists(st.floats(0.0, 10.0), min_size=3, max_size=3).filter(lambda w: sum(w) > 0.1),
+            min_size=1,
+            max_size=5,
+        ),
+        u=st.lists(st.floats(0.0, 1.0, exclude_max=True), min_size=1, max_size=20),
+    )
+    def test_agrees_with_a_search_in_the_row(self, weights: list, u: list) -> None:
+        """Every draw is the one that its own row's cumulated shares give, to rounding."""
+        cumulated = np.cumsum(weights, axis=1)
+        cumulated /= cumulated[:, -1:]
+        rows = np.arange(len(u)) % len(weights)
+        found = pick(cumulated, rows, np.array(u))
+        for row, number, column in zip(rows, u, found, strict=True):
+            assert cumulated[row, column] >= number - 1e-9
+            assert column == 0 or cumulated[row, column - 1] <= number + 1e-9
+
+
+def test_without_drift_keeps_the_rest() -> None:
+    """Only the drift is dropped."""
+    config = SyntheticConfig(seed=5, drift=Drift(more_threes=2023))
+    assert config.without_drift() == SyntheticConfig(seed=5)
+
+
+def _by_distance(zone: dict) -> np.ndarray:
+    half = np.array(zone["size"]) / 2
+    radius = np.hypot(np.array(zone["x"]) + half, np.array(zone["y"]) + half)
+    weight = np.array(zone["weight"])
+    return np.bincount(radius.astype(int), weight, minlength=95)[:95] / weight.sum()
+
+
+def _actions(facts: dict) -> dict[tuple[int, str], tuple[float, float]]:
+    """Band and word to share in 2023 and make rate."""
+    found = {}
+    at = facts["actions"]["seasons"].index(2023)
+    for band, cells in enumerate(facts["actions"]["bands"]):
+        for place, action in enumerate(cells["action"]):
+            name = facts["actions"]["names"][action]
+            found[band, name] = (cells["share"][at][place], cells["rate"][place])
+    return found
+
+
+def _shooters_team(shots: pl.DataFrame) -> pl.Series:
+    from parivision.league import TEAM_ABBREVIATIONS
+
+    names = {team: names[0] for team, names in TEAM_ABBREVIATIONS.items()}
+    return shots["team_id"].replace_strict(names)
