@@ -1,0 +1,195 @@
+"""The model registry: runs, versions and the alias `champion`. The only module that knows MLflow.
+
+A run is kept for every training, evaluation, promotion and drift report. A version is made only of
+a bundle that takes the alias; its tags say why.
+"""
+
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import mlflow
+from mlflow.entities import RunStatus
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from parivision.errors import RegistryError
+from parivision.models.bundle import Bundle
+from parivision.promotion import Decision
+
+ALIAS: Final = "champion"
+MODEL_NAME: Final = "shots"
+EXPERIMENT: Final = "parivision"
+_PYFUNC_CODE: Final = Path(__file__).with_name("mlflow_model.py")
+# Said explicitly: MLflow would take seconds to infer them, and finds xgboost twice.
+_REQUIREMENTS: Final = ("parivision",)
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered version: its number, the run it came from, and its tags."""
+
+    number: str
+    run_id: str
+    tags: Mapping[str, str]
+
+
+class Registry:
+    """Runs and versions behind one tracking URI (`sqlite:///...` or a server's)."""
+
+    def __init__(self, uri: str, artifacts: Path | None = None) -> None:
+        """Connect lazily; `artifacts` is where a local store keeps files, a server knows."""
+        self.uri = uri
+        self._artifacts = artifacts
+        self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+    def prepare(self) -> str:
+        """Create the experiment if it is missing; returns its id. Safe to call again."""
+        with self._translated("prepare the registry"):
+            found = self._client.get_experiment_by_name(EXPERIMENT)
+            if found is not None:
+                return str(found.experiment_id)
+            place = self._artifacts.resolve().as_uri() if self._artifacts else None
+            return str(self._client.create_experiment(EXPERIMENT, artifact_location=place))
+
+    def log(
+        self,
+        name: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, float | int | None] | None = None,
+        tags: Mapping[str, str] | None = None,
+        artifacts: Mapping[str, Path] | None = None,
+    ) -> str:
+        """Keep one finished run; `artifacts` maps a folder inside the run to a file or folder.
+
+        Returns the run's id.
+        """
+        with self._translated(f"log the run {name!r}"):
+            run = self._client.create_run(self.prepare(), run_name=name, tags=dict(tags or {}))
+            run_id = str(run.info.run_id)
+            for key, value in (params or {}).items():
+                self._client.log_param(run_id, key, value)
+            self.extend(run_id, metrics=metrics, artifacts=artifacts)
+            self._client.set_terminated(run_id, RunStatus.to_string(RunStatus.FINISHED))
+            return run_id
+
+    def extend(
+        self,
+        run_id: str,
+        *,
+        metrics: Mapping[str, float | int | None] | None = None,
+        artifacts: Mapping[str, Path] | None = None,
+    ) -> None:
+        """Add metrics and artifacts to a run."""
+        with self._translated(f"extend the run {run_id}"):
+            for key, value in (metrics or {}).items():
+                if value is not None:
+                    self._client.log_metric(run_id, key, float(value))
+            for folder, path in (artifacts or {}).items():
+                keep = self._client.log_artifacts if path.is_dir() else self._client.log_artifact
+                keep(run_id, str(path), folder or None)
+
+    def champion(self) -> Version | None:
+        """The version that holds the alias, or None before the first promotion."""
+        with self._translated("look the champion up"):
+            try:
+                found = self._client.get_model_version_by_alias(MODEL_NAME, ALIAS)
+            except MlflowException as error:
+                if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                    return None
+                raise
+            return Version(str(found.version), str(found.run_id), dict(found.tags))
+
+    def fetch(self, number: str, folder: Path) -> Path:
+        """Bring a version's bundle into `folder`, once, and return its path."""
+        target = folder / f"{MODEL_NAME}-{number}"
+        if target.exists():
+            return target
+        folder.mkdir(parents=True, exist_ok=True)
+        with (
+            self._translated(f"fetch version {number}"),
+            tempfile.TemporaryDirectory(dir=folder) as scratch,
+        ):
+            found = self._client.get_model_version(MODEL_NAME, number)
+            local = mlflow.artifacts.download_artifacts(
+                run_id=found.run_id,
+                artifact_path="bundle",
+                dst_path=scratch,
+                tracking_uri=self.uri,
+            )
+            shutil.move(local, target)
+        return target
+
+    def champion_bundle(self, folder: Path) -> tuple[Version, Bundle] | None:
+        """The champion's version and bundle, or None before the first promotion."""
+        version = self.champion()
+        if version is None:
+            return None
+        return version, Bundle.load(self.fetch(version.number, folder))
+
+    def record(
+        self, decision: Decision, bundle: Path | None, source_run: str | None
+    ) -> Version | None:
+        """Keep a decision as a run and, if it promotes, make `bundle` the champion.
+
+        Returns the new version, or None when the champion stays. The alias moves last: whatever
+        dies before leaves the old champion in place.
+        """
+        tags = {
+            "kind": "promotion",
+            "winner": str(decision.winner),
+            "promoted": str(decision.promoted).lower(),
+            "reason": decision.reason,
+        }
+        with tempfile.TemporaryDirectory() as scratch:
+            page = Path(scratch) / "decision.json"
+            page.write_text(json.dumps(decision.to_dict(), indent=1) + "\n")
+            artifacts = {"": page}
+            if decision.promoted and bundle is not None:
+                artifacts["bundle"] = bundle
+            run_id = self.log("promotion", tags=tags, artifacts=artifacts)
+        if not decision.promoted or bundle is None:
+            return None
+        tags |= {"source_run": source_run or "", "family": str(decision.winner)}
+        with self._translated("register the champion"):
+            number = self._register(run_id, bundle, tags)
+            self._client.set_registered_model_alias(MODEL_NAME, ALIAS, number)
+        return Version(number, run_id, tags)
+
+    def _register(self, run_id: str, bundle: Path, tags: Mapping[str, str]) -> str:
+        mlflow.set_tracking_uri(self.uri)
+        with mlflow.start_run(run_id=run_id):
+            info = mlflow.pyfunc.log_model(
+                name="model",
+                python_model=str(_PYFUNC_CODE),
+                artifacts={"bundle": str(bundle)},
+                pip_requirements=list(_REQUIREMENTS),
+                registered_model_name=MODEL_NAME,
+            )
+        number = str(info.registered_model_version)
+        for key, value in tags.items():
+            self._client.set_model_version_tag(MODEL_NAME, number, key, value[:4000])
+        return number
+
+    @contextmanager
+    def _translated(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except (MlflowException, OSError) as error:
+            raise RegistryError(
+                f"cannot {doing}: {error}. "
+                "Is the MLflow store reachable, and are its credentials set?"
+            ) from error
+
+
+def quiet() -> None:
+    """Keep MLflow's and alembic's chatter out of a command's output; warnings still show."""
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
