@@ -207,7 +207,7 @@ def segments_of(shots: pl.DataFrame, attempts: ArrayLike | None = None) -> dict[
 
 
 def _labelled(codes: metrics.IntArray, names: tuple[str, ...]) -> pl.Series:
-    return pl.Series(np.asarray(names)[codes], dtype=pl.Enum(names))
+    return pl.Series(names, dtype=pl.Enum(names)).gather(codes)
 
 
 def reliability(made: ArrayLike, p_made: ArrayLike, bins: int = CALIBRATION_BINS) -> pl.DataFrame:

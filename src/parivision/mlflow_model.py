@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mlflow.models import set_model
-from mlflow.pyfunc import PythonModel
+from mlflow.pyfunc.model import PythonModel
 
 from parivision.facts import from_records
 from parivision.models.bundle import Bundle

@@ -40,8 +40,8 @@ class Monitored:
 
 
 MONITORED: Final = (
-    Monitored("x_ft", "numeric", (("jensen_shannon", 0.10), ("wasserstein", 0.10))),
-    Monitored("y_ft", "numeric", (("jensen_shannon", 0.10), ("wasserstein", 0.10))),
+    Monitored("x_ft", "numeric", (("jensen_shannon", 0.10), ("wasserstein", 0.15))),
+    Monitored("y_ft", "numeric", (("jensen_shannon", 0.10), ("wasserstein", 0.15))),
     Monitored("distance_ft", "numeric", (("jensen_shannon", 0.12), ("wasserstein", 0.10))),
     Monitored("zone", "category", (("jensen_shannon", 0.06),)),
     Monitored("shot_value", "category", (("jensen_shannon", 0.04),)),

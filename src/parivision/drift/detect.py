@@ -60,8 +60,9 @@ def detect(
 ) -> DriftSummary:
     """Compare current shots with the champion's training data.
 
-    `p_made` are the champion's probabilities for the same shots, row by row; with them and the
-    shots' ends (`made`, null where not known yet) the labelled part is judged too. Raises
+    Where the shots' ends are known (`made`, null where they are not yet) the labelled part is
+    judged; with `p_made`, the champion's probabilities for the same shots row by row, the champion
+    is too. Raises
     SchemaError when columns are missing and ModelError when the probabilities do not fit.
     """
     values = monitored_values(current, "current shots")
@@ -76,7 +77,13 @@ def detect(
             for column in MONITORED
             if column.name in known
         ),
-        performance=judge_performance(values, p_made, reference.performance),
+        performance=judge_performance(
+            values,
+            p_made,
+            rate=reference.make_rate,
+            rates=reference.make_rates,
+            reference=reference.performance,
+        ),
     )
 
 

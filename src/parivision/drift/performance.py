@@ -1,11 +1,13 @@
-"""The labelled part: does a shot still go in as often as the champion says, whatever its kind?
+"""The labelled part: does a shot still go in as often as it used to, and as the champion says?
 
 The features may look as ever while their meaning moves: between 2016 and 2018 scorers began to call
 other shots "driving layup"; the column's stability index is 0.07 and a model trained before loses
-0.09 of log loss. Only the shots' ends show it. Two things are measured on them: how much worse the
-log loss is than the champion's own probabilities promise (that takes a change of the shots
-themselves out of it), and its mean residual, overall and by segment. All are compared with what the
-champion showed on its own later games.
+0.09 of log loss. Only the shots' ends show it. Three things are measured on them:
+
+- the make rate by action type, zone and period, against the training data's;
+- how much worse the champion's log loss is than its own probabilities promise. Taking the promise
+  off takes a change of the shots themselves (more threes, say) out of it;
+- the champion's mean residual, overall and by segment, against its own later games.
 """
 
 from dataclasses import dataclass
@@ -13,22 +15,27 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from parivision.drift.columns import SEGMENT_COLUMNS
-from parivision.drift.significance import chi_square_upper, normal_two_sided, normal_upper
+from parivision.drift.segments import (
+    ALLOWANCE_Z,
+    Levels,
+    SegmentedColumn,
+    SegmentLevel,
+    segment_levels,
+)
+from parivision.drift.significance import normal_two_sided, normal_upper
 from parivision.drift.sketch import FloatArray
-from parivision.drift.summary import Performance, PerformanceCheck, Segment, TestResult
+from parivision.drift.summary import Performance, PerformanceCheck, TestResult
 from parivision.errors import ModelError
 
 MIN_LABELLED: Final = 1000
-MIN_SEGMENT: Final = 100
 EXCESS_LIMIT: Final = 0.010
 RESIDUAL_LIMIT: Final = 0.015
-SEGMENT_LIMIT: Final = 0.05
-ALLOWANCE_Z: Final = 2.5
-PARSIMONY: Final = 0.7
-"""The make rate as a whole explains a finding if it accounts for that much of it."""
+RATE_NAMING_LIMIT: Final = 0.02
+NAMING_LIMIT: Final = 0.03
+"""Once something is found, a column given which the make rates moved by so much is named."""
 LABEL: Final = "made"
 _P_EDGE: Final = 1e-6
 _BLOCK_SHOTS: Final = 9000
@@ -43,12 +50,7 @@ class Level:
     between_weeks: float
 
 
-@dataclass(frozen=True)
-class SegmentLevel:
-    """The champion's mean residual in a segment of its own later games, from `n` shots."""
-
-    n: int
-    residual: float
+_CALIBRATED: Final = Level(0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -59,21 +61,29 @@ class PerformanceReference:
     log_loss: float
     excess: Level
     residual: Level
-    segments: dict[str, dict[str, SegmentLevel]]
+    segments: Levels
 
 
 @dataclass(frozen=True)
-class _Labelled:
+class _Scored:
     """Shots whose end and probability are known: per shot, and the segments they belong to."""
 
     log_loss: FloatArray
-    excess: FloatArray
+    promised: FloatArray
     residual: FloatArray
     segments: pl.DataFrame
 
     @property
-    def n(self) -> int:
-        return len(self.residual)
+    def excess(self) -> FloatArray:
+        return self.log_loss - self.promised
+
+
+def make_rates(values: pl.DataFrame) -> tuple[SegmentLevel | None, Levels]:
+    """Make rate of the training shots, overall and by segment; None without labels."""
+    made, segments = _labelled(values)
+    if not len(made):
+        return None, {}
+    return SegmentLevel(len(made), float(made.mean())), segment_levels(segments, made)
 
 
 def performance_reference(values: pl.DataFrame, p_made: ArrayLike) -> PerformanceReference | None:
@@ -81,72 +91,88 @@ def performance_reference(values: pl.DataFrame, p_made: ArrayLike) -> Performanc
 
     `values` come from `monitored_values`; a shot without an end or a probability (NaN) is left out.
     """
-    shots = _labelled(values, p_made)
-    if shots.n < MIN_LABELLED:
+    shots = _scored(values, p_made)
+    if len(shots.residual) < MIN_LABELLED:
         return None
     return PerformanceReference(
-        n=shots.n,
+        n=len(shots.residual),
         log_loss=float(shots.log_loss.mean()),
         excess=_level(shots.excess),
         residual=_level(shots.residual),
-        segments={column: _segment_levels(shots, column) for column in SEGMENT_COLUMNS},
+        segments=segment_levels(shots.segments, shots.residual),
     )
 
 
 def judge_performance(
-    values: pl.DataFrame, p_made: ArrayLike | None, reference: PerformanceReference | None
+    values: pl.DataFrame,
+    p_made: ArrayLike | None,
+    *,
+    rate: SegmentLevel | None,
+    rates: Levels,
+    reference: PerformanceReference | None,
 ) -> Performance:
-    """Compare the champion's probabilities with how the current shots ended.
+    """Compare how the current shots ended with the training data and the champion's word.
 
-    "no data" without probabilities or with fewer than `MIN_LABELLED` labelled shots. Without a
-    reference a calibrated champion is taken for granted.
+    `rate` and `rates` are from `make_rates` on the training data. Without probabilities only the
+    make rates are judged; without `reference` the champion is taken for calibrated; with fewer
+    than `MIN_LABELLED` labelled shots the answer is "no data".
     """
-    if p_made is None:
-        return _no_data(0, "no probabilities of the champion were given")
-    shots = _labelled(values, p_made)
-    if shots.n < MIN_LABELLED:
-        return _no_data(shots.n, f"{shots.n} labelled shots, {MIN_LABELLED} are needed")
-    groups = tuple(_Group.of(shots, column, reference) for column in SEGMENT_COLUMNS)
-    overall = reference.residual if reference else Level(0.0, 0.0, 0.0)
-    checks = (
-        _log_loss_check(shots, reference),
-        _residual_check(shots.residual, overall),
-        *(group.check(shots.residual) for group in groups),
-    )
+    made, segments = _labelled(values)
+    scored = None if p_made is None else _scored(values, p_made)
+    if len(made) < MIN_LABELLED or rate is None:
+        return _performance(len(made), scored, reference)
+    groups = [SegmentedColumn.of(segments[c], rates.get(c, {})) for c in SEGMENT_COLUMNS]
+    checks = tuple(group.check("make rate", made) for group in groups)
+    if scored is not None and len(scored.residual) >= MIN_LABELLED:
+        checks = (*_champion_checks(scored, reference), *checks)
     found = any(check.exceeded for check in checks)
+    named = _moved_columns(made, rate.mean, groups) if found else ()
+    return _performance(len(made), scored, reference, checks, named)
+
+
+def _performance(
+    n_labelled: int,
+    scored: _Scored | None,
+    reference: PerformanceReference | None,
+    checks: tuple[PerformanceCheck, ...] = (),
+    named: tuple[str, ...] = (),
+) -> Performance:
+    found = [f"{check.name}: {check.reason}" for check in checks if check.exceeded]
+    thin = f"{n_labelled} labelled shots, {MIN_LABELLED} are needed"
+    is_scored = scored is not None and len(scored.residual) > 0
     return Performance(
-        n_labelled=shots.n,
-        log_loss=float(shots.log_loss.mean()),
+        n_labelled=n_labelled,
+        n_scored=len(scored.residual) if scored else 0,
+        log_loss=float(scored.log_loss.mean()) if scored and is_scored else None,
+        promised_log_loss=float(scored.promised.mean()) if scored and is_scored else None,
         reference_log_loss=reference.log_loss if reference else None,
-        promised_log_loss=float((shots.log_loss - shots.excess).mean()),
         checks=checks,
-        concept_columns=_attribute(shots.residual, overall, groups) if found else (),
-        verdict="drift" if found else "quiet",
-        reason="; ".join(check.reason for check in checks if check.exceeded) or "as usual",
+        concept_columns=named,
+        verdict=("drift" if found else "quiet") if checks else "no data",
+        reason=("; ".join(found) or "as usual") if checks else thin,
     )
 
 
-def _no_data(n: int, reason: str) -> Performance:
-    return Performance(n, None, None, None, (), (), "no data", reason)
+def _labelled(values: pl.DataFrame) -> tuple[FloatArray, pl.DataFrame]:
+    known = values.filter(pl.col(LABEL).is_finite())
+    return known[LABEL].to_numpy(), known.select(SEGMENT_COLUMNS)
 
 
-def _labelled(values: pl.DataFrame, p_made: ArrayLike) -> _Labelled:
+def _scored(values: pl.DataFrame, p_made: ArrayLike) -> _Scored:
     p = np.asarray(p_made, np.float64)
     if p.shape != (values.height,):
         raise ModelError(
             f"expected one probability a shot, {values.height}; an array of shape {p.shape} came"
         )
     if np.any((p < 0) | (p > 1)):
-        raise ModelError(
-            "expected probabilities between 0 and 1; pass p_made, not scores or logits"
-        )
+        raise ModelError("expected probabilities from 0 to 1; pass p_made, not scores or logits")
     made = values[LABEL].to_numpy()
     known = np.isfinite(made) & np.isfinite(p)
     made, p = made[known], np.clip(p[known], _P_EDGE, 1 - _P_EDGE)
     log_loss = -np.where(made == 1, np.log(p), np.log1p(-p))
     promised = -(p * np.log(p) + (1 - p) * np.log1p(-p))
     segments = values.select(SEGMENT_COLUMNS).filter(pl.Series(known))
-    return _Labelled(log_loss, log_loss - promised, made - p, segments)
+    return _Scored(log_loss, promised, made - p, segments)
 
 
 def _level(values: FloatArray) -> Level:
@@ -160,16 +186,20 @@ def _level(values: FloatArray) -> Level:
     return Level(float(values.mean()), error, float(np.sqrt(max(beyond_chance, 0.0))))
 
 
-def _segment_levels(shots: _Labelled, column: str) -> dict[str, SegmentLevel]:
-    table = (
-        shots.segments.select(column)
-        .with_columns(residual=pl.Series(shots.residual))
-        .group_by(column)
-        .agg(pl.len().alias("n"), pl.col("residual").mean())
-        .filter(pl.col("n") >= MIN_SEGMENT)
-        .sort(column)
+def _champion_checks(
+    shots: _Scored, reference: PerformanceReference | None
+) -> tuple[PerformanceCheck, ...]:
+    levels = reference.segments if reference else {}
+    return (
+        _log_loss_check(shots, reference.excess if reference else _CALIBRATED),
+        _residual_check(shots.residual, reference.residual if reference else _CALIBRATED),
+        *(
+            SegmentedColumn.of(shots.segments[column], levels.get(column, {}), 0.0).check(
+                "calibration", shots.residual
+            )
+            for column in SEGMENT_COLUMNS
+        ),
     )
-    return {value: SegmentLevel(n, residual) for value, n, residual in table.iter_rows()}
 
 
 def _standard_error(values: FloatArray, usual: Level) -> float:
@@ -177,8 +207,7 @@ def _standard_error(values: FloatArray, usual: Level) -> float:
     return float(np.sqrt(chance)) or 1.0
 
 
-def _log_loss_check(shots: _Labelled, reference: PerformanceReference | None) -> PerformanceCheck:
-    usual = reference.excess if reference else Level(0.0, 0.0, 0.0)
+def _log_loss_check(shots: _Scored, usual: Level) -> PerformanceCheck:
     error = _standard_error(shots.excess, usual)
     effect = float(shots.excess.mean()) - usual.mean
     current = float(shots.log_loss.mean())
@@ -192,147 +221,38 @@ def _log_loss_check(shots: _Labelled, reference: PerformanceReference | None) ->
         threshold=threshold,
         test=TestResult(effect / error, normal_upper(effect / error)),
         exceeded=effect > threshold,
-        reason=f"log loss {current:.4f}, {effect:+.4f} against what the champion promises and "
-        f"usually keeps for these shots (up to {threshold:+.4f} is normal)",
+        reason=f"{current:.4f}, {effect:+.4f} against what the champion promises for these shots "
+        f"and usually keeps (up to {threshold:+.4f} is normal)",
     )
 
 
 def _residual_check(residual: FloatArray, usual: Level) -> PerformanceCheck:
     error = _standard_error(residual, usual)
     current = float(residual.mean())
-    effect = abs(current - usual.mean)
+    change = current - usual.mean
     threshold = RESIDUAL_LIMIT + ALLOWANCE_Z * error
-    z = (current - usual.mean) / error
     return PerformanceCheck(
         name="calibration",
         column=LABEL,
         current=current,
         usual=usual.mean,
-        effect=effect,
+        effect=abs(change),
         threshold=threshold,
-        test=TestResult(z, normal_two_sided(z)),
-        exceeded=effect > threshold,
-        reason=f"shots go in {current:+.3f} more often than the champion says, usually "
-        f"{usual.mean:+.3f} (a difference of {threshold:.3f} is normal)",
+        test=TestResult(change / error, normal_two_sided(change / error)),
+        exceeded=abs(change) > threshold,
+        reason=f"the make rate is {current:+.3f} from what the champion says, usually "
+        f"{usual.mean:+.3f} (a change of {threshold:.3f} is normal)",
     )
 
 
-@dataclass(frozen=True)
-class _Group:
-    """The shots by one column's values: a code a shot (-1: segment too small) and what is usual."""
+def _moved_columns(
+    made: FloatArray, usual_rate: float, groups: list[SegmentedColumn]
+) -> tuple[str, ...]:
+    """The columns given which shots go in more or less often than in training.
 
-    column: str
-    names: tuple[str, ...]
-    codes: NDArray[np.int64]
-    sizes: FloatArray
-    usual: FloatArray
-    usual_n: FloatArray
-
-    @classmethod
-    def of(cls, shots: _Labelled, column: str, reference: PerformanceReference | None) -> "_Group":
-        counted = shots.segments[column].value_counts(name="n").filter(pl.col("n") >= MIN_SEGMENT)
-        table = counted.sort("n", column, descending=[True, False])
-        names = tuple(table[column].to_list())
-        places = {name: place for place, name in enumerate(names)}
-        codes = shots.segments[column].replace_strict(places, default=-1, return_dtype=pl.Int64)
-        known = reference.segments.get(column, {}) if reference else {}
-        levels = [known.get(name, SegmentLevel(0, 0.0)) for name in names]
-        return cls(
-            column=column,
-            names=names,
-            codes=codes.to_numpy(),
-            sizes=table["n"].to_numpy().astype(np.float64),
-            usual=np.array([level.residual for level in levels]),
-            usual_n=np.array([level.n or np.inf for level in levels], np.float64),
-        )
-
-    def deviations(self, residual: FloatArray) -> FloatArray:
-        """Each segment's mean residual beyond its usual one."""
-        inside = self.codes >= 0
-        sums = np.bincount(self.codes[inside], weights=residual[inside], minlength=len(self.names))
-        return sums / self.sizes - self.usual
-
-    def explained(self, residual: FloatArray) -> FloatArray:
-        """The residual that the segments' deviations account for, shot by shot."""
-        explained: FloatArray = np.append(self.deviations(residual), 0.0)[self.codes]
-        return explained
-
-    def variances(self, residual: FloatArray) -> FloatArray:
-        """Sampling variance of each deviation."""
-        return residual.var() * (1 / self.sizes + 1 / self.usual_n)
-
-    def size(self, residual: FloatArray) -> tuple[float, float]:
-        """Root mean square of the deviations over the shots, freed of chance, and its threshold."""
-        weights = self.sizes / len(residual)
-        deviations, variances = self.deviations(residual), self.variances(residual)
-        square = float(np.sum(weights * (deviations**2 - variances)))
-        noise = weights * variances
-        spread = 2 * np.sum(noise**2) + 4 * SEGMENT_LIMIT**2 * noise.max(initial=0.0)
-        allowance = ALLOWANCE_Z * float(np.sqrt(spread)) / (2 * SEGMENT_LIMIT)
-        return float(np.sqrt(max(square, 0.0))), SEGMENT_LIMIT + allowance
-
-    def check(self, residual: FloatArray) -> PerformanceCheck:
-        """The calibration by this column, with its segments, the worst one named."""
-        effect, threshold = self.size(residual)
-        deviations = self.deviations(residual)
-        z = deviations / np.sqrt(self.variances(residual))
-        chi2 = float(np.sum(z**2))
-        segments = tuple(
-            Segment(
-                value=name,
-                n=int(self.sizes[i]),
-                residual=float(deviations[i] + self.usual[i]),
-                usual_residual=float(self.usual[i]),
-                z=float(z[i]),
-                p_adjusted=min(1.0, normal_two_sided(float(z[i])) * len(self.names)),
-            )
-            for i, name in enumerate(self.names)
-        )
-        worst = max(
-            segments, key=lambda s: s.n * (s.residual - s.usual_residual) ** 2, default=None
-        )
-        return PerformanceCheck(
-            name=f"calibration by {self.column}",
-            column=self.column,
-            current=effect,
-            usual=0.0,
-            effect=effect,
-            threshold=threshold,
-            test=TestResult(chi2, chi_square_upper(chi2, len(segments))),
-            exceeded=effect > threshold,
-            reason=f"by {self.column} the probabilities are {effect:.3f} off what is usual "
-            f"({threshold:.3f} is normal), most in {_segment_text(worst)}",
-            segments=segments,
-        )
-
-
-def _segment_text(segment: Segment | None) -> str:
-    if segment is None:
-        return "no segment"
-    return (
-        f"{segment.value!r} ({segment.residual - segment.usual_residual:+.3f}, {segment.n} shots)"
-    )
-
-
-def _attribute(residual: FloatArray, usual: Level, groups: tuple[_Group, ...]) -> tuple[str, ...]:
-    """The fewest columns that account for what was found, the most telling first.
-
-    The strongest finding is explained away, then the rest is judged again; so a change in the
-    meaning of the action types does not name the zones in which those shots are taken.
+    "made" when the make rate as a whole moved; the others are judged beyond that. None of them: the
+    champion errs because what it is given moved, not because the game did.
     """
-    found: list[str] = []
-    left = residual
-    while True:
-        sizes = {g.column: g.size(left) for g in groups if g.column not in found}
-        exceeded = {name: size for name, (size, threshold) in sizes.items() if size > threshold}
-        strongest = max(exceeded, key=lambda name: exceeded[name], default=None)
-        overall = _residual_check(left, usual)
-        most = exceeded[strongest] if strongest else 0.0
-        if LABEL not in found and overall.exceeded and overall.effect**2 >= PARSIMONY * most**2:
-            found.append(LABEL)
-            left = left - (overall.current - overall.usual)
-        elif strongest:
-            found.append(strongest)
-            left = left - next(g for g in groups if g.column == strongest).explained(left)
-        else:
-            return tuple(found) or (LABEL,)
+    change = float(made.mean()) - usual_rate
+    moved = [group.column for group in groups if group.size(made - change)[0] > NAMING_LIMIT]
+    return (*([LABEL] if abs(change) > RATE_NAMING_LIMIT else []), *moved)

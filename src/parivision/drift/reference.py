@@ -25,7 +25,12 @@ from parivision.drift.columns import (
     in_game_order,
     monitored_values,
 )
-from parivision.drift.performance import PerformanceReference, performance_reference
+from parivision.drift.performance import (
+    PerformanceReference,
+    make_rates,
+    performance_reference,
+)
+from parivision.drift.segments import Levels, SegmentLevel
 from parivision.drift.sketch import (
     CategorySketch,
     FloatArray,
@@ -38,11 +43,14 @@ from parivision.drift.sketch import (
 from parivision.errors import SchemaError
 
 REFERENCE_VERSION: Final = 1
+REFERENCE_SHOTS: Final = 600_000
+"""About three seasons. Older shots say little about what is normal now, and a reference that spans
+an era of change would be blind to it."""
 BLOCK_SHOTS: Final = 9000
 """A week of the league."""
 MIN_BLOCKS: Final = 5
 SMALL_BLOCKS: Final = 10
-MAX_WIDENING: Final = 4.0
+MAX_WIDENING: Final = 3.0
 """A limit grows with the reference's own variability up to so many times its floor: a reference
 with a break inside must not make the monitor blind."""
 _NORMAL_MAD: Final = 1.4826
@@ -77,8 +85,8 @@ class ColumnReference:
 class DriftReference:
     """The training data of one champion, for the monitor; kept next to the model.
 
-    `performance` is None when no labelled later games were given; the labelled part then takes a
-    perfectly calibrated champion for granted.
+    `make_rates` are those of the training shots by segment. `performance` is None when no labelled
+    later games were given; the labelled part then takes the champion for calibrated.
     """
 
     version: int
@@ -87,6 +95,8 @@ class DriftReference:
     first_day: str
     last_day: str
     columns: tuple[ColumnReference, ...]
+    make_rate: SegmentLevel | None
+    make_rates: Levels
     performance: PerformanceReference | None
 
     def to_json(self) -> str:
@@ -127,7 +137,7 @@ def build_reference(
     champion: str = "",
     progress: Progress | None = None,
 ) -> DriftReference:
-    """The reference of a champion trained on `training`.
+    """The reference of a champion trained on `training`; its last `REFERENCE_SHOTS` shots are used.
 
     `later` are labelled games that the champion was not fitted on and `p_later` its probabilities
     for them, in the same order: they say how well it does when nothing drifts. `progress` gets
@@ -135,7 +145,7 @@ def build_reference(
     """
     if training.is_empty():
         raise SchemaError("a drift reference needs shots: the training table is empty")
-    values = in_game_order(monitored_values(training, "drift reference"))
+    values = in_game_order(monitored_values(training, "drift reference")).tail(REFERENCE_SHOTS)
     blocks = block_of(values.height)
     columns = []
     for done, column in enumerate(MONITORED, start=1):
@@ -145,14 +155,17 @@ def build_reference(
     performance = None
     if later is not None and p_later is not None:
         performance = performance_reference(monitored_values(later, "later games"), p_later)
-    days = training["game_date"]
+    rate, rates = make_rates(values)
+    days = values["game_date"]
     return DriftReference(
         version=REFERENCE_VERSION,
         champion=champion,
-        n_shots=training.height,
+        n_shots=values.height,
         first_day=str(days.min()),
         last_day=str(days.max()),
         columns=tuple(columns),
+        make_rate=rate,
+        make_rates=rates,
         performance=performance,
     )
 

@@ -1,7 +1,7 @@
 """Probabilities of the test statistics under "nothing moved"; for tables, never for a verdict."""
 
 import numpy as np
-from scipy.special import chdtrc, erfc, kolmogorov  # type: ignore[import-untyped]
+from scipy.special import chdtrc, erfc, kolmogorov
 
 
 def normal_two_sided(z: float) -> float:

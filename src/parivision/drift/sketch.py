@@ -58,10 +58,8 @@ class NumericSketch:
     def quantiles(self) -> FloatArray:
         """The column's values at the middles of `QUANTILES` equal slices of its mass."""
         share = np.cumsum(self.counts) / self.n
-        values: FloatArray = np.asarray(self.edges)[
-            np.searchsorted(share, _slice_middles() - 1e-12)
-        ]
-        return values
+        places = np.searchsorted(share, _slice_middles() - 1e-12)
+        return np.asarray(self.edges, np.float64)[places]
 
     def bin_edges(self) -> FloatArray:
         """Upper edges of about `BINS` bins of equal mass; a value that fills half a bin gets one.
@@ -74,7 +72,7 @@ class NumericSketch:
         heavy = np.flatnonzero(mass >= 0.5 / BINS)
         indices = np.unique(np.concatenate([cuts, heavy, heavy[heavy > 0] - 1]))
         # The last bin is open: what lies beyond the reference's greatest value belongs to it.
-        edges: FloatArray = np.asarray(self.edges)
+        edges = np.asarray(self.edges, np.float64)
         return edges[indices[indices < len(self.edges) - 1]]
 
     def bin_counts(self) -> FloatArray:

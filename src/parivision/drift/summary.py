@@ -47,26 +47,34 @@ class ColumnDrift:
         """Whether the column's distribution moved further than it may."""
         return self.verdict == "drift"
 
+    @property
+    def severity(self) -> float:
+        """The largest judged effect in thresholds: above 1 it drifted, a broken unit is near 5."""
+        judged = [self.effects[e] / t for e, t in self.thresholds.items() if e in self.effects]
+        return max(judged, default=0.0)
+
 
 @dataclass(frozen=True)
 class Segment:
-    """The champion's mean residual (made minus probability) in one part of the shots."""
+    """One part of the shots: its make rate or mean residual (made minus probability), as checked.
+
+    `p_adjusted` is Bonferroni's, for the number of segments.
+    """
 
     value: str
     n: int
-    residual: float
-    usual_residual: float
+    mean: float
+    usual: float
     z: float
     p_adjusted: float
 
 
 @dataclass(frozen=True)
 class PerformanceCheck:
-    """One look at the champion's probabilities against how the shots ended.
+    """One look at how the shots ended, against the training data or the champion's word.
 
-    `effect` is what is compared with `threshold`; `usual` is what the champion showed on its own
-    later games. `columns` names the column whose meaning the check watches; "made" stands for the
-    make rate as a whole.
+    `effect` is what is compared with `threshold`; `column` is the one whose meaning is watched,
+    "made" for all shots together.
     """
 
     name: str
@@ -83,16 +91,19 @@ class PerformanceCheck:
 
 @dataclass(frozen=True)
 class Performance:
-    """The labelled part: does a shot still go in as often as the champion says it does?
+    """The labelled part: does a shot still go in as often as it did, and as the champion says?
 
-    `concept_columns` are the fewest columns that account for what was found; "made" means shots of
-    every kind go in more or less often than the champion says.
+    `promised_log_loss` is what the champion's probabilities, were they right, would give for these
+    shots; `reference_log_loss` is what it had on its own later games. `concept_columns` are those
+    given which the make rate moved, once a check found something; "made" stands for shots of every
+    kind. When it is empty then, the champion errs because its input moved.
     """
 
     n_labelled: int
+    n_scored: int
     log_loss: float | None
-    reference_log_loss: float | None
     promised_log_loss: float | None
+    reference_log_loss: float | None
     checks: tuple[PerformanceCheck, ...]
     concept_columns: tuple[str, ...]
     verdict: Verdict
