@@ -1,0 +1,69 @@
+"""Files that are whole or not there, whatever moment the power or the process goes."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from parivision.errors import StoreError
+
+_POLL_S: Final = 0.02
+
+
+def sync(path: Path) -> None:
+    """Bring a file or folder to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path` that takes its place, on disk, when the block ends well."""
+    temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
+    try:
+        yield temporary
+        sync(temporary)
+        temporary.replace(path)
+        sync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def exclusive(path: Path, wait_s: float) -> Iterator[None]:
+    """Hold the lock file `path`; raises StoreError when another holds it longer than `wait_s`.
+
+    The system drops the lock when its holder dies, so it is never stale.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        _acquire(descriptor, path, wait_s)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _acquire(descriptor: int, path: Path, wait_s: float) -> None:
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                holder = os.pread(descriptor, 20, 0).decode(errors="replace") or "unknown"
+                raise StoreError(
+                    f"{path.parent} is being written by another process (number {holder}); "
+                    f"waited {wait_s:g} s. Let it end, or end it, and run this again."
+                ) from None
+            time.sleep(_POLL_S)
+        else:
+            return

@@ -1,0 +1,56 @@
+"""Tell new records from those that came before."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from parivision.lake.base import KEYS
+
+_NO_GAME: Final = -1
+_IDENTITY: Final = ("game", "event")
+
+
+@dataclass(frozen=True)
+class Sifted:
+    """Positions of records that are new and of those that conflict with an earlier one."""
+
+    new: pl.Series
+    conflicts: pl.Series
+    duplicates: int
+
+
+def sift(keys: pl.DataFrame, known: pl.DataFrame) -> Sifted:
+    """Compare records with each other, the first first, and with the `known` ones.
+
+    Both tables have the columns KEYS. A record without a game or event number is its content.
+    """
+    incoming = _identified(keys).with_row_index("row")
+    seen = _identified(known).rename({"digest": "known_digest"})
+    judged = (
+        incoming.join(seen, on=_IDENTITY, how="left", maintain_order="left")
+        .with_columns(
+            is_first=pl.struct(_IDENTITY).is_first_distinct(),
+        )
+        .join(
+            incoming.unique(_IDENTITY, keep="first").select(*_IDENTITY, first_digest="digest"),
+            on=_IDENTITY,
+            how="left",
+            maintain_order="left",
+        )
+    )
+    is_new = pl.col("known_digest").is_null() & pl.col("is_first")
+    original = pl.coalesce("known_digest", "first_digest")
+    same = pl.col("digest") == original
+    new = judged.filter(is_new)["row"]
+    conflicts = judged.filter(~is_new & ~same)["row"]
+    return Sifted(new, conflicts, keys.height - len(new) - len(conflicts))
+
+
+def _identified(keys: pl.DataFrame) -> pl.DataFrame:
+    usable = pl.col("game_id").is_not_null() & pl.col("event_id").is_not_null()
+    return keys.select(KEYS).select(
+        pl.when(usable).then("game_id").otherwise(_NO_GAME).alias("game"),
+        pl.when(usable).then("event_id").otherwise("digest").alias("event"),
+        "digest",
+    )

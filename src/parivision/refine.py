@@ -1,0 +1,69 @@
+"""From bronze to silver: canonical shots, and quarantine for what cannot be one."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from parivision import schema
+from parivision.ingest import Progress, known_format
+from parivision.lake.base import Lake, Pending, quarantined
+from parivision.sources import FORMATS, Format
+
+
+@dataclass(frozen=True)
+class RefineReport:
+    """What became of the records refined: silver + quarantined + duplicates = records.
+
+    `duplicates` were in the lake already, by a run that was killed or one at the same time.
+    `reasons` counts the quarantined records by reason.
+    """
+
+    records: int = 0
+    silver: int = 0
+    quarantined: int = 0
+    duplicates: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
+
+
+def refine(
+    lake: Lake,
+    *,
+    check_geometry: bool = True,
+    progress: Progress | None = None,
+    formats: Mapping[str, Format] = FORMATS,
+) -> RefineReport:
+    """Refine what bronze holds and silver does not yet know.
+
+    `check_geometry=False`, with `formats=parivision.sources.UNCONVERTED`, lets seasons in another
+    frame through as they are; it exists to show that the drift monitors catch that.
+    """
+    total = lake.counts().pending
+    records = silver = quarantined_rows = duplicates = 0
+    reasons: Counter[str] = Counter()
+    for pending in lake.pending():
+        shots, bad = _refined(pending, formats, check_geometry=check_geometry)
+        written = lake.write_refined(pending, shots, bad)
+        records += pending.records.height
+        silver += written.silver
+        quarantined_rows += written.quarantined
+        duplicates += written.duplicates
+        reasons.update(bad["reason"].to_list())
+        if progress is not None:
+            progress(records, max(total, records))
+    return RefineReport(records, silver, quarantined_rows, duplicates, dict(reasons))
+
+
+def _refined(
+    pending: Pending, formats: Mapping[str, Format], *, check_geometry: bool
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    layout = known_format(pending.format, formats)
+    converted = layout.to_shots(pending.records, check_geometry=check_geometry)
+    bad = quarantined(
+        converted.bad.drop(schema.REASON),
+        pending.keys[converted.bad_rows],
+        converted.bad[schema.REASON],
+        layout=layout.name,
+    )
+    return converted.shots, bad
