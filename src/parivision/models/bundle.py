@@ -93,9 +93,14 @@ class Bundle:
         return out
 
     def refreshed(self, facts: Facts, made: Floats) -> "Bundle":
-        """The same model with form and recalibration brought up to the last of these games."""
+        """The same model with form and recalibration brought up to the last of these games.
+
+        `facts` must be in time order; games already known are passed over.
+        """
         fresh = self.copy()
-        fresh.walk(facts, made)
+        known = -1 if self.form.as_of_day is None else self.form.as_of_day
+        new = slice(int(np.searchsorted(facts.day, known, "right")), len(facts))
+        fresh.walk(facts.take(new), made[new])
         fresh.card["known_through"] = _iso(fresh.form.as_of_day)
         return fresh
 

@@ -1,0 +1,147 @@
+"""Judging: all models answer the same later games, each as it would be served.
+
+Form and recalibration stop where judging begins; nothing is learnt on the way. `exam` is the other
+view: games never seen before, with the state brought up to date every night, as in production.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from parivision import evaluate, promotion, tables
+from parivision.errors import DataError
+from parivision.evaluate import Scores
+from parivision.facts import EPOCH, Facts, Floats, Ints
+from parivision.models.bundle import Bundle
+from parivision.models.families import BASELINES
+from parivision.models.training import History, Recipe, train
+from parivision.split import TimeSplit
+
+PREFIX: Final = "p_"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Shots judged on and what each model said: `predictions` maps a name to shape (n,).
+
+    `shots` are canonical rows in time order; `player_volume` counts the shooter's decayed attempts.
+    """
+
+    shots: pl.DataFrame
+    made: Floats
+    games: Ints
+    player_volume: Floats
+    predictions: Mapping[str, Floats]
+
+    def scores(self) -> dict[str, Scores]:
+        """Scores of every model."""
+        return {
+            name: evaluate.scores(self.made, p, self.games) for name, p in self.predictions.items()
+        }
+
+    def segments(self) -> dict[str, pl.Series]:
+        """Zone, period and player volume of every shot."""
+        return evaluate.segments_of(self.shots, self.player_volume)
+
+    def to_frame(self) -> pl.DataFrame:
+        """One table of shots and predictions (`p_NAME`), for a file."""
+        extra = {PREFIX + name: p for name, p in self.predictions.items()}
+        return self.shots.with_columns(
+            pl.Series("player_volume", self.player_volume),
+            *(pl.Series(name, p) for name, p in extra.items()),
+        )
+
+    @classmethod
+    def from_frame(cls, frame: pl.DataFrame) -> "Judgement":
+        """Read what `to_frame` gave."""
+        names = [name for name in frame.columns if name.startswith(PREFIX)]
+        return cls(
+            shots=frame.drop("player_volume", *names),
+            made=tables.made_array(frame),
+            games=frame["game_id"].to_numpy(),
+            player_volume=frame["player_volume"].to_numpy(),
+            predictions={name.removeprefix(PREFIX): frame[name].to_numpy() for name in names},
+        )
+
+
+def judge(
+    shots: pl.DataFrame,
+    history: History,
+    split: TimeSplit,
+    bundles: Mapping[str, Bundle],
+    champion: Bundle | None = None,
+) -> Judgement:
+    """Let challengers, baselines and the champion answer the games after `split.stop_through`.
+
+    `shots` and `history` are the same rows in time order. With a champion its recalibrated version
+    answers too: the same estimators, with the state of the morning of the first game judged.
+    """
+    facts, made = history.facts, history.made
+    known, later = slice(0, split.stop(facts.day).stop), split.later(facts.day)
+    baselines = {name: train(history, split, Recipe(name)) for name in BASELINES}
+    asked = {**baselines, **bundles}
+    if champion is not None:
+        refreshed = champion.refreshed(facts.take(known), made[known])
+        asked |= {promotion.CHAMPION: champion, promotion.RECALIBRATED: refreshed}
+    rows = shots[later]
+    games_facts = facts.take(later)
+    return Judgement(
+        shots=rows,
+        made=made[later],
+        games=rows["game_id"].to_numpy(),
+        player_volume=history.form_columns["player_volume"][later],
+        predictions={name: bundle.predict(games_facts) for name, bundle in asked.items()},
+    )
+
+
+def decide(judgement: Judgement, rule: promotion.Rule | None = None) -> promotion.Decision:
+    """The promotion that follows from a judgement."""
+    predictions = dict(judgement.predictions)
+    champion = predictions.pop(promotion.CHAMPION, None)
+    recalibrated = predictions.pop(promotion.RECALIBRATED, None)
+    baselines = {name: predictions.pop(name) for name in BASELINES}
+    return promotion.decide(
+        judgement.made,
+        judgement.games,
+        predictions,
+        baselines["zone_rate"],
+        champion=champion,
+        recalibrated=recalibrated,
+        rule=rule,
+    )
+
+
+def exam(shots: pl.DataFrame, bundles: Mapping[str, Bundle]) -> Judgement:
+    """Let models answer games they have never seen, brought up to date after every day of games.
+
+    Each model also answers as it is (`NAME, frozen`) and, if it uses the action type, without being
+    told it (`NAME, no action`). Raises DataError when a model knows some of the games.
+    """
+    shots = tables.in_time_order(shots)
+    facts, made = tables.facts_from_shots(shots), tables.made_array(shots)
+    predictions: dict[str, Floats] = {}
+    volume = np.zeros(len(facts))
+    for name, bundle in bundles.items():
+        _refuse_known(name, bundle, facts)
+        fresh = bundle.copy()
+        columns = fresh.form.walk(facts, made)
+        volume = columns["player_volume"]
+        predictions[name] = fresh.follow(facts, made, columns)
+        predictions[f"{name}, frozen"] = bundle.predict(facts)
+        if len(bundle.parts) > 1:
+            untold = facts.without_action()
+            predictions[f"{name}, no action"] = bundle.copy().follow(untold, made, columns)
+    return Judgement(shots, made, shots["game_id"].to_numpy(), volume, predictions)
+
+
+def _refuse_known(name: str, bundle: Bundle, facts: Facts) -> None:
+    known = bundle.form.as_of_day
+    if known is not None and len(facts) and facts.day[0] <= known:
+        last = EPOCH.fromordinal(EPOCH.toordinal() + known)
+        raise DataError(
+            f"{name} knows all games up to {last}: give it later ones, what it has seen before "
+            "would flatter it"
+        )
