@@ -1,0 +1,136 @@
+"""The stats API as a source: pages by cursor, so that no record is lost or repeated."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import httpx
+import polars as pl
+
+from parivision.errors import SourceError
+from parivision.sources import feed22
+from parivision.sources.base import Batch
+from parivision.sources.retry import Retry, TransientError
+
+PAGE_RECORDS: Final = 5_000
+TIMEOUT_S: Final = 30.0
+_RETRIED: Final = (408, 425, 429, 500, 502, 503, 504)
+
+
+class FeedSource:
+    """The records of a stats API, read by its cursor.
+
+    Timeouts, broken connections and answers that say "later" are tried again; anything else that
+    is wrong is a SourceError.
+    """
+
+    format: Final = feed22.FORMAT.name
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        page_records: int = PAGE_RECORDS,
+        timeout_s: float = TIMEOUT_S,
+        retry: Retry | None = None,
+    ) -> None:
+        """`url` is where the API answers, such as http://stats:8000; `transport` is for tests."""
+        try:
+            address = httpx.URL(url)
+        except httpx.InvalidURL as error:
+            raise SourceError(
+                f"{url!r} is no URL ({error}); give one like http://host:8000."
+            ) from error
+        if address.scheme not in ("http", "https") or not address.host:
+            raise SourceError(
+                f"{url!r} is no address of a stats API; give one like http://host:8000."
+            )
+        # A password in the URL must not get into cursors, messages or logs.
+        self.name = f"feed:{str(address.copy_with(username=None, password=None)).rstrip('/')}"
+        self._address = str(address).rstrip("/")
+        self._transport = transport
+        self._page_records = page_records
+        self._timeout_s = timeout_s
+        self._retry = retry or Retry()
+
+    def batches(self, after: str | None = None) -> Iterator[Batch]:
+        """Pages from the cursor to the end of the feed; an end that was reached can be resumed."""
+        more = True
+        with httpx.Client(transport=self._transport, timeout=self._timeout_s) as client:
+            while more:
+                page = self._page(client, after)
+                records, cursor, more = self._parsed(page)
+                if cursor == after and (more or records.height):
+                    raise self._wrong("the cursor does not move")
+                after = cursor
+                if records.height:
+                    yield Batch(records, cursor)
+
+    def _page(self, client: httpx.Client, after: str | None) -> httpx.Response:
+        parameters = {"limit": str(self._page_records)} | ({"after": after} if after else {})
+        return self._retry.run(lambda: self._asked(client, parameters), self.name)
+
+    def _asked(self, client: httpx.Client, parameters: Mapping[str, str]) -> httpx.Response:
+        try:
+            answer = client.get(f"{self._address}/shots", params=parameters)
+        except httpx.TransportError as error:
+            raise TransientError(f"{type(error).__name__}: {error}") from error
+        if answer.status_code in _RETRIED:
+            raise TransientError(f"status {answer.status_code}", _asked_wait_s(answer))
+        if answer.status_code == httpx.codes.CONFLICT:
+            raise SourceError(
+                f"{self.name} serves another archive than before: {_detail(answer)} Forget the "
+                f"cursor of {self.name} to read it from its start; known shots are not doubled."
+            )
+        if answer.status_code != httpx.codes.OK:
+            raise SourceError(
+                f"{self.name} answered {answer.status_code}: {_detail(answer)} Check the URL and "
+                "the cursor."
+            )
+        return answer
+
+    def _parsed(self, answer: httpx.Response) -> tuple[pl.DataFrame, str, bool]:
+        """Records as text, the cursor behind them, and whether more follow."""
+        try:
+            page = answer.json()
+            rows, cursor, more = page["records"], page["next"], page["more"]
+            records = as_text(rows)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise self._wrong(f"{type(error).__name__}: {error}") from error
+        if not isinstance(cursor, str) or not isinstance(more, bool):
+            raise self._wrong("'next' is no text or 'more' no truth value")
+        return records, cursor, more
+
+    def _wrong(self, problem: str) -> SourceError:
+        return SourceError(
+            f"{self.name}/shots did not answer as a stats API does ({problem}); expected records, "
+            "next and more. Check that the URL is that of a PariVision stats API."
+        )
+
+
+def as_text(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    """Feed records of JSON objects; raises KeyError when one lacks a column.
+
+    Null becomes a missing cell.
+    """
+    return pl.DataFrame(
+        {
+            name: pl.Series(
+                [None if row[name] is None else str(row[name]) for row in rows], dtype=pl.String
+            )
+            for name in feed22.COLUMNS
+        }
+    )
+
+
+def _detail(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return answer.text[:200]
+
+
+def _asked_wait_s(answer: httpx.Response) -> float:
+    """Seconds of a Retry-After header; 0 without one, or when it is a date."""
+    seconds = answer.headers.get("Retry-After", "")
+    return float(seconds) if seconds.isdecimal() else 0.0

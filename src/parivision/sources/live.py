@@ -1,0 +1,249 @@
+"""The league's own statistics, through nba_api: all shots of all teams, a few days at a time.
+
+The league answers slowly, refuses who asks too fast, and changes its answers without notice; so
+requests are few, spaced, retried and checked, and reading resumes at the day where it stopped.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from types import MappingProxyType
+from typing import Any, Final
+
+import polars as pl
+
+from parivision.errors import SettingsError, SourceError
+from parivision.schema import SEASON_TYPES
+from parivision.sources import feed22
+from parivision.sources.base import Batch
+from parivision.sources.retry import Retry, TransientError
+
+WINDOW_DAYS: Final = 7
+"""About 9,000 shots and 3 MB an answer; a whole season in one often times out."""
+TIMEOUT_S: Final = 60.0
+PAUSE_S: Final = 1.0
+SEASON_STARTS: Final = (10, 1)
+SEASON_ENDS: Final = (7, 31)
+LATE_ENDS: Final = MappingProxyType({2020: date(2020, 10, 14)})
+"""Seasons that were played longer than to the end of July."""
+FIRST_SEASON: Final = 1997
+"""The first season whose shots the league has."""
+
+COLUMNS: Final = MappingProxyType(
+    {
+        "GAME_ID": "Game ID",
+        "GAME_EVENT_ID": "Game Event ID",
+        "PLAYER_ID": "Player ID",
+        "PLAYER_NAME": "Player Name",
+        "TEAM_ID": "Team ID",
+        "TEAM_NAME": "Team Name",
+        "PERIOD": "Period",
+        "MINUTES_REMAINING": "Minutes Remaining",
+        "SECONDS_REMAINING": "Seconds Remaining",
+        "ACTION_TYPE": "Action Type",
+        "SHOT_TYPE": "Shot Type",
+        "SHOT_ZONE_BASIC": "Shot Zone Basic",
+        "SHOT_ZONE_AREA": "Shot Zone Area",
+        "SHOT_ZONE_RANGE": "Shot Zone Range",
+        "SHOT_DISTANCE": "Shot Distance",
+        "LOC_X": "X Location",
+        "LOC_Y": "Y Location",
+        "SHOT_MADE_FLAG": "Shot Made Flag",
+        "GAME_DATE": "Game Date",
+        "HTM": "Home Team",
+        "VTM": "Away Team",
+    }
+)
+"""The league's columns and the feed's; the season type is the one that was asked for."""
+_CURSOR: Final = re.compile(r"(\d{4}):(\d{4}-\d{2}-\d{2})")
+
+
+@dataclass(frozen=True)
+class Window:
+    """What one request asks for: the shots of a season's days, both ends included."""
+
+    season: int
+    season_type: str
+    first: date
+    last: date
+
+    @property
+    def season_words(self) -> str:
+        """The season as the league writes it, such as 2022-23."""
+        return f"{self.season - 1}-{self.season % 100:02d}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The league's table of shots, as it came."""
+
+    headers: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+Fetch = Callable[[Window], Answer]
+"""Asks the league. Raises TransientError for what may pass and SourceError for what will not."""
+
+
+class LiveSource:
+    """Shots from the league, one batch a window that has any.
+
+    A cursor is `season:day`, the last day that was read. Days up to `until` are read; give
+    yesterday, so that no running game is read half.
+    """
+
+    format: Final = feed22.FORMAT.name
+
+    def __init__(
+        self,
+        seasons: Sequence[int],
+        until: date,
+        *,
+        since: date | None = None,
+        season_type: str = SEASON_TYPES[0],
+        window_days: int = WINDOW_DAYS,
+        fetch: Fetch | None = None,
+        retry: Retry | None = None,
+        pause_s: float = PAUSE_S,
+    ) -> None:
+        """`seasons` are the years in which they end; `since` leaves out earlier days."""
+        if not seasons or min(seasons) < FIRST_SEASON:
+            raise SettingsError(
+                f"seasons are {list(seasons)}; give at least one, from {FIRST_SEASON} on"
+            )
+        if season_type not in SEASON_TYPES:
+            raise SettingsError(f"season_type is {season_type!r}; give one of {SEASON_TYPES}")
+        if window_days < 1:
+            raise SettingsError(f"window_days is {window_days}; give at least 1")
+        self.name = f"live:{season_type}"
+        self._seasons = sorted(set(seasons))
+        self._since = since or date.min
+        self._until = until
+        self._season_type = season_type
+        self._window_days = window_days
+        self._fetch = fetch or ask_league
+        self._retry = retry or Retry(attempts=6, first_s=2.0)
+        self._pause_s = pause_s
+
+    def batches(self, after: str | None = None) -> Iterator[Batch]:
+        """Batches behind the cursor; a season that is over and has no shot is a SourceError."""
+        season_read, day_read = _position(after)
+        for season in self._seasons:
+            if season < season_read:
+                continue
+            first = max(season_first_day(season), self._since)
+            if season == season_read:
+                first = max(first, day_read + timedelta(days=1))
+            yield from self._season(season, first)
+
+    def _season(self, season: int, first: date) -> Iterator[Batch]:
+        found = False
+        for number, window in enumerate(self._windows(season, first)):
+            if number:
+                self._retry.sleep(self._pause_s)
+            records = self._records(window)
+            if records.height:
+                found = True
+                yield Batch(records, f"{season}:{window.last.isoformat()}")
+        whole = first == season_first_day(season) and self._until >= season_last_day(season)
+        if whole and not found:
+            raise SourceError(
+                f"The league has no shots of the {self._season_type} {season}, which is over. It "
+                "may refuse requests from here, or not have had such games: try the season in a "
+                "browser on its site, or another season type."
+            )
+
+    def _windows(self, season: int, first: date) -> Iterator[Window]:
+        end = min(season_last_day(season), self._until)
+        while first <= end:
+            last = min(first + timedelta(days=self._window_days - 1), end)
+            yield Window(season, self._season_type, first, last)
+            first = last + timedelta(days=1)
+
+    def _records(self, window: Window) -> pl.DataFrame:
+        what = f"The league's answer for {window.first} to {window.last}"
+        answer = self._retry.run(lambda: self._fetch(window), what)
+        return records(answer, window.season_type)
+
+
+def records(answer: Answer, season_type: str) -> pl.DataFrame:
+    """Feed records of an answer; raises SourceError when its columns are not those we know."""
+    lacking = [name for name in COLUMNS if name not in answer.headers]
+    if lacking:
+        raise SourceError(
+            f"The league's table of shots lacks the columns {lacking}; it has "
+            f"{list(answer.headers)[:40]}. It was changed: update nba_api, and if that does not "
+            "help, parivision.sources.live.COLUMNS."
+        )
+    uneven = [row for row in answer.rows if len(row) != len(answer.headers)]
+    if uneven:
+        raise SourceError(
+            f"{len(uneven)} rows of the league's answer have not {len(answer.headers)} cells as "
+            "the header has; the answer is damaged, ask again later."
+        )
+    at = {name: list(answer.headers).index(name) for name in COLUMNS}
+    cells = {
+        feed_name: [_text(row[at[name]]) for row in answer.rows]
+        for name, feed_name in COLUMNS.items()
+    }
+    cells["Season Type"] = [season_type] * len(answer.rows)
+    return pl.DataFrame(cells, schema=dict.fromkeys(feed22.COLUMNS, pl.String))
+
+
+def ask_league(window: Window, timeout_s: float = TIMEOUT_S) -> Answer:
+    """Ask the league's server for a window, as nba_api does it."""
+    import requests  # type: ignore[import-untyped]
+    from nba_api.stats.endpoints.shotchartdetail import ShotChartDetail
+
+    try:
+        table = ShotChartDetail(
+            team_id=0,
+            player_id=0,
+            context_measure_simple="FGA",
+            season_nullable=window.season_words,
+            season_type_all_star=window.season_type,
+            date_from_nullable=f"{window.first:%m/%d/%Y}",
+            date_to_nullable=f"{window.last:%m/%d/%Y}",
+            timeout=timeout_s,
+        ).shot_chart_detail.get_dict()
+    except requests.RequestException as error:
+        raise TransientError(f"{type(error).__name__}: {error}") from error
+    except ValueError as error:
+        # The server sends a web page instead of JSON when it is overloaded or blocks a caller.
+        raise TransientError(f"the answer is no JSON ({error})") from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise SourceError(
+            f"The league's answer has no table of shots ({type(error).__name__}: {error}); it was "
+            "changed: update nba_api."
+        ) from error
+    return Answer(table["headers"], table["data"])
+
+
+def season_first_day(season: int) -> date:
+    """The first day on which a season's games are looked for."""
+    return date(season - 1, *SEASON_STARTS)
+
+
+def season_last_day(season: int) -> date:
+    """The last day on which a season's games are looked for."""
+    return LATE_ENDS.get(season, date(season, *SEASON_ENDS))
+
+
+def _text(cell: Any) -> str | None:
+    return None if cell is None else str(cell)
+
+
+def _position(after: str | None) -> tuple[int, date]:
+    if after is None:
+        return 0, date.min
+    found = _CURSOR.fullmatch(after)
+    try:
+        if found:
+            return int(found[1]), date.fromisoformat(found[2])
+    except ValueError:
+        pass
+    raise SourceError(
+        f"The cursor of the live source is {after[:80]!r}; expected one like '2023:2022-10-24'. "
+        "Start without a cursor to read everything again."
+    )
