@@ -54,6 +54,11 @@ class Recipe:
     search_trials: int = 0
     search_budget_s: float = 600.0
 
+    @property
+    def name(self) -> str:
+        """What the model is called in tables: the family, and the feature set if not `full`."""
+        return self.family if self.feature_set == "full" else f"{self.family}_{self.feature_set}"
+
     def __post_init__(self) -> None:
         """Refuse names that do not exist."""
         if self.family not in FAMILIES:

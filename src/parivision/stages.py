@@ -1,0 +1,193 @@
+"""What each stage does, between files: components and the CLI call these, one call a stage.
+
+Every function may be run again: it writes the same files once more and nothing twice.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from parivision import evaluation_report, judge, promotion, tables
+from parivision.drift import DriftReference, DriftSummary, build_reference, detect
+from parivision.errors import DataError, ModelError
+from parivision.evaluate import Scores
+from parivision.judge import Judgement
+from parivision.lake.base import Lake
+from parivision.models.bundle import Bundle
+from parivision.models.training import History, Recipe, train
+from parivision.registry import Registry, Version
+from parivision.split import time_split
+
+DRIFT_REFERENCE: Final = "drift_reference.json"
+JUDGEMENT: Final = "judgement.parquet"
+EVALUATION: Final = "evaluation.html"
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """What promotion did: the decision, and the version that is champion now (None: nobody)."""
+
+    decision: promotion.Decision
+    champion: Version | None
+    bundle: Path | None
+
+
+def write_snapshot(lake: Lake, path: Path, *, until: date | None = None) -> int:
+    """Write silver (games before `until`) as one Parquet file in time order; returns the rows.
+
+    Training, evaluation and promotion read this file, so they all see the same games whatever
+    arrives meanwhile.
+    """
+    shots = lake.silver(until=until)
+    if shots.is_empty():
+        raise DataError("silver has no shots yet: run `parivision ingest` and `parivision refine`")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    shots.write_parquet(partial)
+    partial.replace(path)
+    return len(shots)
+
+
+def read_snapshot(path: Path) -> pl.DataFrame:
+    """Shots of a snapshot, in time order."""
+    try:
+        return tables.in_time_order(pl.read_parquet(path))
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"no shots in {path} ({error}); run `parivision refine`") from error
+
+
+def read_history(path: Path) -> tuple[pl.DataFrame, History]:
+    """Shots of a snapshot and the same ready for training."""
+    shots = read_snapshot(path)
+    return shots, History.of(tables.facts_from_shots(shots), tables.made_array(shots))
+
+
+def train_model(shots: Path, recipe: Recipe, out: Path, registry: Registry) -> Bundle:
+    """Train one model on a snapshot, keep it as a run, and write its bundle to `out`."""
+    _, history = read_history(shots)
+    bundle = train(history, time_split(history.facts.day), recipe)
+    bundle.save(out)
+    card = {"family": recipe.family, "feature_set": recipe.feature_set, **bundle.card}
+    params = {key: value for key, value in card.items() if key != "params"}
+    for part, values in bundle.card["params"].items():
+        params |= {f"{part}.{key}": value for key, value in values.items()}
+    bundle.card["run_id"] = registry.log(
+        f"train {recipe.name}", params=params, tags={"kind": "train"}, artifacts={"bundle": out}
+    )
+    bundle.save(out)
+    return bundle
+
+
+def evaluate_models(
+    shots: Path, models: Mapping[str, Path], registry: Registry, cache: Path, out: Path
+) -> dict[str, Scores]:
+    """Let models, baselines and the champion answer the same later games; write what they said.
+
+    Writes the predictions (`judgement.parquet`) and the report (`evaluation.html`) to `out`, and
+    keeps scores and report in the models' runs and in a run of its own.
+    """
+    rows, history = read_history(shots)
+    bundles = {name: Bundle.load(path) for name, path in models.items()}
+    champion = registry.champion_bundle(cache)
+    split = time_split(history.facts.day)
+    judgement = judge.judge(rows, history, split, bundles, champion[1] if champion else None)
+    out.mkdir(parents=True, exist_ok=True)
+    judgement.to_frame().write_parquet(out / JUDGEMENT)
+    scores = judgement.scores()
+    best = min(bundles, key=lambda name: scores[name].log_loss)
+    report = evaluation_report.write(
+        out / EVALUATION,
+        judgement.made,
+        judgement.predictions,
+        judgement.games,
+        champion=best,
+        segments=judgement.segments(),
+        importances=bundles[best].importances(),
+    )
+    for name, bundle in bundles.items():
+        if "run_id" in bundle.card:
+            registry.extend(bundle.card["run_id"], metrics=scores[name].to_dict())
+    registry.log(
+        "evaluation",
+        tags={"kind": "evaluation", "best": best},
+        metrics={f"{name}.log_loss": score.log_loss for name, score in scores.items()},
+        artifacts={"": report},
+    )
+    return scores
+
+
+def promote(
+    judged: Path,
+    shots: Path,
+    models: Mapping[str, Path],
+    registry: Registry,
+    cache: Path,
+    out: Path,
+    rule: promotion.Rule | None = None,
+) -> Promotion:
+    """Decide, and if a challenger wins make it the champion with its state brought up to date.
+
+    Writes the winner's bundle, with the drift reference it will be watched by, to `out`.
+    """
+    judgement = Judgement.from_frame(pl.read_parquet(judged / JUDGEMENT))
+    decision = judge.decide(judgement, rule)
+    champion = registry.champion_bundle(cache)
+    if not decision.promoted:
+        registry.record(decision, None, None)
+        if champion is None:
+            return Promotion(decision, None, None)
+        champion[1].save(out)
+        return Promotion(decision, champion[0], out)
+    winner = _winner(decision, models, champion[1] if champion else None)
+    rows = read_snapshot(shots)
+    fresh = winner.refreshed(tables.facts_from_shots(rows), tables.made_array(rows))
+    fresh.card["scores"] = decision.scores[str(decision.winner)].to_dict()
+    fresh.save(out)
+    _reference(rows, judgement, str(decision.winner)).save(out / DRIFT_REFERENCE)
+    version = registry.record(decision, out, fresh.card.get("run_id"))
+    return Promotion(decision, version, out)
+
+
+def watch(
+    shots: pl.DataFrame, registry: Registry, cache: Path
+) -> tuple[DriftSummary, DriftReference, Bundle] | None:
+    """Compare current shots with the champion's training data; None while there is no champion."""
+    champion = registry.champion_bundle(cache)
+    if champion is None:
+        return None
+    version, bundle = champion
+    path = registry.fetch(version.number, cache) / DRIFT_REFERENCE
+    if not path.exists():
+        raise ModelError(f"version {version.number} has no drift reference; train and promote anew")
+    reference = DriftReference.load(path)
+    ordered = tables.in_time_order(shots)
+    p_made = bundle.predict(tables.facts_from_shots(ordered))
+    return detect(reference, ordered, p_made), reference, bundle
+
+
+def _winner(
+    decision: promotion.Decision, models: Mapping[str, Path], champion: Bundle | None
+) -> Bundle:
+    if decision.winner == promotion.RECALIBRATED and champion is not None:
+        return champion
+    return Bundle.load(models[str(decision.winner)])
+
+
+def _reference(shots: pl.DataFrame, judgement: Judgement, winner: str) -> DriftReference:
+    first = judgement.shots["game_date"].min()
+    training = shots.filter(pl.col("game_date") < first)
+    return build_reference(
+        training, judgement.shots, judgement.predictions[winner], champion=winner
+    )
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> Path:
+    """Write plain values as indented JSON and return the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(values, indent=1, default=str) + "\n")
+    return path
