@@ -36,7 +36,10 @@ from parivision.drift.sketch import (
     FloatArray,
     NumericSketch,
     bin_of,
+    category_codes,
+    category_counts,
     jensen_shannon,
+    label_counts,
     quantiles_of,
     wasserstein,
 )
@@ -179,17 +182,6 @@ def block_of(n_rows: int) -> NDArray[np.int64]:
     return np.arange(n_rows) * n_blocks // n_rows
 
 
-def category_counts(values: pl.Series) -> dict[str, int]:
-    """How often each category comes."""
-    counted = values.value_counts(name="shots")
-    return dict(zip(counted[values.name].to_list(), counted["shots"].to_list(), strict=True))
-
-
-def label_counts(made: FloatArray) -> dict[str, int]:
-    """Misses and makes among the shots whose end is known."""
-    return {"0": int((made == 0).sum()), "1": int((made == 1).sum())}
-
-
 def _column_reference(
     column: Monitored, values: pl.Series, blocks: NDArray[np.int64]
 ) -> ColumnReference:
@@ -231,13 +223,6 @@ def _category_blocks(
     whole = np.append(np.fromiter(sketch.counts.values(), np.float64), 0.0)
     table = _block_table(codes, blocks, len(whole))
     return {"jensen_shannon": tuple(jensen_shannon(whole, row) for row in table)}
-
-
-def category_codes(values: pl.Series, categories: tuple[str, ...]) -> NDArray[np.int64]:
-    """The place of each value in `categories`, or their number for one that is not there."""
-    places = {category: place for place, category in enumerate(categories)}
-    codes = values.replace_strict(places, default=len(places), return_dtype=pl.Int64)
-    return codes.to_numpy()
 
 
 def _label_blocks(made: FloatArray, blocks: NDArray[np.int64]) -> dict[Effect, tuple[float, ...]]:

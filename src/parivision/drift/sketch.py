@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
@@ -72,8 +73,8 @@ class NumericSketch:
         heavy = np.flatnonzero(mass >= 0.5 / BINS)
         indices = np.unique(np.concatenate([cuts, heavy, heavy[heavy > 0] - 1]))
         # The last bin is open: what lies beyond the reference's greatest value belongs to it.
-        edges = np.asarray(self.edges, np.float64)
-        return edges[indices[indices < len(self.edges) - 1]]
+        inner = indices[indices < len(self.edges) - 1]
+        return np.asarray(self.edges, np.float64)[inner]
 
     def bin_counts(self) -> FloatArray:
         """How many of the sketched values, missing ones last, lie in each bin of `bin_edges`."""
@@ -100,6 +101,24 @@ def bin_of(values: FloatArray, edges: FloatArray) -> NDArray[np.int64]:
     """The bin of each value: (edges[i-1], edges[i]], an open last one, and one for missing."""
     bins = np.searchsorted(edges, values, side="left")
     return np.where(np.isfinite(values), bins, len(edges) + 1)
+
+
+def category_counts(values: pl.Series) -> dict[str, int]:
+    """How often each category comes."""
+    counted = values.value_counts(name="shots")
+    return dict(zip(counted[values.name].to_list(), counted["shots"].to_list(), strict=True))
+
+
+def label_counts(made: FloatArray) -> dict[str, int]:
+    """Misses and makes among the shots whose end is known."""
+    return {"0": int((made == 0).sum()), "1": int((made == 1).sum())}
+
+
+def category_codes(values: pl.Series, categories: tuple[str, ...]) -> NDArray[np.int64]:
+    """The place of each value in `categories`, or their number for one that is not there."""
+    places = {category: place for place, category in enumerate(categories)}
+    codes = values.replace_strict(places, default=len(places), return_dtype=pl.Int64)
+    return codes.to_numpy()
 
 
 def quantiles_of(values: FloatArray) -> FloatArray:

@@ -25,6 +25,19 @@ class TestResult:
 
 
 @dataclass(frozen=True)
+class Cells:
+    """Shares of the shots in the cells of a column, in the reference and now; to be plotted.
+
+    Cells of a numeric column are the reference's bins of about equal mass, named by their upper
+    edges.
+    """
+
+    names: tuple[str, ...]
+    reference: tuple[float, ...]
+    current: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class ColumnDrift:
     """One watched column: its tests, its effects, the thresholds that decide, the answer and why.
 
@@ -41,6 +54,7 @@ class ColumnDrift:
     thresholds: dict[Effect, float]
     verdict: Verdict
     reason: str
+    cells: Cells
 
     @property
     def drifted(self) -> bool:
@@ -153,7 +167,9 @@ class DriftSummary:
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON: the verdicts first, then the tables they come from."""
-        table: dict[str, object] = _ADAPTER.dump_python(self, mode="json")
+        table = _ADAPTER.dump_python(self, mode="json")
+        for entry, column in zip(table["columns"], self.columns, strict=True):
+            entry |= {"drifted": column.drifted, "severity": column.severity}
         answers: dict[str, object] = {
             "verdict": self.verdict,
             "data_drift": self.data_drift,
