@@ -4,7 +4,6 @@ An origin hands out feed records, a bounded number at a time, so that an archive
 shots never lies in memory whole.
 """
 
-import csv
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,8 +20,7 @@ from parivision.errors import SourceError
 from parivision.lake.base import Lake
 from parivision.sources import FORMATS, feed22
 from parivision.sources.base import Source
-from parivision.sources.csv_files import FeedCsv, SeasonZips
-from parivision.sources.csv_members import members, opened
+from parivision.sources.csv_files import FeedCsv, SeasonZips, is_feed
 from parivision.sources.synthetic import SyntheticConfig, SyntheticSource
 
 SHOTS_A_READ: Final = 100_000
@@ -124,18 +122,10 @@ def _table_records(files: list[Path]) -> Iterator[pl.DataFrame]:
 
 
 def _csv_records(path: Path) -> Iterator[pl.DataFrame]:
-    source: Source = FeedCsv(path) if _is_feed(path) else SeasonZips(path)
+    source: Source = FeedCsv(path) if is_feed(path) else SeasonZips(path)
     layout = FORMATS[source.format]
     for batch in source.batches():
         if layout.name == feed22.FORMAT.name:
             yield batch.records
         else:
             yield feed22.records_from_shots(layout.to_shots(batch.records).shots)
-
-
-def _is_feed(path: Path) -> bool:
-    """Whether the CSV texts at a path have the feed's columns; if not they are season files."""
-    first = next(iter(members(path)))
-    with opened(first) as stream:
-        header = stream.readline(1 << 16).decode("utf-8-sig", "replace")
-    return feed22.COLUMNS[1] in [name.strip() for name in next(csv.reader([header]), [])]

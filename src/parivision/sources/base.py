@@ -26,8 +26,15 @@ class Source(Protocol):
     records, a key of `parivision.sources.FORMATS`, which knows how to make canonical shots of them.
     """
 
-    name: str
-    format: str
+    @property
+    def name(self) -> str:
+        """The origin, without credentials."""
+        ...
+
+    @property
+    def format(self) -> str:
+        """The layout of the records."""
+        ...
 
     def batches(self, after: str | None = None) -> Iterator[Batch]:
         """Batches from the cursor on; raises SourceError when the origin cannot be read."""

@@ -73,6 +73,14 @@ class FeedCsv(CsvFiles):
         super().__init__(path, feed22.FORMAT, batch_rows)
 
 
+def is_feed(path: Path) -> bool:
+    """Whether the CSV texts at a path have the feed's columns; if not they are season files."""
+    first = next(iter(members(path)))
+    with opened(first) as stream:
+        header = stream.readline(1 << 16).decode("utf-8-sig", "replace")
+    return feed22.COLUMNS[1] in [name.strip() for name in next(csv.reader([header]), [])]
+
+
 class _Progress:
     """What a cursor says: fingerprints of the files read whole, and a place in the one begun."""
 

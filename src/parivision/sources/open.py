@@ -1,0 +1,97 @@
+"""One word for each source: the URI that the CLI and the pipelines' parameter `source` take.
+
+synthetic:?seed=1&seasons=2021-2023&games=400     the embedded league, see SyntheticConfig
+live:?seasons=2024,2025&until=2025-04-13          the league's own statistics
+http://stats-api:8000                             a stats API, by its cursor
+data/nba                                          season files or feed CSVs, a file or folder
+"""
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from parivision.errors import SettingsError
+from parivision.sources.base import Source
+from parivision.sources.csv_files import FeedCsv, SeasonZips, is_feed
+from parivision.sources.feed import FeedSource
+from parivision.sources.live import LiveSource
+from parivision.sources.synthetic import Drift, SyntheticConfig, SyntheticSource
+
+_SWITCHES = ("relabel_actions", "moved_coordinates", "more_threes", "skill_change")
+
+
+def open_source(uri: str) -> Source:
+    """The source a URI names; raises SettingsError or SourceError when it names none."""
+    parts = urlsplit(uri)
+    if parts.scheme in {"http", "https"}:
+        return FeedSource(uri)
+    if parts.scheme == "synthetic":
+        return SyntheticSource(synthetic_config(uri))
+    if parts.scheme == "live":
+        return _live(uri)
+    path = Path(uri).expanduser()
+    return FeedCsv(path) if is_feed(path) else SeasonZips(path)
+
+
+def synthetic_config(uri: str) -> SyntheticConfig:
+    """The league a `synthetic:` URI describes.
+
+    Options: seed, seasons (2021-2023 or 2021,2023), games (a season), scale (of shots in a game),
+    and a start (season or day) for each drift switch, such as `more_threes=2023`.
+    """
+    options = _options(uri)
+    drift = {name: _parsed(uri, options.pop(name), _start) for name in _SWITCHES if name in options}
+    readers: dict[str, tuple[str, Callable[[str], Any]]] = {
+        "seed": ("seed", int),
+        "seasons": ("seasons", _seasons),
+        "games": ("games_a_season", int),
+        "scale": ("shots_scale", float),
+    }
+    _refuse_unknown(uri, options, {*readers, *_SWITCHES})
+    values = {
+        readers[name][0]: _parsed(uri, text, readers[name][1]) for name, text in options.items()
+    }
+    return SyntheticConfig(**values, drift=Drift(**drift))
+
+
+def _live(uri: str) -> LiveSource:
+    options = _options(uri)
+    _refuse_unknown(uri, options, {"seasons", "until", "since"})
+    if not {"seasons", "until"} <= options.keys():
+        raise SettingsError(f"{uri!r}: expected live:?seasons=2024,2025&until=2025-04-13")
+    since = options.get("since")
+    return LiveSource(
+        _parsed(uri, options["seasons"], _seasons),
+        _parsed(uri, options["until"], date.fromisoformat),
+        since=_parsed(uri, since, date.fromisoformat) if since else None,
+    )
+
+
+def _options(uri: str) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(uri).query, keep_blank_values=True))
+
+
+def _refuse_unknown(uri: str, options: dict[str, str], known: set[str]) -> None:
+    unknown = sorted(options.keys() - known)
+    if unknown:
+        raise SettingsError(f"{uri!r} has unknown options {unknown}: expected {sorted(known)}")
+
+
+def _parsed(uri: str, text: str, reader: Callable[[str], Any]) -> Any:
+    try:
+        return reader(text)
+    except ValueError as error:
+        raise SettingsError(f"{uri!r}: cannot read {text!r} ({error})") from error
+
+
+def _seasons(text: str) -> tuple[int, ...]:
+    first, dash, last = text.partition("-")
+    if dash:
+        return tuple(range(int(first), int(last) + 1))
+    return tuple(int(part) for part in text.split(","))
+
+
+def _start(text: str) -> int | date:
+    return int(text) if text.isdecimal() else date.fromisoformat(text)
