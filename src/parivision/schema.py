@@ -6,54 +6,63 @@ with the rule's name, a table that lacks a column is an error.
 """
 
 from dataclasses import dataclass
-from datetime import date
 from typing import Final
 
 import polars as pl
 
 from parivision import court
 from parivision.errors import SchemaError
+from parivision.limits import MIN_DATE, RANGES, SHOT_VALUES, Range
 
 KEY: Final = ("game_id", "event_id")
 REASON: Final = "reason"
-MIN_DATE: Final = date(1946, 11, 1)
-"""The league's first game; nothing before it can be a shot."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its type, whether it may be missing, and the closed range of its values."""
+    """A column: its type, whether it may be missing, and its values where they are a list.
+
+    The range of a column's values is kept in `parivision.limits`, by its name.
+    """
 
     name: str
     dtype: pl.DataType
     help: str
     nullable: bool = False
-    low: float | None = None
-    high: float | None = None
     allowed: tuple[str | int, ...] | None = None
+
+    @property
+    def low(self) -> float | None:
+        """The least value, or None."""
+        return RANGES.get(self.name, Range()).low
+
+    @property
+    def high(self) -> float | None:
+        """The greatest value, or None."""
+        return RANGES.get(self.name, Range()).high
 
 
 SEASON_TYPES: Final = ("Regular Season", "Playoffs", "PlayIn", "Pre Season", "All Star")
 
 SHOTS: Final = (
-    Column("game_id", pl.Int64(), "the league's game number", low=1),
-    Column("event_id", pl.Int64(), "number of the event, unique within the game", low=0),
-    Column("season", pl.Int16(), "year in which the season ends", low=1947, high=2100),
+    Column("game_id", pl.Int64(), "the league's game number"),
+    Column("event_id", pl.Int64(), "number of the event, unique within the game"),
+    Column("season", pl.Int16(), "year in which the season ends"),
     Column("season_type", pl.String(), "part of the season", allowed=SEASON_TYPES),
     Column("game_date", pl.Date(), "day of the game, local"),
     Column("home_team", pl.String(), "abbreviation of the home team, as of that day"),
     Column("away_team", pl.String(), "abbreviation of the visiting team, as of that day"),
-    Column("team_id", pl.Int64(), "the shooter's team", low=1),
+    Column("team_id", pl.Int64(), "the shooter's team"),
     Column("team_name", pl.String(), "the shooter's team, in words"),
-    Column("player_id", pl.Int64(), "the shooter", low=1),
+    Column("player_id", pl.Int64(), "the shooter"),
     Column("player_name", pl.String(), "the shooter, in words"),
-    Column("period", pl.Int8(), "1 to 4, overtimes from 5 on", low=1, high=14),
-    Column("clock_s", pl.Int16(), "seconds left in the period", low=0, high=720),
+    Column("period", pl.Int8(), "1 to 4, overtimes from 5 on"),
+    Column("clock_s", pl.Int16(), "seconds left in the period"),
     Column("action_type", pl.String(), "the scorer's words for the shot", nullable=True),
-    Column("shot_value", pl.Int8(), "points if it goes in", allowed=(2, 3)),
-    Column("x_ft", pl.Float64(), "across the court, left is positive", low=-26.0, high=26.0),
-    Column("y_ft", pl.Float64(), "along the court, from the hoop", low=-6.0, high=90.0),
-    Column("distance_ft", pl.Int16(), "distance as reported, whole feet", low=0, high=95),
+    Column("shot_value", pl.Int8(), "points if it goes in", allowed=SHOT_VALUES),
+    Column("x_ft", pl.Float64(), "across the court, left is positive"),
+    Column("y_ft", pl.Float64(), "along the court, from the hoop"),
+    Column("distance_ft", pl.Int16(), "distance as reported, whole feet"),
     Column("zone_basic", pl.String(), "the league's zone", nullable=True),
     Column("zone_area", pl.String(), "the league's side of the court", nullable=True),
     Column("zone_range", pl.String(), "the league's distance class", nullable=True),
