@@ -1,7 +1,7 @@
 """The lake of shots: open it by its URL."""
 
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from parivision.errors import StoreError
 from parivision.lake.base import Appended, Counts, Lake, Pending, Refined
@@ -14,17 +14,17 @@ def open_lake(url: str) -> Lake:
 
     A folder is made by the first write.
     """
-    if "://" not in url:
+    kind, separator, place = url.partition("://")
+    if not separator:
         return _files_lake(Path(url))
-    parts = urlsplit(url)
-    if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path:
-        return _files_lake(Path(unquote(parts.path)))
-    if parts.scheme in ("mongodb", "mongodb+srv"):
+    if kind == "file" and place.startswith("/"):
+        return _files_lake(Path(unquote(place)))
+    if kind in ("mongodb", "mongodb+srv"):
         from parivision.lake.mongo import MongoLake
 
         return MongoLake.connect(url)
     raise StoreError(
-        f"a lake of the kind {parts.scheme!r} is not known: give a folder, file:///folder or "
+        f"a lake of the kind {kind!r} is not known: give a folder, file:///folder or "
         "mongodb://user:password@host/database."
     )
 

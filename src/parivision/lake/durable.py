@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 from uuid import uuid4
 
 from parivision.errors import StoreError
@@ -34,6 +34,17 @@ def replacing(path: Path) -> Iterator[Path]:
         sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def exporting(path: Path) -> Iterator[IO[bytes]]:
+    """A stream into a file that appears at `path` when the block ends well."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary, temporary.open("wb") as stream:
+            yield stream
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written ({error}): give another path.") from error
 
 
 @contextmanager

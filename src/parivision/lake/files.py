@@ -30,7 +30,7 @@ from parivision.lake.base import (
     quarantined,
     within,
 )
-from parivision.lake.durable import exclusive, replacing
+from parivision.lake.durable import exclusive, exporting
 from parivision.lake.manifest import Manifest, Segment
 from parivision.lake.sift import sift
 from parivision.lake.transaction import (
@@ -177,7 +177,7 @@ class FilesLake:
         """Write all shots as CSV sorted by key, a partition at a time."""
         manifest = self._manifest()
         rows = 0
-        with reading("export"), replacing(path) as temporary, temporary.open("wb") as stream:
+        with reading("export"), exporting(path) as stream:
             pl.DataFrame(schema=schema.POLARS_SCHEMA).write_csv(stream)
             for partition in sorted({segment.partition for segment in manifest.of(SILVER)}):
                 paths = [self._root / one.path for one in manifest.of(SILVER, partition)]
