@@ -55,6 +55,7 @@ GAME: Final = (
 ACTION: Final = (
     "action_family",
     "rate_action",
+    "action_distance",
     "player_zone_action",
     "player_family",
     *(f"action_{name}" for name in MODIFIERS),

@@ -21,6 +21,7 @@ from parivision.facts import NO_ACTION, Facts, Floats, Ints
 ZONES: Final = len(court.Zone)
 BIN_FT: Final = 2.0
 BINS: Final = 17
+FEET: Final = 36
 PRIOR_RATE: Final = 0.45
 """Rate of a league nobody has seen a shot of."""
 
@@ -28,6 +29,7 @@ FEATURES: Final = (
     "rate_zone",
     "rate_place",
     "rate_action",
+    "action_distance",
     "player_overall",
     "player_recent",
     "player_zone",
@@ -45,6 +47,7 @@ HALF_LIFE_DAYS: Final = {
     "zone": 60.0,
     "place": 200.0,
     "action": 200.0,
+    "action_distance": 400.0,
     "player": 500.0,
     "player_recent": 60.0,
     "player_zone": 500.0,
@@ -58,6 +61,7 @@ SHRINKAGE: Final = {
     "zone": 5.0,
     "place": 50.0,
     "action": 50.0,
+    "action_distance": 60.0,
     "player": 200.0,
     "player_recent": 100.0,
     "player_zone": 100.0,
@@ -110,6 +114,7 @@ class _Cells:
 
     zone: Ints
     place: Ints
+    foot: Ints
     action: Ints
     player: Ints
     team: Ints
@@ -132,6 +137,7 @@ class Form:
             "zone": Tally.empty(ZONES),
             "place": Tally.empty(ZONES, BINS),
             "action": Tally.empty(1, ZONES),
+            "action_distance": Tally.empty(1, FEET),
             "player": Tally.empty(1),
             "player_recent": Tally.empty(1),
             "player_zone": Tally.empty(1, ZONES),
@@ -180,7 +186,8 @@ class Form:
         new = tuple(sorted(seen - set(self.actions)))
         if new:
             rows = 1 + len(self.actions) + len(new)
-            self.tallies["action"].grow(np.arange(rows - len(new)), rows)
+            for name in ("action", "action_distance"):
+                self.tallies[name].grow(np.arange(rows - len(new)), rows)
             self.actions += new
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
@@ -226,15 +233,15 @@ class Form:
 
     def _cells(self, facts: Facts) -> _Cells:
         zone = court.zone(facts.x_ft, facts.y_ft) - 1
-        distance = court.distance_ft(facts.x_ft, facts.y_ft)
-        bins = np.clip(np.nan_to_num(distance) // BIN_FT, 0, BINS - 1).astype(np.int64)
+        distance = np.nan_to_num(court.distance_ft(facts.x_ft, facts.y_ft))
         row = {word: index + 1 for index, word in enumerate(self.actions)}
         # The last entry answers NO_ACTION (-1), and nobody's row answers words never seen.
         rows = np.array([*(row.get(word, 0) for word in facts.actions), 0], np.int64)
         families = np.append(family_codes(facts.actions), 0)
         return _Cells(
             zone=zone,
-            place=bins,
+            place=np.minimum(distance // BIN_FT, BINS - 1).astype(np.int64),
+            foot=np.minimum(distance, FEET - 1).astype(np.int64),
             action=rows[facts.action],
             player=_index(self.players, facts.player_id),
             team=_index(self.teams, facts.team_id),
@@ -254,6 +261,7 @@ class Form:
             "rate_zone": rate_zone,
             "rate_place": rate_place,
             "rate_action": tally["action"].rate((at.action, at.zone), rate_place, k["action"]),
+            "action_distance": self._residual("action_distance", (at.action, at.foot)),
             "player_overall": overall,
             "player_recent": self._residual("player_recent", (at.player,)),
             "player_zone": tally["player_zone"].rate(
@@ -283,6 +291,7 @@ class Form:
         tally["zone"].count((at.zone,), made)
         tally["place"].count((at.zone, at.place), made)
         tally["action"].count((at.action, at.zone), made)
+        tally["action_distance"].count((at.action, at.foot), above_action)
         tally["player"].count((at.player,), above_place)
         tally["player_recent"].count((at.player,), above_place)
         tally["player_zone"].count((at.player, at.zone), above_place)

@@ -24,6 +24,11 @@ class Estimator(Protocol):
 
     kind: str
 
+    @property
+    def rounds(self) -> int | None:
+        """Rounds of boosting that were kept; None for a family without."""
+        ...
+
     def predict(self, features: Matrix) -> Floats:
         """Probabilities of a made shot, shape (n,), of features of shape (n, k)."""
         ...
@@ -41,6 +46,7 @@ class Constant:
     """The league's mean: the same probability for every shot."""
 
     kind = "constant"
+    rounds = None
 
     def __init__(self, p_made: float) -> None:
         self.p_made = p_made
@@ -66,6 +72,7 @@ class FirstColumn:
     """The first feature, taken as the probability: the league's recent rate in the shot's zone."""
 
     kind = "first_column"
+    rounds = None
 
     def predict(self, features: Matrix) -> Floats:
         """The first column."""
@@ -91,6 +98,11 @@ class LightGBM:
 
     def __init__(self, booster: "lightgbm.Booster") -> None:
         self.booster = booster
+
+    @property
+    def rounds(self) -> int:
+        """Trees that were kept."""
+        return int(self.booster.num_trees())
 
     def predict(self, features: Matrix) -> Floats:
         """Probabilities by the trees, on one thread."""
@@ -120,6 +132,11 @@ class XGBoost:
     def __init__(self, booster: "xgboost.Booster") -> None:
         self.booster = booster
         booster.set_param({"nthread": 1})
+
+    @property
+    def rounds(self) -> int:
+        """Trees that were kept."""
+        return int(self.booster.num_boosted_rounds())
 
     def predict(self, features: Matrix) -> Floats:
         """Probabilities by the trees, on one thread."""
@@ -153,9 +170,12 @@ class Sklearn:
 
     kind = "sklearn"
 
-    def __init__(self, classifier: Any, importances: Floats | None = None) -> None:
+    def __init__(
+        self, classifier: Any, importances: Floats | None = None, rounds: int | None = None
+    ) -> None:
         self.classifier = classifier
         self._importances = importances
+        self.rounds = rounds
 
     def predict(self, features: Matrix) -> Floats:
         """Probability of class 1."""

@@ -1,6 +1,7 @@
 """The families: how each is fitted, with early stopping on later games, and what may be searched.
 
-Every fit takes the same `Sample` pair and returns an `Estimator`. Defaults were found on the
+Every fit takes rows to fit, later rows to stop on (or None: fit `params["rounds"]` rounds, or as
+many as the family needs) and returns an `Estimator`. Defaults were found on the
 seasons 2012 to 2018 and are the same for all data. Everything runs on `THREADS` threads and is
 reproducible for a given seed.
 """
@@ -38,7 +39,7 @@ class Sample:
     names: tuple[str, ...]
 
 
-Fit = Callable[[Sample, Sample, Params, int], Estimator]
+Fit = Callable[[Sample, Sample | None, Params, int], Estimator]
 Draw = Callable[[np.random.Generator], dict[str, Any]]
 
 
@@ -59,11 +60,11 @@ class Family:
     learns: bool = True
 
 
-def _league_mean(fit: Sample, _stop: Sample, _params: Params, _seed: int) -> Estimator:
+def _league_mean(fit: Sample, _stop: Sample | None, _params: Params, _seed: int) -> Estimator:
     return Constant(float(np.average(fit.made, weights=fit.weight)))
 
 
-def _zone_rate(_fit: Sample, _stop: Sample, _params: Params, _seed: int) -> Estimator:
+def _zone_rate(_fit: Sample, _stop: Sample | None, _params: Params, _seed: int) -> Estimator:
     return FirstColumn()
 
 
@@ -79,7 +80,7 @@ _CATEGORIES: Final = (
 _IDS: Final = ("Player_ID",)
 
 
-def _logistic(fit: Sample, _stop: Sample, params: Params, seed: int) -> Estimator:
+def _logistic(fit: Sample, _stop: Sample | None, params: Params, seed: int) -> Estimator:
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
@@ -113,73 +114,86 @@ def _logistic(fit: Sample, _stop: Sample, params: Params, seed: int) -> Estimato
     return Sklearn(model, _permutation_importances(Sklearn(model), fit, seed))
 
 
-def _random_forest(fit: Sample, _stop: Sample, params: Params, seed: int) -> Estimator:
+def _random_forest(fit: Sample, _stop: Sample | None, params: Params, seed: int) -> Estimator:
     from sklearn.ensemble import RandomForestClassifier
 
-    model = RandomForestClassifier(n_jobs=THREADS, random_state=seed, **params)
+    given = dict(params)
+    rows_a_tree = min(given.pop("max_rows"), len(fit.made))
+    model = RandomForestClassifier(
+        n_jobs=THREADS, random_state=seed, max_samples=rows_a_tree, **given
+    )
     model.fit(fit.features, fit.made, sample_weight=fit.weight)
     model.n_jobs = 1
     return Sklearn(model, np.asarray(model.feature_importances_))
 
 
-def _gradient_boosting(fit: Sample, stop: Sample, params: Params, seed: int) -> Estimator:
+def _gradient_boosting(fit: Sample, stop: Sample | None, params: Params, seed: int) -> Estimator:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
+    given = dict(params)
+    rounds = given.pop("rounds", MAX_ROUNDS)
     model = HistGradientBoostingClassifier(
-        max_iter=MAX_ROUNDS,
-        early_stopping=True,
+        max_iter=rounds,
+        early_stopping=stop is not None,
         n_iter_no_change=PATIENCE_ROUNDS // 2,
         random_state=seed,
-        **params,
+        **given,
     )
-    model.fit(
-        fit.features,
-        fit.made,
-        sample_weight=fit.weight,
-        X_val=stop.features,
-        y_val=stop.made,
-        sample_weight_val=stop.weight,
-    )
-    return Sklearn(model, _permutation_importances(Sklearn(model), stop, seed))
+    later = {}
+    if stop is not None:
+        later = {"X_val": stop.features, "y_val": stop.made, "sample_weight_val": stop.weight}
+    model.fit(fit.features, fit.made, sample_weight=fit.weight, **later)
+    importances = _permutation_importances(Sklearn(model), stop or fit, seed)
+    return Sklearn(model, importances, rounds=int(model.n_iter_))
 
 
-def _xgboost(fit: Sample, stop: Sample, params: Params, seed: int) -> Estimator:
+def _xgboost(fit: Sample, stop: Sample | None, params: Params, seed: int) -> Estimator:
     import xgboost
 
+    given = dict(params)
+    rounds = given.pop("rounds", MAX_ROUNDS)
     train = xgboost.QuantileDMatrix(fit.features, fit.made, weight=fit.weight, nthread=THREADS)
-    later = xgboost.QuantileDMatrix(
-        stop.features, stop.made, weight=stop.weight, ref=train, nthread=THREADS
-    )
+    watched = []
+    if stop is not None:
+        later = xgboost.QuantileDMatrix(
+            stop.features, stop.made, weight=stop.weight, ref=train, nthread=THREADS
+        )
+        watched = [(later, "later")]
     fixed = {"objective": "binary:logistic", "eval_metric": "logloss", "tree_method": "hist"}
     booster = xgboost.train(
-        {**fixed, **params, "seed": seed, "nthread": THREADS},
+        {**fixed, **given, "seed": seed, "nthread": THREADS},
         train,
-        num_boost_round=MAX_ROUNDS,
-        evals=[(later, "later")],
-        early_stopping_rounds=PATIENCE_ROUNDS,
+        num_boost_round=rounds,
+        evals=watched,
+        early_stopping_rounds=PATIENCE_ROUNDS if watched else None,
         verbose_eval=False,
     )
-    return XGBoost(booster[: booster.best_iteration + 1])
+    return XGBoost(booster[: booster.best_iteration + 1] if watched else booster)
 
 
-def _lightgbm(fit: Sample, stop: Sample, params: Params, seed: int) -> Estimator:
+def _lightgbm(fit: Sample, stop: Sample | None, params: Params, seed: int) -> Estimator:
     import lightgbm
 
-    names = list(fit.names)
+    given = dict(params)
+    rounds = given.pop("rounds", MAX_ROUNDS)
     train = lightgbm.Dataset(
-        fit.features, fit.made, weight=fit.weight, feature_name=names, free_raw_data=True
+        fit.features, fit.made, weight=fit.weight, feature_name=list(fit.names)
     )
-    later = lightgbm.Dataset(stop.features, stop.made, weight=stop.weight, reference=train)
+    watched: list[lightgbm.Dataset] = []
+    callbacks: list[Callable[..., Any]] = []
+    if stop is not None:
+        watched = [lightgbm.Dataset(stop.features, stop.made, weight=stop.weight, reference=train)]
+        callbacks = [lightgbm.early_stopping(PATIENCE_ROUNDS, verbose=False)]
     fixed = {"objective": "binary", "verbose": -1, "deterministic": True, "force_row_wise": True}
     booster = lightgbm.train(
-        {**fixed, **params, "seed": seed, "num_threads": THREADS},
+        {**fixed, **given, "seed": seed, "num_threads": THREADS},
         train,
-        num_boost_round=MAX_ROUNDS,
-        valid_sets=[later],
-        callbacks=[lightgbm.early_stopping(PATIENCE_ROUNDS, verbose=False)],
+        num_boost_round=rounds,
+        valid_sets=watched,
+        callbacks=callbacks,
     )
-    text = booster.model_to_string(num_iteration=booster.best_iteration)
-    return LightGBM(lightgbm.Booster(model_str=text))
+    best = booster.best_iteration if watched else rounds
+    return LightGBM(lightgbm.Booster(model_str=booster.model_to_string(num_iteration=best)))
 
 
 def _permutation_importances(model: Estimator, sample: Sample, seed: int) -> Floats:
@@ -235,10 +249,10 @@ FAMILIES: Final = {
             "random_forest",
             _random_forest,
             {
-                "n_estimators": 200,
+                "n_estimators": 150,
                 "min_samples_leaf": 50,
                 "max_features": 0.3,
-                "max_samples": 0.3,
+                "max_rows": 200_000,
             },
             _draw_forest,
         ),

@@ -1,7 +1,8 @@
 """Training: from shots in time order to a bundle, knowing nothing later than it may.
 
 The form walks over all games; estimators are fitted on a window of recent ones, the recent games
-weighing more, and stopped early on later games. What is left is for judging.
+weighing more, and stopped early on later games; then they are fitted once more, as many rounds, on
+those games too. What is left is for judging.
 """
 
 import time
@@ -25,7 +26,7 @@ WINDOW_DAYS: Final = 6 * 365
 RECENCY_HALF_LIFE_DAYS: Final = 600.0
 # Requests seldom know what happened in the game before: this share of the training rows does not
 # either.
-GAME_MASKED_SHARE: Final = 0.1
+GAME_MASKED_SHARE: Final = 0.05
 
 Progress = Callable[[int, int], None]
 
@@ -79,22 +80,26 @@ def train(
     """
     family = FAMILIES[recipe.family]
     parts: dict[str, Part] = {}
+    samples: dict[str, Sample] = {}
     params: dict[str, Any] = {}
     for name, columns in _feature_names(family, recipe.feature_set).items():
         fit, stop = _samples(history, split, columns, recipe.seed)
-        chosen = _search(family, fit, stop, recipe, clock)
-        estimator = family.fit(fit, stop, chosen, recipe.seed)
-        parts[name] = Part(columns, estimator)
-        params[name] = dict(chosen)
+        chosen = dict(_search(family, fit, stop, recipe, clock))
+        parts[name] = Part(columns, family.fit(fit, stop, chosen, recipe.seed))
+        samples[name] = _joined(fit, stop)
+        params[name] = chosen
     bundle = Bundle(recipe.family, recipe.feature_set, parts, Form())
     _settle(bundle, history, split)
+    for name, part in bundle.parts.items():
+        if part.estimator.rounds is not None:
+            params[name]["rounds"] = part.estimator.rounds
+        part.estimator = family.fit(samples[name], None, params[name], recipe.seed)
     bundle.card = {
         "seed": recipe.seed,
         "params": params,
-        "fitted_through": _iso(split.fit_through),
-        "stopped_through": _iso(split.stop_through),
+        "fitted_through": _iso(split.stop_through),
         "known_through": _iso(split.stop_through),
-        "shots_fitted": split.fit(history.facts.day).stop - _window_start(history, split),
+        "shots_fitted": len(samples[WITHOUT_ACTION].made),
     }
     return bundle
 
@@ -102,7 +107,8 @@ def train(
 def _settle(bundle: Bundle, history: History, split: TimeSplit) -> None:
     """Bring form and recalibration up to the morning of the first day to judge.
 
-    Recalibration starts where fitting ended: on its own training rows a model looks too good.
+    Recalibration is learnt on the games that fitting stopped on, by the estimator that has not seen
+    them: on its own training rows a model looks too good.
     """
     day = history.facts.day
     known = slice(0, split.stop(day).stop)
@@ -129,8 +135,8 @@ def _samples(
 ) -> tuple[Sample, Sample]:
     day = history.facts.day
     fit_rows = slice(_window_start(history, split), split.fit(day).stop)
-    fit = _sample(history, fit_rows, names, split.fit_through)
-    stop = _sample(history, split.stop(day), names, split.fit_through)
+    fit = _sample(history, fit_rows, names, split.stop_through)
+    stop = _sample(history, split.stop(day), names, split.stop_through)
     for sample, purpose in ((fit, "fit"), (stop, "stop early on")):
         if len(np.unique(sample.made)) < 2:
             raise ModelError(
@@ -150,6 +156,15 @@ def _sample(history: History, rows: slice, names: tuple[str, ...], now: int) -> 
         made=history.made[rows],
         weight=0.5 ** (age_days / RECENCY_HALF_LIFE_DAYS),
         names=names,
+    )
+
+
+def _joined(first: Sample, second: Sample) -> Sample:
+    return Sample(
+        features=np.concatenate([first.features, second.features]),
+        made=np.concatenate([first.made, second.made]),
+        weight=np.concatenate([first.weight, second.weight]),
+        names=first.names,
     )
 
 
