@@ -21,9 +21,9 @@ from parivision.sources.format import (
     convert,
     day,
     decimal,
+    key_columns,
     text,
     tidy_ft,
-    usable,
     whole,
 )
 
@@ -91,10 +91,8 @@ class Feed22:
     def keys(self, records: pl.DataFrame) -> pl.DataFrame:
         """Game and event number as the record states them, and the record's digest."""
         records = as_records(records, COLUMNS, self.name)
-        return records.select(
-            game_id=usable(_CELLS["game_id"], "game_id"),
-            event_id=usable(_CELLS["event_id"], "event_id"),
-        ).with_columns(row_digests(records, COLUMNS).alias(DIGEST))
+        numbers = key_columns(records, _CELLS, "game_id", "event_id")
+        return numbers.with_columns(row_digests(records, COLUMNS).alias(DIGEST))
 
     def to_shots(self, records: pl.DataFrame, *, check_geometry: bool = True) -> Converted:
         """Canonical shots of feed records, and the records that cannot be one."""

@@ -65,6 +65,7 @@ class Format(Protocol):
 class Cell:
     """How a canonical column is read from a record: the value, or missing and then the problem.
 
+    The value is computed on cells without surrounding blanks, where an empty cell is missing.
     `problem` is said when `source`, the record's cell, holds something and the value is missing.
     """
 
@@ -91,30 +92,29 @@ def as_records(records: pl.DataFrame, columns: tuple[str, ...], where: str) -> p
 
 
 def text(source: str) -> Cell:
-    """A cell's text without surrounding blanks; an empty cell is missing."""
-    return Cell(source, _filled(source), f"{source} is blank")
+    """A cell's text."""
+    return Cell(source, pl.col(source), f"{source} is blank")
 
 
 def whole(source: str, dtype: pl.DataType | type[pl.DataType]) -> Cell:
     """A whole number; `12.0`, as some tools write it, is one too."""
-    number = _filled(source).str.strip_suffix(".0").cast(pl.Int64, strict=False)
+    number = pl.col(source).str.strip_suffix(".0").cast(pl.Int64, strict=False)
     problem = f"{source} is not a whole number of a possible size"
     return Cell(source, number.cast(dtype, strict=False), problem)
 
 
 def decimal(source: str) -> Cell:
     """A finite decimal number."""
-    number = _filled(source).cast(pl.Float64, strict=False)
+    number = pl.col(source).cast(pl.Float64, strict=False)
     value = pl.when(number.is_finite()).then(number)
     return Cell(source, value, f"{source} is not a number")
 
 
 def day(source: str, *patterns: str) -> Cell:
     """A date of the calendar, written in one of the strptime `patterns`."""
-    content = _filled(source)
     return Cell(
         source,
-        pl.coalesce(*[content.str.to_date(pattern, strict=False) for pattern in patterns]),
+        pl.coalesce(*[pl.col(source).str.to_date(pattern, strict=False) for pattern in patterns]),
         f"{source} is not a date of the calendar",
     )
 
@@ -123,7 +123,7 @@ def choice(source: str, values: Mapping[str, int]) -> Cell:
     """A number for each of a few words; letter case does not matter."""
     words = {word.lower(): number for word, number in values.items()}
     number = (
-        _filled(source).str.to_lowercase().replace_strict(words, default=None, return_dtype=pl.Int8)
+        pl.col(source).str.to_lowercase().replace_strict(words, default=None, return_dtype=pl.Int8)
     )
     return Cell(source, number, f"{source} is not one of {list(values)}")
 
@@ -159,6 +159,7 @@ def convert(
     """
     read = (
         records.lazy()
+        .with_columns(_cleaned())
         .with_row_index(ROW)
         .with_columns(**{name: cell.value for name, cell in cells.items()})
         .with_columns(**derived)
@@ -166,7 +167,7 @@ def convert(
     unprintable = pl.any_horizontal(pl.col(records.columns).str.contains(_CONTROL))
     rules = {UNPRINTABLE: unprintable, **rules}
     unread = [
-        pl.when(pl.col(name).is_null() & _filled(cell.source).is_not_null()).then(
+        pl.when(pl.col(name).is_null() & pl.col(cell.source).is_not_null()).then(
             pl.lit(cell.problem)
         )
         for name, cell in cells.items()
@@ -195,10 +196,16 @@ def _converted(records: pl.DataFrame, typed: pl.DataFrame, checked: schema.Check
     )
 
 
-def usable(cell: Cell, name: str) -> pl.Expr:
-    """The cell's number where it can be part of a key: not below the column's lowest value."""
-    low = next(column.low for column in schema.SHOTS if column.name == name)
-    return pl.when(cell.value >= low).then(cell.value)
+def key_columns(records: pl.DataFrame, cells: Mapping[str, Cell], *names: str) -> pl.DataFrame:
+    """The named cells where they can be part of a key: numbers not below the column's lowest."""
+    lowest = {column.name: column.low for column in schema.SHOTS}
+    sources = [cells[name].source for name in names]
+    values = [(name, cells[name].value, lowest[name]) for name in names]
+    return (
+        records.select(sources)
+        .with_columns(_cleaned())
+        .select(pl.when(value >= low).then(value).alias(name) for name, value, low in values)
+    )
 
 
 def tidy_ft(feet: pl.Expr) -> pl.Expr:
@@ -207,10 +214,10 @@ def tidy_ft(feet: pl.Expr) -> pl.Expr:
     return pl.when(rounded == 0).then(0.0).otherwise(rounded)
 
 
-def _filled(source: str) -> pl.Expr:
-    """The cell's text without surrounding blanks, or missing when nothing is left."""
-    content = pl.col(source).str.strip_chars()
-    return pl.when(content != "").then(content)
+def _cleaned() -> pl.Expr:
+    """All cells without surrounding blanks; a cell of which nothing is left is missing."""
+    stripped = pl.all().str.strip_chars()
+    return pl.when(stripped != "").then(stripped)
 
 
 def _within(value: pl.Expr, low: int, high: int) -> pl.Expr:

@@ -12,11 +12,12 @@ from typing import Final
 
 import polars as pl
 
-from parivision import court
+from parivision import court, schema
 from parivision.digest import row_digests
 from parivision.sources import game_number
 from parivision.sources.format import (
     DIGEST,
+    PLACE_DECIMALS,
     Converted,
     as_records,
     choice,
@@ -25,9 +26,9 @@ from parivision.sources.format import (
     convert,
     day,
     decimal,
+    key_columns,
     text,
     tidy_ft,
-    usable,
     whole,
 )
 
@@ -145,8 +146,7 @@ class SeasonCsv:
         """Game number as the record states it, and an event number made of the record's content."""
         records = as_records(records, COLUMNS, self.name)
         digests = row_digests(records, COLUMNS)
-        game = records.select(game_id=usable(_CELLS["game_id"], "game_id"))
-        return game.with_columns(
+        return key_columns(records, _CELLS, "game_id").with_columns(
             pl.when(pl.col("game_id").is_not_null()).then(digests).alias("event_id"),
             digests.alias(DIGEST),
         )
@@ -180,6 +180,36 @@ class SeasonCsv:
             x = pl.when(is_scaled).then(scaled.x_ft).otherwise(normal.x_ft)
             y = pl.when(is_scaled).then(scaled.y_ft).otherwise(normal.y_ft)
         return {"x_ft": tidy_ft(x), "y_ft": tidy_ft(y)}
+
+
+def records_from_shots(shots: pl.DataFrame, frame: str = "normal") -> pl.DataFrame:
+    """Season records of canonical shots, with places in the named frame.
+
+    `SeasonCsv.to_shots` gives the shots back to 0.1 ft, but for their event numbers. What a shot
+    does not know, the player's position for one, is written as NA.
+    """
+    x_ft, y_ft = pl.col("x_ft"), pl.col("y_ft")
+    if frame == "scaled":
+        x_ft, y_ft = x_ft / -10, (y_ft - court.BASELINE_Y_FT) / 10
+    in_words = pl.when(pl.col("made") == 1)
+    start = pl.col("season").cast(pl.Int64) - 1
+    season_2 = pl.format("{}-{}", start, (pl.col("season") % 100).cast(pl.String).str.zfill(2))
+    cells = {
+        **{cell.source: pl.col(name) for name, cell in _CELLS.items() if name in schema.NAMES},
+        "SEASON_2": season_2,
+        "POSITION_GROUP": pl.lit("NA"),
+        "POSITION": pl.lit("NA"),
+        "ZONE_ABB": pl.lit("NA"),
+        "GAME_DATE": pl.col("game_date").dt.strftime("%m-%d-%Y"),
+        "EVENT_TYPE": in_words.then(pl.lit("Made Shot")).otherwise(pl.lit("Missed Shot")),
+        "SHOT_MADE": in_words.then(pl.lit("TRUE")).otherwise(pl.lit("FALSE")),
+        "SHOT_TYPE": pl.format("{}PT Field Goal", "shot_value"),
+        "LOC_X": x_ft.round(PLACE_DECIMALS),
+        "LOC_Y": (y_ft - court.BASELINE_Y_FT).round(PLACE_DECIMALS),
+        "MINS_LEFT": pl.col("clock_s") // 60,
+        "SECS_LEFT": pl.col("clock_s") % 60,
+    }
+    return shots.select(cells[name].cast(pl.String).fill_null("").alias(name) for name in COLUMNS)
 
 
 def _share(frame: Frame) -> pl.Expr:
