@@ -47,6 +47,7 @@ __all__ = [
     "accuracy",
     "brier",
     "by_segment",
+    "compare",
     "confusion",
     "ece",
     "ece_noise",
@@ -60,8 +61,10 @@ __all__ = [
     "roc_auc",
     "roc_curve",
     "scores",
+    "scores_row",
     "segments_of",
     "volume_class",
+    "wilson",
 ]
 
 VOLUME_CLASSES: Final = ("none", "1 to 99", "100 to 499", "500 to 1,999", "2,000 and more")
@@ -142,6 +145,25 @@ def scores_row(
     return row | metrics.none_for_nan(dict(zip(_END_NAMES, ends, strict=True)))
 
 
+def compare(
+    made: ArrayLike,
+    p_made: Mapping[str, ArrayLike],
+    games: ArrayLike | None = None,
+    *,
+    resamples: int = bootstrap.RESAMPLES,
+    seed: int = 0,
+) -> pl.DataFrame:
+    """Several models on the same shots, best log loss first: model, then `scores_row`'s columns.
+
+    All models are resampled with the same games.
+    """
+    rows = [
+        {"model": name, **scores_row(made, p, games, resamples=resamples, seed=seed)}
+        for name, p in p_made.items()
+    ]
+    return pl.DataFrame(rows, schema={"model": pl.String(), **_ROW_SCHEMA}).sort("log_loss")
+
+
 def by_segment(
     made: ArrayLike,
     p_made: ArrayLike,
@@ -177,12 +199,12 @@ _COUNT_NAMES: Final = ("n_shots", "n_games", *Confusion.__dataclass_fields__)
 _SCORE_NAMES: Final = tuple(
     name for name in Scores.__dataclass_fields__ if name not in (*_COUNT_NAMES, "confusion")
 )
-_SEGMENT_SCHEMA: Final = {
-    **dict.fromkeys(("segment", "label"), pl.String()),
+_ROW_SCHEMA: Final = {
     **dict.fromkeys(_SCORE_NAMES, pl.Float64()),
     **dict.fromkeys(_COUNT_NAMES, pl.Int64()),
     **dict.fromkeys(_END_NAMES, pl.Float64()),
 }
+_SEGMENT_SCHEMA: Final = {"segment": pl.String(), "label": pl.String(), **_ROW_SCHEMA}
 
 
 def volume_class(attempts: ArrayLike) -> pl.Series:

@@ -145,3 +145,13 @@ def test_wilson_interval_by_hand():
     low, high = evaluate.wilson([0.8, 0.0], [10, 0])
     assert (low[0], high[0]) == pytest.approx((0.4902, 0.9433), abs=1e-4)
     assert (low[1], high[1]) == pytest.approx((0.0, 1.0), abs=1e-6)
+
+
+def test_compare_puts_the_best_first(case):
+    """Models are ranked by log loss, each with the row that `scores_row` gives."""
+    made, p, games = case
+    table = evaluate.compare(made, {"mean": np.full(3000, 0.4), "true": p}, games)
+    assert table["model"].to_list() == ["true", "mean"]
+    row = table.row(0, named=True)
+    row.pop("model")
+    assert row == evaluate.scores_row(made, p, games)

@@ -56,6 +56,7 @@ def test_probability_scores_equal_scikit_learn(case):
     assert metrics.brier(made, p) == pytest.approx(np.mean((p - made) ** 2))
 
 
+@settings(max_examples=60)
 @given(predictions())
 def test_auc_equals_scikit_learn_with_ties(case):
     """The AUC counts ties half, as scikit-learn does, and is NaN when all shots ended alike."""
@@ -76,6 +77,7 @@ def test_misses_place_as_well_as_makes(case):
         assert of_misses == pytest.approx(metrics.roc_auc(made, p))
 
 
+@settings(max_examples=40)
 @given(predictions(), st.randoms(use_true_random=False))
 def test_order_of_shots_is_irrelevant(case, random):
     """Shuffling the shots changes no score, though many have equal probabilities."""
