@@ -6,6 +6,7 @@ view: games never seen before, with the state brought up to date every night, as
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import numpy as np
@@ -15,7 +16,7 @@ from parivision import evaluate, promotion, tables
 from parivision.errors import DataError
 from parivision.evaluate import Scores
 from parivision.facts import EPOCH, Facts, Floats, Ints
-from parivision.models.bundle import Bundle
+from parivision.models.bundle import WITH_ACTION, Bundle
 from parivision.models.families import BASELINES
 from parivision.models.training import History, Recipe, train
 from parivision.split import TimeSplit
@@ -114,34 +115,47 @@ def decide(judgement: Judgement, rule: promotion.Rule | None = None) -> promotio
     )
 
 
-def exam(shots: pl.DataFrame, bundles: Mapping[str, Bundle]) -> Judgement:
-    """Let models answer games they have never seen, brought up to date after every day of games.
+def exam(
+    shots: pl.DataFrame, champion: Bundle, others: Mapping[str, Bundle] | None = None
+) -> Judgement:
+    """Let the champion and other models answer games that none of them has seen.
 
-    Each model also answers as it is (`NAME, frozen`) and, if it uses the action type, without being
-    told it (`NAME, no action`). Raises DataError when a model knows some of the games.
+    State moves on after every day of games, as it does when the champion is refreshed every night.
+    The champion also answers as it is (`champion, frozen`) and without being told the action types
+    (`champion, no action`). Raises DataError when a model knows some of the games: what it has seen
+    would flatter it.
     """
     shots = tables.in_time_order(shots)
     facts, made = tables.facts_from_shots(shots), tables.made_array(shots)
-    predictions: dict[str, Floats] = {}
-    volume = np.zeros(len(facts))
-    for name, bundle in bundles.items():
+    asked = {promotion.CHAMPION: champion, **(others or {})}
+    for name, bundle in asked.items():
         _refuse_known(name, bundle, facts)
-        fresh = bundle.copy()
-        columns = fresh.form.walk(facts, made)
-        volume = columns["player_volume"]
-        predictions[name] = fresh.follow(facts, made, columns)
-        predictions[f"{name}, frozen"] = bundle.predict(facts)
-        if len(bundle.parts) > 1:
-            untold = facts.without_action()
-            predictions[f"{name}, no action"] = bundle.copy().follow(untold, made, columns)
-    return Judgement(shots, made, shots["game_id"].to_numpy(), volume, predictions)
+    form = champion.form.copy()
+    mean = float(form.tallies["zone"].successes.sum() / form.tallies["zone"].attempts.sum())
+    columns = form.walk(facts, made)
+    predictions = {
+        name: bundle.copy().follow(facts, made, columns) for name, bundle in asked.items()
+    }
+    predictions[f"{promotion.CHAMPION}, frozen"] = champion.predict(facts)
+    if WITH_ACTION in champion.parts:
+        untold = champion.copy().follow(facts.without_action(), made, columns)
+        predictions[f"{promotion.CHAMPION}, no action"] = untold
+    predictions["zone_rate"] = columns["rate_zone"]
+    predictions["league_mean"] = np.full(len(facts), mean)
+    return Judgement(
+        shots, made, shots["game_id"].to_numpy(), columns["player_volume"], predictions
+    )
+
+
+def unseen(shots: pl.DataFrame, bundle: Bundle) -> pl.DataFrame:
+    """The shots of days after the last one the model knows."""
+    if bundle.form.as_of_day is None:
+        return shots
+    return shots.filter(pl.col("game_date").cast(pl.Int32) > bundle.form.as_of_day)
 
 
 def _refuse_known(name: str, bundle: Bundle, facts: Facts) -> None:
     known = bundle.form.as_of_day
     if known is not None and len(facts) and facts.day[0] <= known:
-        last = EPOCH.fromordinal(EPOCH.toordinal() + known)
-        raise DataError(
-            f"{name} knows all games up to {last}: give it later ones, what it has seen before "
-            "would flatter it"
-        )
+        last = EPOCH + timedelta(days=known)
+        raise DataError(f"{name} knows all games up to {last}: give it later ones")

@@ -26,6 +26,8 @@ from parivision.promotion import Decision
 ALIAS: Final = "champion"
 MODEL_NAME: Final = "shots"
 EXPERIMENT: Final = "parivision"
+TRAINING: Final = "train"
+"""Value of the tag `kind` of training runs."""
 _PYFUNC_CODE: Final = Path(__file__).with_name("mlflow_model.py")
 # Said explicitly: MLflow would take seconds to infer them, and finds xgboost twice.
 _REQUIREMENTS: Final = ("parivision",)
@@ -109,23 +111,40 @@ class Registry:
 
     def fetch(self, number: str, folder: Path) -> Path:
         """Bring a version's bundle into `folder`, once, and return its path."""
-        target = folder / f"{MODEL_NAME}-{number}"
+        with self._translated(f"look version {number} up"):
+            found = self._client.get_model_version(MODEL_NAME, number)
+        return self._download(str(found.run_id), folder / f"{MODEL_NAME}-{number}")
+
+    def _download(self, run_id: str, target: Path) -> Path:
+        """Bring a run's bundle to `target`, whole or not at all."""
         if target.exists():
             return target
-        folder.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         with (
-            self._translated(f"fetch version {number}"),
-            tempfile.TemporaryDirectory(dir=folder) as scratch,
+            self._translated(f"fetch the bundle of run {run_id}"),
+            tempfile.TemporaryDirectory(dir=target.parent) as scratch,
         ):
-            found = self._client.get_model_version(MODEL_NAME, number)
             local = mlflow.artifacts.download_artifacts(
-                run_id=found.run_id,
-                artifact_path="bundle",
-                dst_path=scratch,
-                tracking_uri=self.uri,
+                run_id=run_id, artifact_path="bundle", dst_path=scratch, tracking_uri=self.uri
             )
             shutil.move(local, target)
         return target
+
+    def trained(self, folder: Path) -> dict[str, Bundle]:
+        """The newest bundle of every model that was trained, by its name."""
+        with self._translated("look trained models up"):
+            runs = self._client.search_runs(
+                [self.prepare()],
+                filter_string=f"tags.kind = '{TRAINING}'",
+                order_by=["attributes.start_time DESC"],
+            )
+        newest: dict[str, str] = {}
+        for run in runs:
+            newest.setdefault(run.data.tags["model"], run.info.run_id)
+        return {
+            name: Bundle.load(self._download(run_id, folder / f"run-{run_id}"))
+            for name, run_id in newest.items()
+        }
 
     def champion_bundle(self, folder: Path) -> tuple[Version, Bundle] | None:
         """The champion's version and bundle, or None before the first promotion."""

@@ -20,7 +20,7 @@ from parivision.judge import Judgement
 from parivision.lake.base import Lake
 from parivision.models.bundle import Bundle
 from parivision.models.training import History, Recipe, train
-from parivision.registry import Registry, Version
+from parivision.registry import TRAINING, Registry, Version
 from parivision.split import time_split
 
 DRIFT_REFERENCE: Final = "drift_reference.json"
@@ -77,7 +77,10 @@ def train_model(shots: Path, recipe: Recipe, out: Path, registry: Registry) -> B
     for part, values in bundle.card["params"].items():
         params |= {f"{part}.{key}": value for key, value in values.items()}
     bundle.card["run_id"] = registry.log(
-        f"train {recipe.name}", params=params, tags={"kind": "train"}, artifacts={"bundle": out}
+        f"train {recipe.name}",
+        params=params,
+        tags={"kind": TRAINING, "model": recipe.name},
+        artifacts={"bundle": out},
     )
     bundle.save(out)
     return bundle
