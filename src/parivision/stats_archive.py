@@ -28,8 +28,8 @@ GROUPS_IN_MEMORY: Final = 16
 LOCK_WAIT_S: Final = 600.0
 _IDENTITY: Final = b"parivision.archive"
 
-Progress = Callable[[int], None]
-"""Called with the number of records written so far."""
+Progress = Callable[[int, int], None]
+"""Called with the records written so far and their number in all, 0 when that is not known."""
 
 
 class Archive:
@@ -82,7 +82,7 @@ def open_archive(origin: Origin, folder: Path, progress: Progress | None = None)
     return Archive(path)
 
 
-def _ignore(_: int) -> None:
+def _ignore(_done: int, _of: int) -> None:
     return
 
 
@@ -95,7 +95,7 @@ def _convert(origin: Origin, path: Path, progress: Progress) -> None:
                 writer.write_table(group.to_arrow().cast(columns), row_group_size=GROUP_ROWS)
                 content.update(row_digests(group, feed22.COLUMNS).to_numpy().tobytes())
                 written += group.height
-                progress(written)
+                progress(written, origin.rows)
             writer.add_key_value_metadata({_IDENTITY: origin.identity or content.hexdigest()})
         if not written:
             raise SourceError(f"{origin.label} holds no shots; there is nothing to replay.")

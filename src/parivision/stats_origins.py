@@ -17,11 +17,11 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from parivision import schema
 from parivision.errors import SourceError
-from parivision.lake.base import Lake
+from parivision.lake import Lake, open_lake
 from parivision.sources import FORMATS, feed22
 from parivision.sources.base import Source
 from parivision.sources.csv_files import FeedCsv, SeasonZips, is_feed
-from parivision.sources.synthetic import SyntheticConfig, SyntheticSource
+from parivision.sources.synthetic import SyntheticConfig, SyntheticSource, season_size
 
 SHOTS_A_READ: Final = 100_000
 _TABLE_SUFFIXES: Final = (".parquet", ".pq")
@@ -40,6 +40,21 @@ class Origin:
     fingerprint: str
     records: Callable[[], Iterator[pl.DataFrame]]
     identity: str | None = None
+    rows: int = 0
+    """Number of records, 0 when that is not known."""
+
+
+def open_origin(what: str) -> Origin:
+    """An origin by its words, as a command line gives them.
+
+    Nothing or `synthetic`: the default league; a path: files (see `file_origin`); `lake:FOLDER` or
+    a URL: a lake.
+    """
+    if what in ("", "synthetic"):
+        return synthetic_origin(SyntheticConfig())
+    if what.startswith("lake:") or "://" in what:
+        return lake_origin(open_lake(what.removeprefix("lake:")))
+    return file_origin(Path(what))
 
 
 def synthetic_origin(config: SyntheticConfig) -> Origin:
@@ -50,6 +65,7 @@ def synthetic_origin(config: SyntheticConfig) -> Origin:
         fingerprint=_short(repr(config)),
         records=lambda: (batch.records for batch in source.batches()),
         identity=_short(repr(config.without_drift())),
+        rows=sum(season_size(config, season) for season in config.seasons),
     )
 
 
@@ -59,6 +75,7 @@ def lake_origin(lake: Lake) -> Origin:
         label=f"silver layer of the lake {lake.url}",
         fingerprint=_short(f"{lake.url} {lake.counts()}"),
         records=lambda: _lake_records(lake),
+        rows=lake.counts().silver,
     )
 
 

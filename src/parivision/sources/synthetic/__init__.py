@@ -6,6 +6,7 @@ from parivision.sources.synthetic.shots import (
     generate,
     generate_seasons,
     season_players,
+    season_size,
 )
 from parivision.sources.synthetic.source import SyntheticSource
 
@@ -17,4 +18,5 @@ __all__ = [
     "generate",
     "generate_seasons",
     "season_players",
+    "season_size",
 ]
