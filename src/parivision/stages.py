@@ -21,6 +21,8 @@ from parivision.lake.base import Lake
 from parivision.models.bundle import Bundle
 from parivision.models.training import History, Recipe, train
 from parivision.registry import TRAINING, Registry, Version
+from parivision.sources.open import open_source
+from parivision.sources.read import read_shots
 from parivision.split import time_split
 
 DRIFT_REFERENCE: Final = "drift_reference.json"
@@ -122,6 +124,43 @@ def evaluate_models(
         artifacts={"": report},
     )
     return scores
+
+
+def examine(source: str, registry: Registry, cache: Path, out: Path) -> tuple[Judgement, int]:
+    """Let the champion and the newest trained models answer a source's games; see `judge.exam`.
+
+    Writes the report to `out`. Returns the judgement and how many shots were left out because the
+    champion knows them. Models that know some of the games are left out too.
+    """
+    champion = registry.champion_bundle(cache)
+    if champion is None:
+        raise ModelError("there is no champion yet: run `parivision demo`, or train and promote")
+    everything, _ = read_shots(open_source(source))
+    shots = judge.unseen(everything, champion[1])
+    if shots.is_empty():
+        raise DataError(
+            f"the champion (version {champion[0].number}) knows all games of {source}: they end "
+            f"on {everything['game_date'].max()}, it knows them through "
+            f"{champion[1].card.get('known_through')}. Give it later games"
+        )
+    others = {
+        name: bundle
+        for name, bundle in registry.trained(cache).items()
+        if len(judge.unseen(shots, bundle)) == len(shots)
+    }
+    judgement = judge.exam(shots, champion[1], others)
+    out.mkdir(parents=True, exist_ok=True)
+    evaluation_report.write(
+        out / EVALUATION,
+        judgement.made,
+        judgement.predictions,
+        judgement.games,
+        champion=promotion.CHAMPION,
+        segments=judgement.segments(),
+        importances=champion[1].importances(),
+        title=f"Evaluation on {source}",
+    )
+    return judgement, len(everything) - len(shots)
 
 
 def promote(

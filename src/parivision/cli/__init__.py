@@ -1,0 +1,22 @@
+"""The command `parivision`: one subcommand a step; errors say what to do and exit with 1."""
+
+import logging
+import sys
+
+from parivision.errors import PariVisionError
+
+
+def main() -> None:
+    """Run the command line; an error of the project becomes one line on stderr and exit code 1."""
+    from parivision.cli.app import app
+    from parivision.cli.console import err
+
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        app()
+    except PariVisionError as error:
+        err.print(f"[bold red]error:[/] {error}", markup=True, highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except BrokenPipeError:  # the reader has seen enough, as `head` has
+        sys.stderr.close()
+        sys.exit(0)

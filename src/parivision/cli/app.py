@@ -1,0 +1,32 @@
+"""The command line: its groups and what they share."""
+
+import typer
+
+from parivision import __version__
+from parivision.cli import data, models, serving, studies
+
+app = typer.Typer(
+    name="parivision",
+    help="NBA shot prediction, from raw shots to a served champion.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for group in (data, models, serving, studies):
+    app.registered_commands += group.commands.registered_commands
+app.add_typer(studies.backtest, name="backtest", help="What would have been: seasons, drift.")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
+    ),
+) -> None:
+    """Settings come from the environment; README.md lists them."""

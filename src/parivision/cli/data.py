@@ -1,0 +1,165 @@
+"""Commands on shots: ingest, refine, export, look, explore, and the stats API."""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from parivision.cli import context
+from parivision.cli.console import bar, out, print_json, say
+
+commands = typer.Typer()
+
+SOURCE_HELP = (
+    "synthetic:?seed=1&seasons=2021-2023&games=400, live:?seasons=2024&until=2024-04-14, "
+    "http://stats-api:8000, or a file or folder of season zips or feed CSVs"
+)
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@commands.command()
+def ingest(
+    source: Annotated[str, typer.Argument(help=SOURCE_HELP)],
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many records.")] = None,
+    json: Json = False,
+) -> None:
+    """Bring new records of a source into bronze, from where the last run stopped."""
+    from parivision.ingest import ingest as run
+    from parivision.sources.open import open_source
+
+    lake = context.lake(context.current())
+    with bar("records") as progress:
+        report = run(open_source(source), lake, limit=limit, progress=progress)
+    if json:
+        print_json(vars(report))
+    else:
+        out.print(
+            f"{report.records:,} records read: {report.new:,} new, {report.duplicates:,} there "
+            f"already, {report.conflicts:,} in conflict (see `parivision quarantine`)"
+        )
+
+
+@commands.command()
+def refine(
+    check_geometry: Annotated[
+        bool, typer.Option(help="Refuse places that contradict the reported distance.")
+    ] = True,
+    until: Annotated[
+        str, typer.Option(help="Leave games from this day on out of the training snapshot.")
+    ] = "",
+    json: Json = False,
+) -> None:
+    """Turn new bronze records into silver shots, and write the snapshot that training reads."""
+    from parivision import stages
+    from parivision.refine import refine as run
+
+    settings = context.current()
+    lake = context.lake(settings)
+    with bar("records") as progress:
+        report = run(lake, check_geometry=check_geometry, progress=progress)
+    last = date.fromisoformat(until) if until else None
+    rows = stages.write_snapshot(lake, settings.shots, until=last)
+    if json:
+        print_json({**vars(report), "snapshot": rows})
+        return
+    out.print(
+        f"{report.records:,} records refined: {report.silver:,} shots, "
+        f"{report.quarantined:,} in quarantine, {report.duplicates:,} there already"
+    )
+    for reason, count in report.reasons.items():
+        out.print(f"  {count:,}  {reason}", markup=False)
+    out.print(f"{rows:,} shots in {settings.shots}", markup=False)
+
+
+@commands.command()
+def export(path: Annotated[Path, typer.Argument(help="CSV file to write.")]) -> None:
+    """Write silver as canonical CSV: equal lakes give equal bytes."""
+    rows = context.lake(context.current()).export_silver(path)
+    say(f"{rows:,} shots in {path}")
+
+
+@commands.command()
+def quarantine(
+    limit: Annotated[int, typer.Option(min=1, help="Show so many records.")] = 20,
+) -> None:
+    """Show records that could not become shots, with the reasons."""
+    import polars as pl
+
+    table = context.lake(context.current()).quarantine()
+    counts = table["reason"].value_counts(sort=True)
+    out.print(f"{len(table):,} records in quarantine")
+    for reason, count in counts.iter_rows():
+        out.print(f"  {count:,}  {reason}", markup=False)
+    for row in table.head(limit).select(pl.col("source", "reason", "record")).iter_rows():
+        out.print(" | ".join(str(cell) for cell in row), markup=False, soft_wrap=True)
+
+
+@commands.command()
+def status(json: Json = False) -> None:
+    """Say what is there: rows of each layer, the champion, the service."""
+    from parivision import deploy_local
+
+    settings = context.current()
+    counts = vars(context.lake(settings).counts())
+    champion = context.registry(settings).champion()
+    served = deploy_local.status(settings.home / "serve")
+    values = {
+        "home": settings.home,
+        **counts,
+        "champion": champion and {"version": champion.number, **champion.tags},
+        "service": served and vars(served),
+    }
+    if json:
+        print_json(values)
+        return
+    for name, value in values.items():
+        out.print(f"{name}: {value}", markup=False, soft_wrap=True)
+
+
+@commands.command()
+def eda(
+    source: Annotated[
+        str, typer.Option("--data", help=f"Explore this source in place of silver: {SOURCE_HELP}")
+    ] = "",
+    to: Annotated[
+        Path | None, typer.Option(help="HTML file; default HOME/reports/eda.html")
+    ] = None,
+) -> None:
+    """Write the report on the shots: correlations, success by everything, maps of the court."""
+    from parivision.eda import write
+    from parivision.sources.open import open_source
+    from parivision.sources.read import read_shots
+
+    settings = context.current()
+    shots = read_shots(open_source(source))[0] if source else context.lake(settings).silver()
+    path = to or settings.reports / "eda.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with bar("sections") as progress:
+        write(shots, path, progress=progress)
+    out.print(str(path), markup=False, soft_wrap=True)
+
+
+@commands.command("stats-api")
+def stats_api(
+    source: Annotated[
+        str, typer.Option("--archive", help="A synthetic: URI, `lake`, or files")
+    ] = "synthetic:?seasons=2021-2023",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
+) -> None:
+    """Replay an archive of shots as a feed: /getdata/{n}, /shots?after=&limit=, /reset, /health."""
+    from parivision import stats_api as api
+    from parivision import stats_origins as origins
+    from parivision.sources.open import synthetic_config
+
+    settings = context.current()
+    if source == "lake":
+        origin = origins.lake_origin(context.lake(settings))
+    elif source.startswith("synthetic:"):
+        origin = origins.synthetic_origin(synthetic_config(source))
+    else:
+        origin = origins.file_origin(Path(source))
+    say(f"replaying {origin.label} on http://{host}:{port}")
+    with bar("archive") as progress:
+        api.serve(origin, settings.home / "stats-api", host=host, port=port, progress=progress)
