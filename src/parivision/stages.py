@@ -140,7 +140,7 @@ def examine(source: str, registry: Registry, cache: Path, out: Path) -> tuple[Ju
     if shots.is_empty():
         raise DataError(
             f"the champion (version {champion[0].number}) knows all games of {source}: they end "
-            f"on {everything['game_date'].max()}, it knows them through "
+            f"on {everything['game_date'].max()!s}, it knows them through "
             f"{champion[1].card.get('known_through')}. Give it later games"
         )
     others = {
