@@ -27,10 +27,10 @@ MIN_SHOTS: Final = 1000
 """With fewer shots nothing is judged: the answer is "no data"."""
 ALLOWANCE_Z: Final = 2.0
 _EFFECT_WORDS: Final = {
-    "jensen_shannon": "Jensen-Shannon distance",
-    "wasserstein": "Wasserstein distance in standard deviations",
-    "unseen_share": "share never seen in training",
-    "rate_change": "change of the make rate",
+    "jensen_shannon": "Jensen-Shannon",
+    "wasserstein": "Wasserstein",
+    "unseen_share": "share never seen",
+    "rate_change": "change of make rate",
 }
 
 
@@ -96,7 +96,7 @@ def _verdict(measured: Measured, thresholds: dict[Effect, float]) -> tuple[Verdi
         return "no data", "the reference has no values of this column"
     effect, value, threshold = max(judged, key=lambda item: item[1] / item[2])
     side = "above" if value > threshold else "within"
-    text = f"{_EFFECT_WORDS[effect]} {value:.3f}, {side} {threshold:.3f}"
+    text = f"{_EFFECT_WORDS[effect]} {value:.3f} {side} {threshold:.3f}"
     return ("drift" if value > threshold else "quiet"), text
 
 

@@ -73,8 +73,8 @@ class NumericSketch:
         heavy = np.flatnonzero(mass >= 0.5 / BINS)
         indices = np.unique(np.concatenate([cuts, heavy, heavy[heavy > 0] - 1]))
         # The last bin is open: what lies beyond the reference's greatest value belongs to it.
-        inner = indices[indices < len(self.edges) - 1]
-        return np.asarray(self.edges, np.float64)[inner]
+        inner = indices[indices < len(self.edges) - 1].tolist()
+        return np.asarray([self.edges[place] for place in inner], np.float64)
 
     def bin_counts(self) -> FloatArray:
         """How many of the sketched values, missing ones last, lie in each bin of `bin_edges`."""

@@ -167,9 +167,11 @@ class DriftSummary:
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON: the verdicts first, then the tables they come from."""
-        table = _ADAPTER.dump_python(self, mode="json")
-        for entry, column in zip(table["columns"], self.columns, strict=True):
-            entry |= {"drifted": column.drifted, "severity": column.severity}
+        table: dict[str, object] = _ADAPTER.dump_python(self, mode="json")
+        table["columns"] = [
+            {**_COLUMN_ADAPTER.dump_python(column, mode="json"), "drifted": column.drifted}
+            for column in self.columns
+        ]
         answers: dict[str, object] = {
             "verdict": self.verdict,
             "data_drift": self.data_drift,
@@ -198,4 +200,5 @@ class DriftSummary:
 
 
 _ADAPTER: Final = TypeAdapter(DriftSummary)
+_COLUMN_ADAPTER: Final = TypeAdapter(ColumnDrift)
 _DICT_ADAPTER: Final = TypeAdapter(dict[str, object])
