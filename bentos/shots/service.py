@@ -1,0 +1,44 @@
+"""The champion's service: POST /predict, GET /champion, /metrics, and health endpoints.
+
+`parivision.package` puts this file into a Bento beside the champion's bundle, `champion.json` and
+the part of the library that it needs.
+"""
+
+from pathlib import Path
+
+import bentoml
+
+from parivision.service.app import create_app
+from parivision.service.predictor import Predictor
+
+CONTENT = Path(__file__).parent
+
+app = create_app()
+
+
+# One worker a process: it counts for itself, and replicas are cheaper to reason about than forks.
+# BentoML's own metrics are off because they keep a time series for every path a client invents;
+# /metrics is answered by the application. Access log and tracing would cost as much as an answer.
+@bentoml.service(
+    name="shots",
+    workers=1,
+    traffic={"timeout": 10},
+    logging={"access": {"enabled": False}},
+    metrics={"enabled": False},
+    tracing={"excluded_urls": ".*"},
+)
+@bentoml.asgi_app(app, path="/")
+class Shots:
+    """Probability and expected points of NBA shots."""
+
+    def __init__(self) -> None:
+        """Load the model; the process is not ready before."""
+        app.serve(Predictor.load(CONTENT))
+
+    async def __is_ready__(self) -> bool:
+        """Drives /readyz."""
+        return app.is_ready
+
+    async def __is_alive__(self) -> bool:
+        """Drives /livez and /healthz."""
+        return True

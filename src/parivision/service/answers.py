@@ -1,0 +1,97 @@
+"""What the service answers: the shapes of its JSON, and the bytes of it."""
+
+from typing import Any
+
+import pydantic_core
+from typing_extensions import TypedDict
+
+from parivision.service.predictor import Answer, Predictor, zone_labels
+from parivision.service.requests import Refusal
+
+
+class Model(TypedDict):
+    """The model that answered."""
+
+    name: str
+    version: str
+    family: str
+
+
+class Prediction(TypedDict):
+    """What is said about one shot: probability, probability times points, and its zone."""
+
+    p_made: float
+    expected_points: float
+    zone: str
+    zone_code: int
+
+
+class PredictionOfOne(Prediction):
+    """The answer to a request that is one shot."""
+
+    model: Model
+
+
+class Predictions(TypedDict):
+    """The answer to a list of shots, in its order."""
+
+    predictions: list[Prediction]
+    model: Model
+
+
+class Champion(Model):
+    """The model in full. The dates say up to which games it was fitted and what it knows of."""
+
+    feature_set: str
+    fitted_through: str | None
+    known_through: str | None
+    digest: str
+    metrics: dict[str, float | None]
+    card: dict[str, Any]
+
+
+class Field(TypedDict):
+    """A field that could not be used."""
+
+    field: str
+    expected: str
+    got: str
+
+
+class Error(TypedDict):
+    """Why there is no prediction: a sentence, and the fields at fault if there are any."""
+
+    error: str
+    fields: list[Field]
+
+
+def of_shots(answer: Answer, predictor: Predictor, *, is_single: bool) -> bytes:
+    """The answer to a request; probabilities are written with all their digits."""
+    rows = zip(
+        answer.p_made.tolist(),
+        answer.expected_points.tolist(),
+        zone_labels(answer.zone),
+        answer.zone.tolist(),
+        strict=True,
+    )
+    predictions = [
+        Prediction(p_made=p_made, expected_points=points, zone=zone, zone_code=code)
+        for p_made, points, zone, code in rows
+    ]
+    if is_single:
+        return as_json({**predictions[0], "model": predictor.model})
+    return as_json({"predictions": predictions, "model": predictor.model})
+
+
+def of_refusal(refusal: Refusal) -> bytes:
+    """The answer to a request that cannot be used."""
+    fields = [
+        Field(field=problem.field, expected=problem.expected, got=problem.got)
+        for problem in refusal.problems
+    ]
+    return as_json(Error(error=refusal.sentence, fields=fields))
+
+
+def as_json(content: Any) -> bytes:
+    """JSON of plain values."""
+    return pydantic_core.to_json(content)

@@ -1,0 +1,125 @@
+"""The OpenAPI document, made of the types that requests are checked with."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from parivision.service import answers
+from parivision.service.requests import MAX_SHOTS, SHOTS
+from parivision.service.shot import SHOT
+
+SMALL_SHOT: Final = {"player_id": 201939, "period": 4, "clock_s": 12, "x_ft": 2.5, "y_ft": 26.0}
+FULL_SHOT: Final = {
+    "player_id": 201939,
+    "period": 2,
+    "clock_s": 305,
+    "x_ft": -1.2,
+    "y_ft": 1.4,
+    "game_date": "2023-01-31",
+    "team_id": 1610612744,
+    "home_team": "GSW",
+    "away_team": "BOS",
+    "shot_value": 2,
+    "action_type": "Driving Layup Shot",
+    "since_last_shot_s": 18,
+    "last_shot_own": False,
+    "last_shot_made": True,
+    "player_attempts": 6,
+    "player_makes": 3,
+}
+_EXAMPLES: Final = {
+    "place and clock": {"value": SMALL_SHOT},
+    "everything known": {"value": FULL_SHOT},
+    "several shots": {"value": {SHOTS: [SMALL_SHOT, FULL_SHOT]}},
+}
+_SCHEMAS: Final[Mapping[str, TypeAdapter[Any]]] = {
+    "Shot": SHOT,
+    "PredictionOfOne": TypeAdapter(answers.PredictionOfOne),
+    "Predictions": TypeAdapter(answers.Predictions),
+    "Champion": TypeAdapter(answers.Champion),
+    "Error": TypeAdapter(answers.Error),
+}
+_REFUSALS: Final = {
+    "400": "The body is empty or not JSON.",
+    "413": "The body is too large.",
+    "415": "The body is not sent as application/json.",
+    "422": "A field is missing, unknown or out of its range; the answer names it.",
+    "503": "The model is still being loaded.",
+}
+
+
+def document(version: str) -> dict[str, Any]:
+    """The document for a service whose model has this version."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "PariVision shots",
+            "version": version,
+            "description": "The probability that an NBA shot goes in, and its expected points.",
+        },
+        "paths": {
+            "/predict": {"post": _predict()},
+            "/champion": {"get": _get("The model that answers.", _content(_ref("Champion")))},
+            "/metrics": {"get": _get("Counts for Prometheus.", {"text/plain": {}})},
+            "/livez": {"get": _get("Answers while the process lives.", {"text/plain": {}})},
+            "/readyz": {"get": _get("Answers once the model is loaded.", {"text/plain": {}})},
+            "/docs.json": {"get": _get("This document.", _content({"type": "object"}))},
+        },
+        "components": {"schemas": _schemas()},
+    }
+
+
+def _schemas() -> dict[str, Any]:
+    inputs = [(name, "validation", adapter) for name, adapter in _SCHEMAS.items()]
+    _, definitions = TypeAdapter.json_schemas(
+        inputs,  # type: ignore[arg-type]  # the mode's literal type is lost in the list
+        ref_template="#/components/schemas/{model}",
+    )
+    return dict(definitions["$defs"])
+
+
+def _predict() -> dict[str, Any]:
+    many = {
+        "type": "object",
+        "required": [SHOTS],
+        "additionalProperties": False,
+        "properties": {
+            SHOTS: {
+                "type": "array",
+                "items": _ref("Shot"),
+                "minItems": 1,
+                "maxItems": MAX_SHOTS,
+            }
+        },
+    }
+    answered = {"anyOf": [_ref("PredictionOfOne"), _ref("Predictions")]}
+    body = _content({"oneOf": [_ref("Shot"), many]})
+    body["application/json"]["examples"] = _EXAMPLES
+    return {
+        "operationId": "predict",
+        "summary": "Predict one shot or several.",
+        "requestBody": {"required": True, "content": body},
+        "responses": {
+            "200": {"description": "The predictions.", "content": _content(answered)},
+            **{
+                status: {"description": words, "content": _content(_ref("Error"))}
+                for status, words in _REFUSALS.items()
+            },
+        },
+    }
+
+
+def _get(summary: str, content: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "summary": summary,
+        "responses": {"200": {"description": summary, "content": content}},
+    }
+
+
+def _content(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}

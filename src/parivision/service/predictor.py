@@ -1,0 +1,127 @@
+"""The model that answers: a bundle, and the name and version it is registered under."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from parivision import court
+from parivision.errors import ModelError, ServiceError
+from parivision.facts import Floats, Ints, from_records
+from parivision.models.bundle import Bundle
+from parivision.service.shot import Shot
+
+CHAMPION_FILE: Final = "champion.json"
+BUNDLE_FOLDER: Final = "bundle"
+
+# A shot to answer once at the start, so that the first client does not wait for what loads lazily.
+_FIRST_SHOT: Final = Shot(player_id=1, period=1, clock_s=300.0, x_ft=0.0, y_ft=15.0)
+
+
+def utc_today() -> date:
+    """Today's date, the default of a shot's game date."""
+    return datetime.now(UTC).date()
+
+
+@dataclass(frozen=True)
+class Champion:
+    """What the registry says about the model in a Bento.
+
+    `digest` identifies the Bento's content: two of one version that differ in it differ in files.
+    `metrics` are those that it was promoted with.
+    """
+
+    name: str
+    version: str
+    digest: str = ""
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Keep it in a Bento's folder."""
+        text = json.dumps(asdict(self), indent=1, sort_keys=True, allow_nan=False)
+        (folder / CHAMPION_FILE).write_text(text + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> "Champion":
+        """What `write` wrote; raises ServiceError when there is none."""
+        try:
+            return cls(**json.loads((folder / CHAMPION_FILE).read_text()))
+        except (OSError, TypeError, ValueError) as error:
+            raise ServiceError(
+                f"{folder} is not the content of a Bento ({error}): "
+                "build one with parivision.package"
+            ) from error
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Predictions of n shots; every array has shape (n,)."""
+
+    p_made: Floats
+    expected_points: Floats
+    zone: Ints
+
+
+class Predictor:
+    """Answers shots with one bundle; safe to share between threads, it changes nothing."""
+
+    def __init__(
+        self, bundle: Bundle, champion: Champion, today: Callable[[], date] = utc_today
+    ) -> None:
+        self.bundle = bundle
+        self.champion = champion
+        self._today = today
+
+    @classmethod
+    def load(cls, folder: Path) -> "Predictor":
+        """The model in a Bento's folder, proven to answer.
+
+        Raises ServiceError or ModelError when the folder holds none that does.
+        """
+        predictor = cls(Bundle.load(folder / BUNDLE_FOLDER), Champion.read(folder))
+        first = predictor.answer([_FIRST_SHOT]).p_made[0]
+        if not 0 <= first <= 1:
+            raise ModelError(f"the model in {folder} answers {first}, expected a probability")
+        return predictor
+
+    @property
+    def model(self) -> dict[str, str]:
+        """Name, version and family, as every answer carries them."""
+        return {
+            "name": self.champion.name,
+            "version": self.champion.version,
+            "family": self.bundle.family,
+        }
+
+    def answer(self, shots: Sequence[Shot]) -> Answer:
+        """Probabilities, expected points and zones of shots."""
+        facts = from_records(shots, self._today())
+        p_made = self.bundle.predict(facts)
+        return Answer(
+            p_made=p_made,
+            expected_points=p_made * facts.shot_value,
+            zone=court.zone(facts.x_ft, facts.y_ft),
+        )
+
+    def described(self) -> dict[str, Any]:
+        """The champion in full, as `GET /champion` shows it."""
+        card = self.bundle.card
+        return {
+            **self.model,
+            "feature_set": self.bundle.feature_set,
+            "fitted_through": card.get("fitted_through"),
+            "known_through": card.get("known_through"),
+            "digest": self.champion.digest,
+            "metrics": dict(self.champion.metrics),
+            "card": card,
+        }
+
+
+def zone_labels(codes: Ints) -> list[str]:
+    """The zones' names as people read them."""
+    return [_LABELS[code] for code in codes.tolist()]
+
+
+_LABELS: Final = {int(zone): zone.label for zone in court.Zone}

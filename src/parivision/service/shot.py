@@ -1,0 +1,111 @@
+"""The facts of a shot as a request carries them: types, ranges, and each field's meaning in words.
+
+A field's description says what is expected of it; refusals and the OpenAPI document quote it.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any, Final, Literal, Required
+
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, with_config
+from typing_extensions import TypedDict
+
+from parivision.limits import LARGEST_ID, MAX_DATE, MIN_DATE, RANGES
+
+MAX_TEXT: Final = 100
+LONGEST_GAME_S: Final = 4 * 720 + 10 * 300
+MOST_ATTEMPTS: Final = 200
+"""More than twice the shots that any player has taken in a game."""
+
+
+def _iso_date(value: object) -> object:
+    """The date that an ISO text means; anything else stays for the check of the type."""
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _number(low: float | None, high: float | None, meaning: str) -> Any:
+    described = f"a number from {low:g} to {high:g} ({meaning})"
+    return Field(ge=low, le=high, allow_inf_nan=False, description=described)
+
+
+def _whole(low: int, high: int, meaning: str) -> Any:
+    upper = " on" if high == LARGEST_ID else f" to {high}"
+    return Field(ge=low, le=high, description=f"a whole number from {low}{upper} ({meaning})")
+
+
+def _text(meaning: str) -> Any:
+    described = f"a text of 1 to {MAX_TEXT} characters ({meaning})"
+    return Field(min_length=1, max_length=MAX_TEXT, description=described)
+
+
+def _within(name: str, meaning: str) -> Any:
+    return _number(RANGES[name].low, RANGES[name].high, meaning)
+
+
+_LAST_PERIOD: Final = int(RANGES["period"].high or 0)
+_Flag = Literal[False, True, 0, 1]
+
+
+@with_config(ConfigDict(extra="forbid", strict=True))
+class Shot(TypedDict, total=False):
+    """The facts of one shot, taken or imagined.
+
+    Five are required. The others make the answer better; null stands for not known.
+    """
+
+    player_id: Required[Annotated[int, _whole(1, LARGEST_ID, "the league's number of the shooter")]]
+    period: Required[Annotated[int, _whole(1, _LAST_PERIOD, "overtimes from 5 on")]]
+    clock_s: Required[Annotated[float, _within("clock_s", "seconds left in the period")]]
+    x_ft: Required[
+        Annotated[float, _within("x_ft", "feet across the court from the hoop, left is positive")]
+    ]
+    y_ft: Required[Annotated[float, _within("y_ft", "feet from the hoop towards mid-court")]]
+    game_date: Annotated[
+        date | None,
+        BeforeValidator(_iso_date, json_schema_input_type=date | None),
+        Field(
+            ge=MIN_DATE,
+            le=MAX_DATE,
+            description=f"a date from {MIN_DATE} to {MAX_DATE} (the game's day; else today)",
+        ),
+    ]
+    team_id: Annotated[
+        int | None, _whole(1, LARGEST_ID, "the league's number of the shooter's team")
+    ]
+    home_team: Annotated[str | None, _text("the home team's abbreviation, such as BOS")]
+    away_team: Annotated[str | None, _text("the visiting team's abbreviation, such as LAL")]
+    shot_value: Annotated[
+        Literal[2, 3] | None,
+        Field(description="2 or 3 (points if it goes in; else what the place is worth)"),
+    ]
+    action_type: Annotated[
+        str | None, _text("the scorer's words for the shot, such as Driving Layup Shot")
+    ]
+    since_last_shot_s: Annotated[
+        float | None, _number(0, LONGEST_GAME_S, "seconds since the last shot of the game")
+    ]
+    last_shot_own: Annotated[
+        _Flag | None,
+        Field(description="true or false (whether the shooter's team took the game's last shot)"),
+    ]
+    last_shot_made: Annotated[
+        _Flag | None, Field(description="true or false (whether the game's last shot went in)")
+    ]
+    player_attempts: Annotated[
+        int | None, _whole(0, MOST_ATTEMPTS, "the shooter's shots in this game before this one")
+    ]
+    player_makes: Annotated[
+        int | None, _whole(0, MOST_ATTEMPTS, "those of player_attempts that went in")
+    ]
+
+
+SHOT: Final = TypeAdapter(Shot)
+FIELDS: Final[Mapping[str, str]] = {
+    name: described["description"] for name, described in SHOT.json_schema()["properties"].items()
+}
+"""Name of each field to what is expected of it, in words."""
