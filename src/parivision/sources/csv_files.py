@@ -124,9 +124,9 @@ def _counted(chunks: Iterable[pl.DataFrame]) -> Iterator[tuple[pl.DataFrame, int
 
 
 def _chunks(member: Member, columns: tuple[str, ...], rows: int) -> Iterator[pl.DataFrame]:
-    """Tables of `rows` records, all text; the last is shorter or empty only in a file of none."""
+    """Tables of `rows` records, all text; the last may be shorter. There is at least one."""
     held: list[pa.RecordBatch] = []
-    count = 0
+    count, is_empty = 0, True
     for block in _blocks(member, columns):
         rest = block
         while count + rest.num_rows >= rows:
@@ -135,6 +135,9 @@ def _chunks(member: Member, columns: tuple[str, ...], rows: int) -> Iterator[pl.
         if rest.num_rows:
             held.append(rest)
             count += rest.num_rows
+        is_empty = is_empty and block.num_rows == 0
+    if is_empty:
+        raise _no_record(member)
     if held:
         yield _frame(held)
 
@@ -169,6 +172,7 @@ def _header(member: Member, columns: tuple[str, ...]) -> list[str]:
     with opened(member) as stream:
         line = stream.readline(_HEADER_BYTES).decode("utf-8-sig")
         names = [name.strip() for name in next(csv.reader([line]), [])]
+        is_only_line = not stream.read(1)
     lacking = [name for name in columns if name not in names]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if lacking or doubled:
@@ -176,4 +180,10 @@ def _header(member: Member, columns: tuple[str, ...]) -> list[str]:
         raise SourceError(
             f"{member.label} {problem}; it has {names[:40]}. Check that it is the right file."
         )
+    if is_only_line:
+        raise _no_record(member)
     return names
+
+
+def _no_record(member: Member) -> SourceError:
+    return SourceError(f"{member.label} has a header but holds no record: fetch it anew.")
