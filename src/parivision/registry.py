@@ -41,6 +41,11 @@ class Version:
     run_id: str
     tags: Mapping[str, str]
 
+    @property
+    def evaluation(self) -> str | None:
+        """The run of the evaluation it was promoted by."""
+        return self.tags.get("evaluation")
+
 
 class Registry:
     """Runs and versions behind one tracking URI (`sqlite:///...` or a server's)."""
@@ -154,18 +159,24 @@ class Registry:
         return version, Bundle.load(self.fetch(version.number, folder))
 
     def record(
-        self, decision: Decision, bundle: Path | None, source_run: str | None
+        self,
+        decision: Decision,
+        bundle: Path | None,
+        source_run: str | None,
+        extra_tags: Mapping[str, str] | None = None,
     ) -> Version | None:
         """Keep a decision as a run and, if it promotes, make `bundle` the champion.
 
-        Returns the new version, or None when the champion stays. The alias moves last: whatever
-        dies before leaves the old champion in place.
+        `extra_tags` join the tags that say what was decided and why. Returns the new version, or
+        None when the champion stays. The alias moves last: whatever dies before leaves the old
+        champion in place.
         """
         tags = {
             "kind": "promotion",
             "winner": str(decision.winner),
             "promoted": str(decision.promoted).lower(),
             "reason": decision.reason,
+            **(extra_tags or {}),
         }
         with tempfile.TemporaryDirectory() as scratch:
             page = Path(scratch) / "decision.json"

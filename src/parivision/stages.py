@@ -4,6 +4,7 @@ Every function may be run again: it writes the same files once more and nothing 
 """
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +15,8 @@ import polars as pl
 
 from parivision import evaluation_report, judge, promotion, tables
 from parivision.drift import DriftReference, DriftSummary, build_reference, detect
+from parivision.drift.reference import REFERENCE_SHOTS
+from parivision.drift_report import sample
 from parivision.errors import DataError, ModelError
 from parivision.evaluate import Scores
 from parivision.judge import Judgement
@@ -26,8 +29,13 @@ from parivision.sources.read import read_shots
 from parivision.split import time_split
 
 DRIFT_REFERENCE: Final = "drift_reference.json"
+DRIFT_TRAINING: Final = "drift_training.parquet"
+DRIFT_LATER: Final = "drift_later.parquet"
+P_MADE: Final = "p_made"
+SAMPLE_SEED: Final = 0
 JUDGEMENT: Final = "judgement.parquet"
 EVALUATION: Final = "evaluation.html"
+EVALUATED: Final = "evaluated.json"
 
 
 @dataclass(frozen=True)
@@ -93,18 +101,21 @@ def evaluate_models(
 ) -> dict[str, Scores]:
     """Let models, baselines and the champion answer the same later games; write what they said.
 
-    Writes the predictions (`judgement.parquet`) and the report (`evaluation.html`) to `out`, and
-    keeps scores and report in the models' runs and in a run of its own.
+    Without models the champion is compared with itself recalibrated. Writes the predictions
+    (`judgement.parquet`), what `promote` must know of the evaluation (`evaluated.json`) and the
+    report (`evaluation.html`) to `out`, and keeps scores and report in the models' runs and in a
+    run of its own.
     """
-    rows, history = read_history(shots)
-    bundles = {name: Bundle.load(path) for name, path in models.items()}
     champion = registry.champion_bundle(cache)
+    bundles = {name: Bundle.load(path) for name, path in models.items()}
+    rivals = bundles or _alone(champion)
+    rows, history = read_history(shots)
     split = time_split(history.facts.day)
     judgement = judge.judge(rows, history, split, bundles, champion[1] if champion else None)
     out.mkdir(parents=True, exist_ok=True)
     judgement.to_frame().write_parquet(out / JUDGEMENT)
     scores = judgement.scores()
-    best = min(bundles, key=lambda name: scores[name].log_loss)
+    best = min(rivals, key=lambda name: scores[name].log_loss)
     report = evaluation_report.write(
         out / EVALUATION,
         judgement.made,
@@ -112,17 +123,19 @@ def evaluate_models(
         judgement.games,
         champion=best,
         segments=judgement.segments(),
-        importances=bundles[best].importances(),
+        importances=rivals[best].importances(),
     )
     for name, bundle in bundles.items():
         if "run_id" in bundle.card:
             registry.extend(bundle.card["run_id"], metrics=scores[name].to_dict())
-    registry.log(
+    run_id = registry.log(
         "evaluation",
         tags={"kind": "evaluation", "best": best},
         metrics={f"{name}.log_loss": score.log_loss for name, score in scores.items()},
         artifacts={"": report},
     )
+    version = champion[0].number if champion else None
+    write_json(out / EVALUATED, {"run_id": run_id, "champion": version, "best": best})
     return scores
 
 
@@ -174,24 +187,30 @@ def promote(
 ) -> Promotion:
     """Decide, and if a challenger wins make it the champion with its state brought up to date.
 
-    Writes the winner's bundle, with the drift reference it will be watched by, to `out`.
+    Writes the winner's bundle, with the drift reference it will be watched by, to `out`. A run that
+    died behind the promotion finds it done. Raises ModelError when the champion is another than
+    the one that was evaluated.
     """
     judgement = Judgement.from_frame(pl.read_parquet(judged / JUDGEMENT))
+    evaluated = json.loads((judged / EVALUATED).read_text())
     decision = judge.decide(judgement, rule)
     champion = registry.champion_bundle(cache)
+    if champion is not None and champion[0].evaluation == evaluated["run_id"]:
+        return Promotion(decision, champion[0], _copied(champion[0], registry, cache, out))
+    _refuse_other_champion(evaluated["champion"], champion[0] if champion else None)
     if not decision.promoted:
         registry.record(decision, None, None)
         if champion is None:
             return Promotion(decision, None, None)
-        champion[1].save(out)
-        return Promotion(decision, champion[0], out)
+        return Promotion(decision, champion[0], _copied(champion[0], registry, cache, out))
     winner = _winner(decision, models, champion[1] if champion else None)
     rows = read_snapshot(shots)
     fresh = winner.refreshed(tables.facts_from_shots(rows), tables.made_array(rows))
     fresh.card["scores"] = decision.scores[str(decision.winner)].to_dict()
     fresh.save(out)
-    _reference(rows, judgement, str(decision.winner)).save(out / DRIFT_REFERENCE)
-    version = registry.record(decision, out, fresh.card.get("run_id"))
+    _keep_references(rows, judgement, str(decision.winner), out)
+    tags = {"evaluation": evaluated["run_id"]}
+    version = registry.record(decision, out, fresh.card.get("run_id"), tags)
     return Promotion(decision, version, out)
 
 
@@ -220,12 +239,37 @@ def _winner(
     return Bundle.load(models[str(decision.winner)])
 
 
-def _reference(shots: pl.DataFrame, judgement: Judgement, winner: str) -> DriftReference:
+def _alone(champion: tuple[Version, Bundle] | None) -> dict[str, Bundle]:
+    if champion is None:
+        raise ModelError(
+            "there is nothing to evaluate: train models first, there is no champion either"
+        )
+    return dict.fromkeys((promotion.CHAMPION, promotion.RECALIBRATED), champion[1])
+
+
+def _refuse_other_champion(evaluated: str | None, champion: Version | None) -> None:
+    number = champion.number if champion else None
+    if evaluated != number:
+        raise ModelError(
+            f"the champion is version {number} now, the evaluation knows version {evaluated}: "
+            "evaluate once more"
+        )
+
+
+def _copied(version: Version, registry: Registry, cache: Path, out: Path) -> Path:
+    return Path(shutil.copytree(registry.fetch(version.number, cache), out, dirs_exist_ok=True))
+
+
+def _keep_references(shots: pl.DataFrame, judgement: Judgement, winner: str, out: Path) -> None:
+    """Put what later shots will be compared with beside the bundle."""
     first = judgement.shots["game_date"].min()
     training = shots.filter(pl.col("game_date") < first)
-    return build_reference(
-        training, judgement.shots, judgement.predictions[winner], champion=winner
-    )
+    p_made = judgement.predictions[winner]
+    reference = build_reference(training, judgement.shots, p_made, champion=winner)
+    reference.save(out / DRIFT_REFERENCE)
+    later = judgement.shots.with_columns(pl.Series(P_MADE, p_made))
+    sample(training.tail(REFERENCE_SHOTS), SAMPLE_SEED).write_parquet(out / DRIFT_TRAINING)
+    sample(later, SAMPLE_SEED).write_parquet(out / DRIFT_LATER)
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> Path:
