@@ -14,7 +14,7 @@ from typing import Any, Final
 import polars as pl
 
 from parivision import evaluation_report, judge, promotion, tables
-from parivision.drift import DriftReference, DriftSummary, build_reference, detect
+from parivision.drift import build_reference
 from parivision.drift.reference import REFERENCE_SHOTS
 from parivision.drift_report import sample
 from parivision.errors import DataError, ModelError
@@ -212,23 +212,6 @@ def promote(
     tags = {"evaluation": evaluated["run_id"]}
     version = registry.record(decision, out, fresh.card.get("run_id"), tags)
     return Promotion(decision, version, out)
-
-
-def watch(
-    shots: pl.DataFrame, registry: Registry, cache: Path
-) -> tuple[DriftSummary, DriftReference, Bundle] | None:
-    """Compare current shots with the champion's training data; None while there is no champion."""
-    champion = registry.champion_bundle(cache)
-    if champion is None:
-        return None
-    version, bundle = champion
-    path = registry.fetch(version.number, cache) / DRIFT_REFERENCE
-    if not path.exists():
-        raise ModelError(f"version {version.number} has no drift reference; train and promote anew")
-    reference = DriftReference.load(path)
-    ordered = tables.in_time_order(shots)
-    p_made = bundle.predict(tables.facts_from_shots(ordered))
-    return detect(reference, ordered, p_made), reference, bundle
 
 
 def _winner(
