@@ -56,7 +56,9 @@ def test_equal_models_and_one_model(case, tmp_path):
     """Two equal models are not ranked by chance, and one model alone has a page too."""
     made, models, games = case
     twins = {"one": models["good"], "two": models["good"]}
-    path = evaluation_report.write(tmp_path / "e.html", made, twins, games, champion="one")
+    path = evaluation_report.write(
+        tmp_path / "e.html", made, twins, games, champion="one", resamples=20
+    )
     assert "cannot be compared: the two models predict the same" in words_of(path)
     alone = evaluation_report.write(tmp_path / "a.html", made, {"one": models["good"]}, games,
                                     champion="one")  # fmt: skip
