@@ -17,7 +17,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from parivision import schema
 from parivision.errors import SourceError
-from parivision.lake import Lake, open_lake
+from parivision.lake.base import Lake
 from parivision.sources import FORMATS, feed22
 from parivision.sources.base import Source
 from parivision.sources.csv_files import FeedCsv, SeasonZips, is_feed
@@ -42,19 +42,6 @@ class Origin:
     identity: str | None = None
     rows: int = 0
     """Number of records, 0 when that is not known."""
-
-
-def open_origin(what: str) -> Origin:
-    """An origin by its words, as a command line gives them.
-
-    Nothing or `synthetic`: the default league; a path: files (see `file_origin`); `lake:FOLDER` or
-    a URL: a lake.
-    """
-    if what in ("", "synthetic"):
-        return synthetic_origin(SyntheticConfig())
-    if what.startswith("lake:") or "://" in what:
-        return lake_origin(open_lake(what.removeprefix("lake:")))
-    return file_origin(Path(what))
 
 
 def synthetic_origin(config: SyntheticConfig) -> Origin:

@@ -174,8 +174,8 @@ class TestSource:
         assert converted.bad.is_empty()
         assert_frame_equal(converted.shots, generate(self.CONFIG).drop(P_TRUE))
 
-    @settings(max_examples=10, deadline=None)
-    @given(rows=st.integers(50, 700), stop=st.integers(0, 8))
+    @settings(max_examples=6, deadline=None)
+    @given(rows=st.integers(100, 700), stop=st.integers(0, 8))
     def test_resumes_behind_any_batch(self, rows: int, stop: int) -> None:
         """Whatever the batch size, stopping and resuming loses and repeats nothing."""
         source = SyntheticSource(self.CONFIG, batch_rows=rows)

@@ -146,7 +146,7 @@ class TestRepeatability:
         longer = generate(SyntheticConfig(seasons=(2021, 2023), games_a_season=12))
         assert longer.filter(pl.col("season") == 2023).equals(generate(SMALL))
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=12, deadline=None)
     @given(
         seed=st.integers(0, 2**40),
         season=st.integers(2001, 2100),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Final
 
@@ -140,6 +141,7 @@ def season_players(config: SyntheticConfig, season: int) -> pl.DataFrame:
     )
 
 
+@lru_cache(maxsize=4)
 def _world(config: SyntheticConfig, season: int) -> _World:
     facts = league_facts()
     season_facts = facts.season(config.facts_of or season)
