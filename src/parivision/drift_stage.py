@@ -16,11 +16,12 @@ from parivision.drift_report import Scored
 from parivision.errors import DataError, ModelError
 from parivision.facts import Floats
 from parivision.models.bundle import Bundle
+from parivision.pipeline_views import NO_CHAMPION
 from parivision.registry import Registry, Version
+from parivision.snapshot import read_snapshot
 
 CURRENT_DAYS: Final = 40
 QUIET_DAYS: Final = 7
-NO_CHAMPION: Final = "There is no champion yet, so there is nothing to compare with."
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def drift_stage(shots: Path, registry: Registry, cache: Path, out: Path) -> Drif
     Without a champion the pages say so, no run is kept, and nothing is wrong.
     """
     registry.prepare()
-    watched = watch(stages.read_snapshot(shots), registry, cache)
+    watched = watch(read_snapshot(shots), registry, cache)
     out.mkdir(parents=True, exist_ok=True)
     if watched is None:
         return _without_champion(out)
@@ -143,7 +144,7 @@ def current_shots(shots: pl.DataFrame, champion: Bundle) -> pl.DataFrame:
 
 
 def _kept(watched: Watched, name: str) -> pl.DataFrame:
-    return stages.read_snapshot(watched.folder / name)
+    return read_snapshot(watched.folder / name)
 
 
 def _later(watched: Watched) -> Scored:

@@ -2,21 +2,20 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import polars as pl
 
-from parivision.drift_stage import NO_CHAMPION, DriftOutcome
-from parivision.evaluate import Scores
 from parivision.facts import Floats
-from parivision.judge import Judgement
-from parivision.promotion import Decision
-from parivision.stages import JUDGEMENT
 
+if TYPE_CHECKING:
+    from parivision.drift_stage import DriftOutcome
+    from parivision.evaluate import Scores
+    from parivision.judge import Judgement
+    from parivision.promotion import Decision
+
+NO_CHAMPION: Final = "There is no champion yet, so there is nothing to compare with."
 ROC_POINTS: Final = 100
-CATEGORIES: Final = ("missed", "made")
 _SCORES: Final = {
     "log_loss": "log loss",
     "brier": "Brier",
@@ -33,9 +32,17 @@ _SCORES: Final = {
 class RocPoints:
     """A ROC curve: rates and thresholds, from the strictest threshold to the laxest."""
 
-    false_made_rate: list[float]
-    true_made_rate: list[float]
+    fpr: list[float]
+    tpr: list[float]
     threshold: list[float]
+
+
+@dataclass(frozen=True)
+class ConfusionMatrix:
+    """Numbers of shots, rows and columns both in the order of `categories`."""
+
+    categories: list[str]
+    matrix: list[list[int]]
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -45,7 +52,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in [list(header), rule, *cells]) + "\n"
 
 
-def models_table(scores: Mapping[str, Scores], best: str) -> str:
+def models_table(scores: Mapping[str, "Scores"], best: str) -> str:
     """All models on the same later games, best log loss first; `best` stands in bold."""
     ranked = sorted(scores.items(), key=lambda item: item[1].log_loss)
     rows = [
@@ -58,7 +65,7 @@ def models_table(scores: Mapping[str, Scores], best: str) -> str:
     return games + table(["model", *_SCORES.values()], rows)
 
 
-def decision_text(decision: Decision, champion: str | None) -> str:
+def decision_text(decision: "Decision", champion: str | None) -> str:
     """Who is champion now and why, and every contest that led there."""
     verb = "promoted" if decision.promoted else "not promoted"
     lead = f"**{verb}**: {decision.reason}\n\nchampion: version {champion or 'none yet'}\n\n"
@@ -78,7 +85,7 @@ def decision_text(decision: Decision, champion: str | None) -> str:
     return lead + table(header, rows)
 
 
-def drift_text(outcome: DriftOutcome) -> str:
+def drift_text(outcome: "DriftOutcome") -> str:
     """What drifted and by how much, or that there is no champion yet."""
     summary = outcome.summary
     if summary is None:
@@ -100,24 +107,21 @@ def counts_text(counts: Mapping[str, int]) -> str:
     return table(("reason", "records"), [(reason, f"{n:,}") for reason, n in ranked])
 
 
-def confusion_matrix(scores: Scores) -> list[list[int]]:
-    """Shots by what happened (rows) and what was said (columns), both in CATEGORIES' order."""
+def confusion(scores: "Scores") -> ConfusionMatrix:
+    """Shots by what happened (rows) and what was said (columns)."""
     counts = scores.confusion
-    return [
-        [counts.true_missed, counts.false_made],
-        [counts.false_missed, counts.true_made],
-    ]
+    matrix = [[counts.true_missed, counts.false_made], [counts.false_missed, counts.true_made]]
+    return ConfusionMatrix(["missed", "made"], matrix)
 
 
-def roc_points(judged: Path, model: str) -> RocPoints:
-    """The ROC curve of one of the models that `stages.evaluate_models` judged."""
-    judgement = Judgement.from_frame(pl.read_parquet(judged / JUDGEMENT))
+def roc_points(judgement: "Judgement", model: str) -> RocPoints:
+    """The ROC curve of one of the models judged."""
     made, p_made = judgement.made == 1, judgement.predictions[model]
     levels = np.quantile(p_made, np.linspace(0, 1, ROC_POINTS))
     threshold = np.unique(np.append(levels, 1.0))[::-1]
     return RocPoints(
-        false_made_rate=_share_above(p_made[~made], threshold),
-        true_made_rate=_share_above(p_made[made], threshold),
+        fpr=_share_above(p_made[~made], threshold),
+        tpr=_share_above(p_made[made], threshold),
         threshold=threshold.tolist(),
     )
 

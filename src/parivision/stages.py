@@ -7,7 +7,6 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,10 +19,10 @@ from parivision.drift_report import sample
 from parivision.errors import DataError, ModelError
 from parivision.evaluate import Scores
 from parivision.judge import Judgement
-from parivision.lake.base import Lake
 from parivision.models.bundle import Bundle
 from parivision.models.training import History, Recipe, train
 from parivision.registry import TRAINING, Registry, Version
+from parivision.snapshot import read_snapshot
 from parivision.sources.open import open_source
 from parivision.sources.read import read_shots
 from parivision.split import time_split
@@ -45,30 +44,6 @@ class Promotion:
     decision: promotion.Decision
     champion: Version | None
     bundle: Path | None
-
-
-def write_snapshot(lake: Lake, path: Path, *, until: date | None = None) -> int:
-    """Write silver (games before `until`) as one Parquet file in time order; returns the rows.
-
-    Training, evaluation and promotion read this file, so they all see the same games whatever
-    arrives meanwhile.
-    """
-    shots = lake.silver(until=until)
-    if shots.is_empty():
-        raise DataError("silver has no shots yet: run `parivision ingest` and `parivision refine`")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    shots.write_parquet(partial)
-    partial.replace(path)
-    return len(shots)
-
-
-def read_snapshot(path: Path) -> pl.DataFrame:
-    """Shots of a snapshot, in time order."""
-    try:
-        return tables.in_time_order(pl.read_parquet(path))
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"no shots in {path} ({error}); run `parivision refine`") from error
 
 
 def read_history(path: Path) -> tuple[pl.DataFrame, History]:

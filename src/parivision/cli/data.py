@@ -51,15 +51,15 @@ def refine(
     json: Json = False,
 ) -> None:
     """Turn new bronze records into silver shots, and write the snapshot that training reads."""
-    from parivision import stages
     from parivision.refine import refine as run
+    from parivision.snapshot import write_snapshot
 
     settings = context.current()
     lake = context.lake(settings)
     with bar("records") as progress:
         report = run(lake, check_geometry=check_geometry, progress=progress)
     last = date.fromisoformat(until) if until else None
-    rows = stages.write_snapshot(lake, settings.shots, until=last)
+    rows = write_snapshot(lake, settings.shots, until=last)
     if json:
         print_json({**vars(report), "snapshot": rows})
         return

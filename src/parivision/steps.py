@@ -1,0 +1,185 @@
+"""What a pipeline component does: settings and paths in, files and what the UI shows out.
+
+One function a component. Each imports what it needs when it is called: a component is a process of
+its own, and MLflow alone takes seconds to import.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from parivision.errors import SettingsError
+from parivision.settings import Settings
+
+if TYPE_CHECKING:
+    from parivision.drift_stage import DriftOutcome
+    from parivision.models.training import Recipe
+    from parivision.pipeline_views import ConfusionMatrix, RocPoints
+    from parivision.registry import Registry
+
+Counts = Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Refined:
+    """Records by what became of them, why some were refused (Markdown), rows of the snapshot."""
+
+    counts: Counts
+    refused: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The model's name in tables, its run, and numbers on its training."""
+
+    name: str
+    run_id: str
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The best model, the report, and what of it the UI shows."""
+
+    best: str
+    report: Path
+    table: str
+    metrics: Mapping[str, float]
+    roc: "RocPoints"
+    confusion: "ConfusionMatrix"
+
+
+@dataclass(frozen=True)
+class Promoted:
+    """The decision; version and family of who is champion now, empty while nobody is."""
+
+    promoted: bool
+    version: str
+    family: str
+    reason: str
+    table: str
+
+
+def ingest(settings: Settings, source: str) -> Counts:
+    """Bring new records of a source into bronze; see `parivision.ingest`."""
+    from parivision.ingest import ingest as run
+    from parivision.lake import open_lake
+    from parivision.sources.open import open_source
+
+    report = run(open_source(source), open_lake(settings.lake))
+    return {
+        "records": report.records,
+        "new": report.new,
+        "duplicates": report.duplicates,
+        "conflicts": report.conflicts,
+    }
+
+
+def refine(settings: Settings, until: str, shots: Path) -> Refined:
+    """Refine what is new in bronze and write the snapshot; `until` is a day or empty."""
+    from parivision import pipeline_views
+    from parivision.lake import open_lake
+    from parivision.refine import refine as run
+    from parivision.snapshot import write_snapshot
+
+    last = _day(until)
+    lake = open_lake(settings.lake)
+    report = run(lake)
+    rows = write_snapshot(lake, shots, until=last)
+    counts = {
+        "records": report.records,
+        "silver": report.silver,
+        "quarantined": report.quarantined,
+        "duplicates": report.duplicates,
+        "snapshot": rows,
+    }
+    return Refined(counts, pipeline_views.counts_text(report.reasons), rows)
+
+
+def drift(settings: Settings, shots: Path, out: Path) -> "DriftOutcome":
+    """Compare the snapshot's current shots with the champion's training data; files go to `out`."""
+    from parivision.drift_stage import drift_stage
+
+    return drift_stage(shots, _registry(settings), settings.cache, out)
+
+
+def train(settings: Settings, shots: Path, recipe: "Recipe", out: Path) -> Trained:
+    """Train one model on the snapshot and write its bundle to `out`."""
+    from parivision import stages
+
+    bundle = stages.train_model(shots, recipe, out, _registry(settings))
+    metrics = {"shots_fitted": float(bundle.card["shots_fitted"]), "seed": float(recipe.seed)}
+    return Trained(recipe.name, bundle.card["run_id"], metrics)
+
+
+def evaluate(
+    settings: Settings, shots: Path, models: Mapping[str, Path], judged: Path, best: Path
+) -> Evaluated:
+    """Judge models on the snapshot's later games and put the best one's bundle to `best`.
+
+    Without models the champion is judged against itself recalibrated, and is the best.
+    """
+    import polars as pl
+
+    from parivision import pipeline_views, stages
+    from parivision.judge import Judgement
+
+    registry = _registry(settings)
+    scores = stages.evaluate_models(shots, models, registry, settings.cache, judged)
+    name = json.loads((judged / stages.EVALUATED).read_text())["best"]
+    champion = None if name in models else registry.champion()
+    bundle = registry.fetch(champion.number, settings.cache) if champion else models[name]
+    shutil.copytree(bundle, best, dirs_exist_ok=True)
+    losses = {f"{model}_log_loss": score.log_loss for model, score in scores.items()}
+    own = {key: value for key, value in scores[name].to_dict().items() if value is not None}
+    judgement = Judgement.from_frame(pl.read_parquet(judged / stages.JUDGEMENT))
+    return Evaluated(
+        best=name,
+        report=judged / stages.EVALUATION,
+        table=pipeline_views.models_table(scores, name),
+        metrics=own | losses,
+        roc=pipeline_views.roc_points(judgement, name),
+        confusion=pipeline_views.confusion(scores[name]),
+    )
+
+
+def promote(
+    settings: Settings, shots: Path, judged: Path, best: Mapping[str, Path], out: Path
+) -> Promoted:
+    """Decide by an evaluation; the champion's bundle goes to `out`, if there is a champion.
+
+    `best` names the evaluation's best model and where its bundle is.
+    """
+    from parivision import pipeline_views, stages
+
+    result = stages.promote(judged, shots, best, _registry(settings), settings.cache, out)
+    version = result.champion.number if result.champion else ""
+    return Promoted(
+        promoted=result.decision.promoted,
+        version=version,
+        family=result.champion.tags.get("family", "") if result.champion else "",
+        reason=result.decision.reason,
+        table=pipeline_views.decision_text(result.decision, version),
+    )
+
+
+def _registry(settings: Settings) -> "Registry":
+    from parivision.registry import Registry, quiet
+
+    quiet()
+    settings.home.mkdir(parents=True, exist_ok=True)
+    return Registry(settings.tracking_uri, settings.artifacts)
+
+
+def _day(text: str) -> date | None:
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise SettingsError(f"until is {text!r}: expected a day such as 2023-04-10") from error
