@@ -224,6 +224,19 @@ class TestReading:
         assert [batch.cursor for batch in seasons.batches(first.cursor)] == ["2021:2020-10-31"]
         assert list(seasons.batches(second.cursor)) == []
 
+    def test_cursors_hold_for_the_same_days_only(self) -> None:
+        """The name that cursors are kept under tells seasons, season type and first day apart."""
+        since = date(2022, 11, 1)
+        sources = [
+            LiveSource([2023], UNTIL),
+            LiveSource([2022, 2023], UNTIL),
+            LiveSource([2020, 2023], UNTIL),
+            LiveSource([2023], UNTIL, since=since),
+            LiveSource([2023], UNTIL, season_type="Playoffs"),
+        ]
+        assert len({one.name for one in sources}) == 5
+        assert LiveSource([2023, 2024], since).name == sources[0].name
+
     def test_failures_are_retried_and_requests_spaced(self) -> None:
         """A failed request is repeated after a backoff; between windows there is a pause."""
         waits: list[float] = []

@@ -200,6 +200,13 @@ class TestSource:
         (added,) = longer.batches(end.cursor)
         assert added.records["Game ID"].str.starts_with("223").all()
 
+    @pytest.mark.parametrize("seasons", [(2021, 2022, 2023), (2022,), (2022, 2024)])
+    def test_other_seasons_do_not_take_over_a_cursor(self, seasons: tuple[int, ...]) -> None:
+        """A set of seasons that a cursor could pass over has another name; a prefix shares it."""
+        other = SyntheticSource(SyntheticConfig(seasons=seasons, games_a_season=3))
+        shares = other.name == SyntheticSource(self.CONFIG).name
+        assert shares == (seasons == (2022,))
+
     @pytest.mark.parametrize("cursor", ["", "12", "2023:-1", "x:y", "2023:1;", "2023:1\n"])
     def test_a_foreign_cursor_is_refused(self, cursor: str) -> None:
         """The message says what a cursor looks like."""

@@ -18,6 +18,7 @@ from parivision.schema import SEASON_TYPES
 from parivision.sources import feed22
 from parivision.sources.base import Batch
 from parivision.sources.retry import Retry, TransientError
+from parivision.sources.scope import season_scope
 
 WINDOW_DAYS: Final = 7
 """About 9,000 shots and 3 MB an answer; a whole season in one often times out."""
@@ -116,8 +117,10 @@ class LiveSource:
             raise SettingsError(f"season_type is {season_type!r}; give one of {SEASON_TYPES}")
         if window_days < 1:
             raise SettingsError(f"window_days is {window_days}; give at least 1")
-        self.name = f"live:{season_type}"
         self._seasons = sorted(set(seasons))
+        self.name = f"live:{season_type}:{season_scope(self._seasons)}"
+        if since is not None:
+            self.name += f" since {since}"
         self._since = since or date.min
         self._until = until
         self._season_type = season_type

@@ -9,6 +9,7 @@ from typing import Final
 from parivision.errors import SourceError
 from parivision.sources import feed22
 from parivision.sources.base import Batch
+from parivision.sources.scope import season_scope
 from parivision.sources.synthetic.config import SyntheticConfig
 from parivision.sources.synthetic.shots import generate_seasons, season_size
 
@@ -19,8 +20,8 @@ _CURSOR: Final = re.compile(r"(\d{4}):(\d{1,9})")
 class SyntheticSource:
     """Feed records of a synthetic league, in the order of play.
 
-    A cursor is `season:row`, so it stays right when seasons are added to the config, and when a
-    drift is switched on: the records behind it are then the drifted ones.
+    A cursor is `season:row`, so it stays right when the league plays on for further seasons, and
+    when a drift is switched on: the records behind it are then the drifted ones.
     """
 
     format: Final = feed22.FORMAT.name
@@ -28,7 +29,7 @@ class SyntheticSource:
     def __init__(self, config: SyntheticConfig, batch_rows: int = BATCH_ROWS) -> None:
         """`batch_rows` bounds the records of a batch."""
         self.config = config
-        self.name = f"synthetic-{league_id(config)}"
+        self.name = f"synthetic:{league_id(config)}:{season_scope(config.seasons)}"
         self._batch_rows = batch_rows
 
     def batches(self, after: str | None = None) -> Iterator[Batch]:
