@@ -221,7 +221,8 @@ figure svg text { font-family: inherit !important; }
 figcaption { color: var(--muted); font-size: .88rem; margin-top: .3rem; }
 .scroll { overflow-x: auto; margin: .7rem 0; }
 table { border-collapse: collapse; font-size: .88rem; min-width: 50%; }
-caption { text-align: left; color: var(--muted); font-size: .88rem; padding-bottom: .3rem; }
+caption { max-width: calc(100vw - 3rem); text-align: left;
+  color: var(--muted); font-size: .88rem; padding-bottom: .3rem; }
 th, td { padding: .28rem .55rem; border-bottom: 1px solid var(--grid); white-space: nowrap; }
 th { color: var(--muted); font-weight: 600; vertical-align: bottom; white-space: normal; }
 .n { text-align: right; font-variant-numeric: tabular-nums; }
