@@ -6,6 +6,7 @@ promotion rule, never retraining, and always taking the newest model whatever th
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -14,6 +15,9 @@ from parivision import judge, metrics, promotion, tables
 from parivision.models.bundle import Bundle
 from parivision.models.training import History, Recipe, train
 from parivision.split import time_split
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Progress = Callable[[int, int], None]
 
@@ -73,6 +77,28 @@ def by_season(
 def to_frame(results: Sequence[SeasonResult]) -> pl.DataFrame:
     """The results as a table, with the rule's excess over the better of the others."""
     return pl.DataFrame([{**vars(result), "excess": result.excess} for result in results])
+
+
+def summary(table: pl.DataFrame) -> dict[str, float]:
+    """Mean next-season log loss of the three policies, and the rule's largest excess."""
+    return {
+        "promotion_rule": float(table["promoted_loss"].to_numpy().mean()),
+        "never_retraining": float(table["never_loss"].to_numpy().mean()),
+        "always_newest": float(table["newest_loss"].to_numpy().mean()),
+        "largest_excess": float(table["excess"].to_numpy().max()),
+    }
+
+
+def figure(table: pl.DataFrame) -> "Figure":
+    """Next-season log loss of the three policies, season by season."""
+    from parivision import plots
+
+    losses = {
+        "promotion rule": table["promoted_loss"],
+        "never retraining": table["never_loss"],
+        "always the newest": table["newest_loss"],
+    }
+    return plots.lines_plot(table["next_season"], losses, x_label="season", y_label="log loss")
 
 
 def _upto(history: History, rows: slice) -> History:

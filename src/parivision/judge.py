@@ -77,16 +77,20 @@ def judge(
 ) -> Judgement:
     """Let challengers, baselines and the champion answer the games after `split.stop_through`.
 
-    `shots` and `history` are the same rows in time order. With a champion its recalibrated version
-    answers too: the same estimators, with the state of the morning of the first game judged.
+    `shots` and `history` are the same rows in time order. The champion answers as it is served, and
+    recalibrated: the same estimators with the state of the morning of the first game judged. A
+    champion that knows some of the games answers only in that second way, as the champion.
     """
     facts, made = history.facts, history.made
     known, later = slice(0, split.stop(facts.day).stop), split.later(facts.day)
     baselines = {name: train(history, split, Recipe(name)) for name in BASELINES}
     asked = {**baselines, **bundles}
     if champion is not None:
-        refreshed = champion.refreshed(facts.take(known), made[known])
-        asked |= {promotion.CHAMPION: champion, promotion.RECALIBRATED: refreshed}
+        rebuilt = champion.rebuilt(facts.take(known), made[known])
+        if (champion.form.as_of_day or 0) > split.stop_through:
+            asked[promotion.CHAMPION] = rebuilt
+        else:
+            asked |= {promotion.CHAMPION: champion, promotion.RECALIBRATED: rebuilt}
     rows = shots[later]
     games_facts = facts.take(later)
     return Judgement(
@@ -98,17 +102,43 @@ def judge(
     )
 
 
+def judge_refresh(shots: pl.DataFrame, history: History, champion: Bundle) -> Judgement:
+    """Would the champion have done better with its state refreshed every night?
+
+    Judged on the games it does not know: as it is served, against brought up to date after every
+    day of games. Raises DataError when there are no such games.
+    """
+    facts, made = history.facts, history.made
+    known = champion.form.as_of_day or 0
+    later = slice(int(np.searchsorted(facts.day, known, "right")), len(facts))
+    if later.start == later.stop:
+        raise DataError(f"no games after {EPOCH + timedelta(days=known)}: the champion knows all")
+    columns = {name: values[later] for name, values in history.form_columns.items()}
+    rows, games_facts = shots[later], facts.take(later)
+    return Judgement(
+        shots=rows,
+        made=made[later],
+        games=rows["game_id"].to_numpy(),
+        player_volume=columns["player_volume"],
+        predictions={
+            "zone_rate": columns["rate_zone"],
+            promotion.CHAMPION: champion.predict(games_facts),
+            promotion.RECALIBRATED: champion.copy().follow(games_facts, made[later], columns),
+        },
+    )
+
+
 def decide(judgement: Judgement, rule: promotion.Rule | None = None) -> promotion.Decision:
     """The promotion that follows from a judgement."""
     predictions = dict(judgement.predictions)
     champion = predictions.pop(promotion.CHAMPION, None)
     recalibrated = predictions.pop(promotion.RECALIBRATED, None)
-    baselines = {name: predictions.pop(name) for name in BASELINES}
+    baselines = {name: predictions.pop(name) for name in BASELINES if name in predictions}
     return promotion.decide(
         judgement.made,
         judgement.games,
         predictions,
-        baselines["zone_rate"],
+        baselines.get("zone_rate"),
         champion=champion,
         recalibrated=recalibrated,
         rule=rule,

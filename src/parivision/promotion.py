@@ -86,7 +86,7 @@ def decide(
     made: ArrayLike,
     games: ArrayLike,
     challengers: Mapping[str, ArrayLike],
-    baseline: ArrayLike,
+    baseline: ArrayLike | None,
     *,
     champion: ArrayLike | None = None,
     recalibrated: ArrayLike | None = None,
@@ -94,7 +94,7 @@ def decide(
 ) -> Decision:
     """Decide on probabilities of the same later shots, all of shape (n,).
 
-    `baseline` is the zone rate's. `champion` is None on a first run. Raises DataError when the
+    `baseline` is the zone rate's, needed on a first run only, when `champion` is None. Raises DataError when the
     arrays differ in length or hold impossible labels.
     """
     rule = rule or Rule()
@@ -114,7 +114,7 @@ def decide(
         return contests[-1].won
 
     if champion is None:
-        if best is not None and contest(best, "zone_rate", baseline):
+        if best and baseline is not None and contest(best, "zone_rate", baseline):
             return Decision(
                 best, True, f"first champion: {contests[-1].reason}", tuple(contests), judged
             )

@@ -85,8 +85,7 @@ def evaluate_models(
     bundles = {name: Bundle.load(path) for name, path in models.items()}
     rivals = bundles or _alone(champion)
     rows, history = read_history(shots)
-    split = time_split(history.facts.day)
-    judgement = judge.judge(rows, history, split, bundles, champion[1] if champion else None)
+    judgement = _judged(rows, history, bundles, champion[1] if champion else None)
     out.mkdir(parents=True, exist_ok=True)
     judgement.to_frame().write_parquet(out / JUDGEMENT)
     scores = judgement.scores()
@@ -112,6 +111,18 @@ def evaluate_models(
     version = champion[0].number if champion else None
     write_json(out / EVALUATED, {"run_id": run_id, "champion": version, "best": best})
     return scores
+
+
+def _judged(
+    shots: pl.DataFrame,
+    history: History,
+    bundles: Mapping[str, Bundle],
+    champion: Bundle | None,
+) -> Judgement:
+    """What there is to judge: new models, or else whether the champion should be refreshed."""
+    if not bundles and champion is not None and len(judge.unseen(shots, champion)):
+        return judge.judge_refresh(shots, history, champion)
+    return judge.judge(shots, history, time_split(history.facts.day), bundles, champion)
 
 
 def examine(source: str, registry: Registry, cache: Path, out: Path) -> tuple[Judgement, int]:

@@ -30,11 +30,15 @@ FORM: Final = "form.npz"
 
 @dataclass
 class Part:
-    """One estimator with its features and its recalibration."""
+    """One estimator with its features and its recalibration.
+
+    `settled` is the recalibration as training left it, before any game that came later.
+    """
 
     names: tuple[str, ...]
     estimator: Estimator
     recalibration: Recalibration = field(default_factory=Recalibration)
+    settled: Recalibration = field(default_factory=Recalibration)
 
     def raw(self, facts: Facts, form: Mapping[str, Floats]) -> Floats:
         """Probabilities before recalibration."""
@@ -104,6 +108,24 @@ class Bundle:
         fresh.card["known_through"] = _iso(fresh.form.as_of_day)
         return fresh
 
+    def rebuilt(self, facts: Facts, made: Floats) -> "Bundle":
+        """The same estimators with their state made anew from these games, as if it knew no later.
+
+        How a champion that knows later games already is judged on them. `facts` are the whole
+        history in time order.
+        """
+        parts = {
+            name: replace(part, recalibration=part.settled.copy())
+            for name, part in self.parts.items()
+        }
+        past = replace(self, parts=parts, form=Form(), card=dict(self.card))
+        columns = past.form.walk(facts, made)
+        settled = min((part.settled.as_of_day or 0) for part in parts.values())
+        rows = slice(int(np.searchsorted(facts.day, settled, "right")), len(facts))
+        later = {name: values[rows] for name, values in columns.items()}
+        past.follow(facts.take(rows), made[rows], later)
+        return past
+
     def importances(self) -> dict[str, float]:
         """Feature to importance (shares), of the part that uses the action if there is one."""
         part = self.parts.get(WITH_ACTION, self.parts[WITHOUT_ACTION])
@@ -130,6 +152,7 @@ class Bundle:
                 "features": list(part.names),
                 "kind": part.estimator.kind,
                 "recalibration": part.recalibration.to_dict(),
+                "settled": part.settled.to_dict(),
             }
         _save_arrays(folder / FORM, self.form.to_arrays())
         card = {
@@ -152,6 +175,7 @@ class Bundle:
                     names=tuple(part["features"]),
                     estimator=load_estimator(part["kind"], folder / f"{name}.model"),
                     recalibration=Recalibration.from_dict(part["recalibration"]),
+                    settled=Recalibration.from_dict(part["settled"]),
                 )
                 for name, part in card["parts"].items()
             }

@@ -94,6 +94,7 @@ def train(
         if part.estimator.rounds is not None:
             params[name]["rounds"] = part.estimator.rounds
         part.estimator = family.fit(samples[name], None, params[name], recipe.seed)
+        part.settled = part.recalibration.copy()
     bundle.card = {
         "seed": recipe.seed,
         "params": params,

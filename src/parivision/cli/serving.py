@@ -1,0 +1,83 @@
+"""Commands on the champion's service: package, deploy, stop, and predictions without a server."""
+
+import json as jsonlib
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from parivision.cli import context
+from parivision.cli.console import out, print_json
+from parivision.errors import ModelError, PariVisionError
+
+commands = typer.Typer()
+
+
+@commands.command()
+def package() -> None:
+    """Build the champion's Bento."""
+    from parivision import package as packing
+
+    settings = context.current()
+    version = context.registry(settings).champion()
+    if version is None:
+        raise ModelError("there is no champion yet: run `parivision demo`, or train and promote")
+    bundle = context.registry(settings).fetch(version.number, settings.cache)
+    bento = packing.build(bundle, version=version.number, store=settings.home / "bentoml")
+    out.print(str(bento.tag), markup=False)
+
+
+@commands.command()
+def deploy() -> None:
+    """Serve the champion's Bento on 127.0.0.1; a running older version is replaced."""
+    from parivision import deploy_local
+    from parivision import package as packing
+
+    settings = context.current()
+    bento = packing.latest(settings.home / "bentoml")
+    served = deploy_local.start(bento, settings.port, settings.home / "serve")
+    out.print(f"version {served.version} answers on {served.url}/predict", markup=False)
+
+
+@commands.command()
+def stop() -> None:
+    """Stop the local service."""
+    from parivision import deploy_local
+
+    stopped = deploy_local.stop(context.current().home / "serve")
+    out.print("stopped" if stopped else "nothing was running")
+
+
+@commands.command()
+def predict(
+    shots: Annotated[
+        Path | None, typer.Argument(help="JSON lines, one shot each; default standard input.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Predict shots offline with the champion's bundle: what the service answers, without it."""
+    from parivision.facts import from_records
+
+    settings = context.current()
+    champion = context.registry(settings).champion_bundle(settings.cache)
+    if champion is None:
+        raise ModelError("there is no champion yet: run `parivision demo`, or train and promote")
+    lines = shots.read_text() if shots else sys.stdin.read()
+    records = [_record(number, line) for number, line in enumerate(lines.splitlines(), 1) if line]
+    p_made = champion[1].predict(from_records(records, datetime.now(tz=UTC).date()))
+    if json:
+        print_json({"version": champion[0].number, "p_made": [float(p) for p in p_made]})
+        return
+    for p in p_made:
+        out.print(f"{p:.6f}")
+
+
+def _record(number: int, line: str) -> dict[str, object]:
+    from parivision.service.shot import parse_shot
+
+    try:
+        return parse_shot(jsonlib.loads(line))
+    except (ValueError, PariVisionError) as error:
+        raise ModelError(f"line {number} is no shot: {error}") from error
