@@ -94,8 +94,8 @@ def decide(
 ) -> Decision:
     """Decide on probabilities of the same later shots, all of shape (n,).
 
-    `baseline` is the zone rate's, needed on a first run only, when `champion` is None. Raises DataError when the
-    arrays differ in length or hold impossible labels.
+    `baseline` is the zone rate's, needed on a first run only, when `champion` is None. Raises
+    DataError when the arrays differ in length or hold impossible labels.
     """
     rule = rule or Rule()
     predictions = dict(challengers)

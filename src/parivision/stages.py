@@ -89,7 +89,7 @@ def evaluate_models(
     out.mkdir(parents=True, exist_ok=True)
     judgement.to_frame().write_parquet(out / JUDGEMENT)
     scores = judgement.scores()
-    best = min(rivals, key=lambda name: scores[name].log_loss)
+    best = min(rivals.keys() & scores.keys(), key=lambda name: (scores[name].log_loss, name))
     report = evaluation_report.write(
         out / EVALUATION,
         judgement.made,
