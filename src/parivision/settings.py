@@ -55,9 +55,34 @@ class Settings:
         return self.home / "models"
 
     @property
+    def bentos(self) -> Path:
+        """Built Bentos, BentoML's home."""
+        return self.home / "bentoml"
+
+    @property
+    def serving(self) -> Path:
+        """State and log of the service on this machine."""
+        return self.home / "serve"
+
+    @property
+    def pipeline_runs(self) -> Path:
+        """What the tasks of local pipeline runs wrote."""
+        return self.home / "pipeline-runs"
+
+    @property
     def reports(self) -> Path:
         """HTML and JSON reports."""
         return self.home / "reports"
+
+    @property
+    def bentos(self) -> Path:
+        """Built Bentos: BentoML's home."""
+        return self.home / "bentoml"
+
+    @property
+    def serving(self) -> Path:
+        """Process number and log of the local service."""
+        return self.home / "serve"
 
     @property
     def shots(self) -> Path:

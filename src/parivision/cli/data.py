@@ -103,7 +103,7 @@ def status(json: Json = False) -> None:
     settings = context.current()
     counts = vars(context.lake(settings).counts())
     champion = context.registry(settings).champion()
-    served = deploy_local.status(settings.home / "serve")
+    served = deploy_local.status(settings.serving)
     values = {
         "home": settings.home,
         **counts,
@@ -152,6 +152,7 @@ def stats_api(
     from parivision import stats_api as api
     from parivision import stats_origins as origins
     from parivision.sources.open import synthetic_config
+    from parivision.stats_archive import open_archive
 
     settings = context.current()
     if source == "lake":
@@ -161,5 +162,7 @@ def stats_api(
     else:
         origin = origins.file_origin(Path(source))
     say(f"replaying {origin.label} on http://{host}:{port}")
+    folder = settings.home / "stats-api"
     with bar("archive") as progress:
-        api.serve(origin, settings.home / "stats-api", host=host, port=port, progress=progress)
+        open_archive(origin, folder, progress)
+    api.serve(origin, folder, host=host, port=port)

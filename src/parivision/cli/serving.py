@@ -4,13 +4,17 @@ import json as jsonlib
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from parivision.cli import context
 from parivision.cli.console import out, print_json
 from parivision.errors import ModelError, PariVisionError
+from parivision.settings import Settings
+
+if TYPE_CHECKING:
+    from parivision.package import Bento
 
 commands = typer.Typer()
 
@@ -18,27 +22,30 @@ commands = typer.Typer()
 @commands.command()
 def package() -> None:
     """Build the champion's Bento."""
-    from parivision import package as packing
-
-    settings = context.current()
-    version = context.registry(settings).champion()
-    if version is None:
-        raise ModelError("there is no champion yet: run `parivision demo`, or train and promote")
-    bundle = context.registry(settings).fetch(version.number, settings.cache)
-    bento = packing.build(bundle, version=version.number, store=settings.home / "bentoml")
-    out.print(str(bento.tag), markup=False)
+    out.print(_bento(context.current()).tag, markup=False)
 
 
 @commands.command()
 def deploy() -> None:
     """Serve the champion's Bento on 127.0.0.1; a running older version is replaced."""
     from parivision import deploy_local
-    from parivision import package as packing
 
     settings = context.current()
-    bento = packing.latest(settings.home / "bentoml")
-    served = deploy_local.start(bento, settings.port, settings.home / "serve")
+    bento = _bento(settings)
+    served = deploy_local.start(bento.path, port=settings.port, state_dir=settings.serving)
     out.print(f"version {served.version} answers on {served.url}/predict", markup=False)
+
+
+def _bento(settings: Settings) -> "Bento":
+    """The champion's Bento, built unless it is there."""
+    from parivision import package as packing
+
+    registry = context.registry(settings)
+    version = registry.champion()
+    if version is None:
+        raise ModelError("there is no champion yet: run `parivision demo`, or train and promote")
+    bundle = registry.fetch(version.number, settings.cache)
+    return packing.build(bundle, version=version.number, store=settings.bentos)
 
 
 @commands.command()
@@ -46,7 +53,7 @@ def stop() -> None:
     """Stop the local service."""
     from parivision import deploy_local
 
-    stopped = deploy_local.stop(context.current().home / "serve")
+    stopped = deploy_local.stop(context.current().serving)
     out.print("stopped" if stopped else "nothing was running")
 
 
