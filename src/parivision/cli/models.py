@@ -78,7 +78,7 @@ def evaluate(
         models_json = {name: score.to_dict() for name, score in scores.items()}
         print_json({**best.to_dict(), "models": models_json, "report": folder / stages.EVALUATION})
         return
-    print_scores(scores, "later games" if not data else data)
+    print_scores(scores, data or "later games")
     out.print(f"report: {folder / stages.EVALUATION}", markup=False, soft_wrap=True)
 
 

@@ -1,6 +1,5 @@
 """Commands on the champion's service: package, deploy, stop, and predictions without a server."""
 
-import json as jsonlib
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,11 +9,12 @@ import typer
 
 from parivision.cli import context
 from parivision.cli.console import out, print_json
-from parivision.errors import ModelError, PariVisionError
+from parivision.errors import DataError, ModelError
 from parivision.settings import Settings
 
 if TYPE_CHECKING:
     from parivision.package import Bento
+    from parivision.service.shot import Shot
 
 commands = typer.Typer()
 
@@ -60,7 +60,7 @@ def stop() -> None:
 @commands.command()
 def predict(
     shots: Annotated[
-        Path | None, typer.Argument(help="JSON lines, one shot each; default standard input.")
+        Path | None, typer.Argument(help="JSON lines as /predict takes them; default stdin.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
@@ -71,8 +71,9 @@ def predict(
     champion = context.registry(settings).champion_bundle(settings.cache)
     if champion is None:
         raise ModelError("there is no champion yet: run `parivision demo`, or train and promote")
-    lines = shots.read_text() if shots else sys.stdin.read()
-    records = [_record(number, line) for number, line in enumerate(lines.splitlines(), 1) if line]
+    lines = shots.read_bytes() if shots else sys.stdin.buffer.read()
+    numbered = [(number, line) for number, line in enumerate(lines.splitlines(), 1) if line]
+    records = [shot for number, line in numbered for shot in _shots(number, line)]
     p_made = champion[1].predict(from_records(records, datetime.now(tz=UTC).date()))
     if json:
         print_json({"version": champion[0].number, "p_made": [float(p) for p in p_made]})
@@ -81,10 +82,10 @@ def predict(
         out.print(f"{p:.6f}")
 
 
-def _record(number: int, line: str) -> dict[str, object]:
-    from parivision.service.shot import parse_shot
+def _shots(number: int, line: bytes) -> "list[Shot]":
+    from parivision.service.requests import Refusal, parse
 
     try:
-        return parse_shot(jsonlib.loads(line))
-    except (ValueError, PariVisionError) as error:
-        raise ModelError(f"line {number} is no shot: {error}") from error
+        return parse(line).shots
+    except Refusal as refusal:
+        raise DataError(f"line {number}: {refusal.sentence}") from refusal

@@ -51,3 +51,61 @@ def seasons(
         out.print("  ".join(f"{v:.4f}" if isinstance(v, float) else str(v) for v in row))
     for name, value in study.summary(table).items():
         out.print(f"{name}: {value:.4f}", markup=False)
+
+
+@backtest.command("drift")
+def drift_weeks(
+    data: Annotated[str, typer.Option(help=SOURCE_HELP)],
+    reference: Annotated[str, typer.Option(help="Seasons of the training data, by commas.")],
+    season: Annotated[int, typer.Option(help="Season to watch, week by week.")],
+    unconverted: Annotated[
+        bool, typer.Option(help="Feed the season in the frame of the 2020 and 2021 files.")
+    ] = False,
+    family: Annotated[
+        str, typer.Option(help="Also train this family on the reference and judge the labels.")
+    ] = "",
+    json: Json = False,
+) -> None:
+    """Say what the drift monitor would have said, week by week, in a season that is over."""
+    from parivision import drift_backtest
+    from parivision.sources.open import open_source
+    from parivision.sources.read import read_shots
+
+    shots, _ = read_shots(open_source(data))
+    years = [int(year) for year in reference.split(",")]
+    with bar("weeks") as progress:
+        table = drift_backtest.weekly_backtest(
+            shots,
+            years,
+            season,
+            frame="tenfold" if unconverted else "hoop",
+            family=family or None,
+            progress=progress,
+        )
+    if json:
+        print_json({"weeks": table.to_dicts()})
+        return
+    for row in table.iter_rows(named=True):
+        out.print("  ".join(str(value) for value in row.values()), markup=False, soft_wrap=True)
+    spoken = table.filter(table["verdict"] == "drift").height
+    plain = table.filter(table["plain_tests"] != "").height
+    out.print(f"{spoken} of {table.height} weeks with an alarm; plain tests: {plain}")
+
+
+@commands.command()
+def drift(json: Json = False) -> None:
+    """Compare the snapshot's newest games with the champion's training data."""
+    from parivision.drift_stage import drift_stage
+
+    settings = context.current()
+    folder = settings.reports / "drift"
+    outcome = drift_stage(settings.shots, context.registry(settings), settings.cache, folder)
+    summary = outcome.summary
+    if json:
+        print_json(summary.to_dict() if summary else {"verdict": "no champion"})
+        return
+    if summary is None:
+        out.print("there is no champion yet: nothing to compare with")
+        return
+    out.print(f"{summary.verdict}: {', '.join(summary.drifted_columns) or 'no column'} drifted")
+    out.print(f"report: {outcome.page}", markup=False, soft_wrap=True)
