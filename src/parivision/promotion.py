@@ -30,12 +30,16 @@ ECE_BOUND: Final = 0.010
 ECE_SLACK: Final = 0.003
 """How much worse than the champion's it may be when that is above the bound itself."""
 
+MIN_GAMES: Final = 20
+"""With fewer games the test's standard error is too small, and nothing is promoted."""
+
 
 @dataclass(frozen=True)
 class Rule:
     """The numbers promotion depends on."""
 
     alpha: float = ALPHA
+    min_games: int = MIN_GAMES
     ece_bound: float = ECE_BOUND
     ece_slack: float = ECE_SLACK
 
@@ -134,21 +138,26 @@ def _contest(
     challenger: str, incumbent: str, test: Paired, ours: Scores, theirs: Scores, rule: Rule
 ) -> Contest:
     limit = max(rule.ece_bound + ours.ece_noise, theirs.ece + rule.ece_slack)
-    won, reason = _judge(challenger, incumbent, test, ours.ece, limit, rule.alpha)
+    won, reason = _judge(challenger, incumbent, test, ours.ece, limit, rule)
     return Contest(challenger, incumbent, won, reason, test, ours.ece, limit)
 
 
 def _judge(
-    challenger: str, incumbent: str, test: Paired, ece: float, limit: float, alpha: float
+    challenger: str, incumbent: str, test: Paired, ece: float, limit: float, rule: Rule
 ) -> tuple[bool, str]:
     if test.no_evidence is not None:
         return False, f"{challenger} against {incumbent}: no evidence, {test.no_evidence}"
+    if test.n_games < rule.min_games:
+        return False, (
+            f"{challenger} against {incumbent}: thin evidence, {test.n_games} games where "
+            f"{rule.min_games} are needed"
+        )
     numbers = (
         f"log loss {test.gain:+.4f} better than {incumbent}'s, "
         f"p = {test.p_value:.2g} over {test.n_games} games"
     )
-    if not test.is_better(alpha):
-        return False, f"{challenger} is not shown to be better: {numbers}, needs p < {alpha:g}"
+    if not test.is_better(rule.alpha):
+        return False, f"{challenger} is not shown to be better: {numbers}, needs p < {rule.alpha:g}"
     if math.isnan(ece) or ece > limit:
         return (
             False,
