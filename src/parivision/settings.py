@@ -55,16 +55,6 @@ class Settings:
         return self.home / "models"
 
     @property
-    def bentos(self) -> Path:
-        """Built Bentos, BentoML's home."""
-        return self.home / "bentoml"
-
-    @property
-    def serving(self) -> Path:
-        """State and log of the service on this machine."""
-        return self.home / "serve"
-
-    @property
     def pipeline_runs(self) -> Path:
         """What the tasks of local pipeline runs wrote."""
         return self.home / "pipeline-runs"

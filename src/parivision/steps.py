@@ -12,12 +12,14 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from parivision.errors import SettingsError
+from parivision.errors import ServiceError, SettingsError
+from parivision.models.bundle import CARD
 from parivision.settings import Settings
 
 if TYPE_CHECKING:
     from parivision.drift_stage import DriftOutcome
     from parivision.models.training import Recipe
+    from parivision.package import Bento
     from parivision.pipeline_views import ConfusionMatrix, RocPoints
     from parivision.registry import Registry
 
@@ -166,6 +168,35 @@ def promote(
         reason=result.decision.reason,
         table=pipeline_views.decision_text(result.decision, version),
     )
+
+
+def package(settings: Settings, bundle: Path, version: str, out: Path) -> "Bento":
+    """Build the champion's Bento, keep it in the home folder and copy it to `out`."""
+    from parivision import package as packing
+
+    scores = json.loads((bundle / CARD).read_text())["card"].get("scores", {})
+    bento = packing.build(bundle, version=version, store=settings.bentos, metrics=scores)
+    shutil.copytree(bento.path, out, dirs_exist_ok=True)
+    return bento
+
+
+def deploy(settings: Settings, bento: Path, tag: str, target: str) -> str:
+    """Serve a Bento and return its address; `target` says where: local, or kubernetes.
+
+    Locally the home folder's copy is served if there is one: it outlives the files of the run.
+    """
+    if target == "kubernetes":
+        raise ServiceError(
+            "deploying to Kubernetes comes with the rollout module, which this version lacks: "
+            "run the pipeline with target=local"
+        )
+    if target != "local":
+        raise SettingsError(f"target is {target!r}: expected local or kubernetes")
+    from parivision import deploy_local
+
+    kept = settings.bentos.joinpath("bentos", *tag.split(":"))
+    place = kept if kept.is_dir() else bento
+    return deploy_local.start(place, port=settings.port, state_dir=settings.serving).url
 
 
 def _registry(settings: Settings) -> "Registry":

@@ -1,0 +1,51 @@
+"""Promote: does a challenger take the champion's place?"""
+
+from components.image import IMAGE
+from kfp import dsl
+from kfp.dsl import Dataset, Input, Markdown, Model, Output
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def promote(
+    shots: Input[Dataset],
+    judged: Input[Dataset],
+    best: Input[Model],
+    model: Output[Model],
+    table: Output[Markdown],
+    version: dsl.OutputPath(str),
+    family: dsl.OutputPath(str),
+    reason: dsl.OutputPath(str),
+) -> bool:
+    """Decide by an evaluation, and move the alias if a challenger is shown to be better.
+
+    The decision is the output `Output` and not one of a name, because `kfp.local` 2.17 finds no
+    other in a condition.
+
+    Args:
+        shots: The snapshot that `refine` wrote.
+        judged: What `evaluate` wrote.
+        best: The evaluation's best model.
+        model: The champion's bundle, old or new; nothing while there is none.
+        table: The decision, its numbers and its reason.
+        version: The champion's version; empty while there is none.
+        family: The champion's family, or champion_recalibrated.
+        reason: Why it was decided so.
+
+    Returns:
+        Whether there is a new champion.
+    """
+    import os
+    from pathlib import Path
+
+    from parivision import settings, steps
+
+    chosen = settings.read(os.environ)
+    challenger = {best.metadata["name"]: Path(best.path)}
+    paths = (Path(shots.path), Path(judged.path), challenger, Path(model.path))
+    promoted = steps.promote(chosen, *paths)
+    model.metadata.update({"version": promoted.version, "family": promoted.family})
+    Path(table.path).write_text(promoted.table)
+    Path(version).write_text(promoted.version)
+    Path(family).write_text(promoted.family)
+    Path(reason).write_text(promoted.reason)
+    return promoted.promoted

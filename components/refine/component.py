@@ -1,0 +1,31 @@
+"""Refine: bronze becomes silver, and silver a snapshot that the later stages share."""
+
+from components.image import IMAGE
+from kfp import dsl
+from kfp.dsl import Dataset, Markdown, Metrics, Output
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def refine(
+    until: str, shots: Output[Dataset], refused: Output[Markdown], metrics: Output[Metrics]
+) -> int:
+    """Refine what is new in bronze and write all shots as one file in time order.
+
+    Args:
+        until: First day (2023-04-10) to leave out of the snapshot; empty for none.
+        shots: The snapshot, Parquet.
+        refused: Why records could not become shots.
+        metrics: Records refined, shots, quarantined and duplicate, rows of the snapshot.
+
+    Returns:
+        The number of shots in the snapshot.
+    """
+    import os
+    from pathlib import Path
+
+    from parivision import settings, steps
+
+    refined = steps.refine(settings.read(os.environ), until, Path(shots.path))
+    Path(refused.path).write_text(refined.refused)
+    metrics.metadata.update(refined.counts)
+    return refined.rows

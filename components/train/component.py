@@ -1,0 +1,43 @@
+"""Train: one model family on the snapshot."""
+
+from components.image import IMAGE
+from kfp import dsl
+from kfp.dsl import Dataset, Input, Metrics, Model, Output
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def train(
+    shots: Input[Dataset],
+    family: str,
+    feature_set: str,
+    seed: int,
+    search_trials: int,
+    model: Output[Model],
+    metrics: Output[Metrics],
+) -> str:
+    """Train one model, knowing nothing of the games it will be judged on.
+
+    Args:
+        shots: The snapshot that `refine` wrote.
+        family: logistic_regression, random_forest, gradient_boosting, xgboost or lightgbm.
+        feature_set: full or classic.
+        seed: Seed of every random choice.
+        search_trials: Parameter draws to try beside the defaults.
+        model: The bundle: estimators, form of the league, recalibration.
+        metrics: Shots it was fitted on, seed.
+
+    Returns:
+        The model's name in tables.
+    """
+    import os
+    from pathlib import Path
+
+    from parivision import settings, steps
+    from parivision.models.training import Recipe
+
+    recipe = Recipe(family, feature_set, seed, search_trials)
+    chosen = settings.read(os.environ)
+    trained = steps.train(chosen, Path(shots.path), recipe, Path(model.path))
+    model.metadata.update({"name": trained.name, "run_id": trained.run_id})
+    metrics.metadata.update(trained.metrics)
+    return trained.name

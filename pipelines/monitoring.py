@@ -1,0 +1,31 @@
+"""The pipeline `monitoring`: has the world moved, and does a fresh state help the champion?"""
+
+from components.drift.component import drift
+from components.evaluate.component import evaluate_champion
+from components.promote.component import promote
+from components.refine.component import refine
+from kfp import dsl
+from pipelines.release import release
+from pipelines.resources import configure
+
+
+@dsl.pipeline(
+    name="monitoring", description="Drift report, and the champion recalibrated where that helps."
+)
+def monitoring(until: str = "", target: str = "local") -> None:
+    """Look for drift; with a champion, let it compete with itself recalibrated.
+
+    Args:
+        until: First day (2023-04-10) to leave out of the snapshot; empty for none.
+        target: Where to deploy: local or kubernetes.
+    """
+    refined = configure(refine(until=until), "refine")
+    shots = refined.outputs["shots"]
+    watched = configure(drift(shots=shots), "drift")
+    # The compiler reads the comparison; `is` or nothing would not reach it.
+    with dsl.If(watched.outputs["Output"] == True, name="with a champion"):  # noqa: E712
+        judged = configure(evaluate_champion(shots=shots), "evaluate")
+        promotion = promote(
+            shots=shots, judged=judged.outputs["judged"], best=judged.outputs["best"]
+        )
+        release(configure(promotion, "promote"), target)

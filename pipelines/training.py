@@ -1,0 +1,62 @@
+"""The pipeline `training`: from a source to a served champion."""
+
+from typing import Final
+
+from components.drift.component import drift
+from components.evaluate.component import evaluate
+from components.ingest.component import ingest
+from components.promote.component import promote
+from components.refine.component import refine
+from components.train.component import train
+from kfp import dsl
+from pipelines.release import release
+from pipelines.resources import configure
+
+MODELS: Final = (
+    ("logistic_regression", "full"),
+    ("random_forest", "full"),
+    ("gradient_boosting", "full"),
+    ("xgboost", "full"),
+    ("lightgbm", "full"),
+    ("lightgbm", "classic"),
+)
+"""Family and feature set of every model trained."""
+
+
+@dsl.pipeline(name="training", description="From a source of shots to a served champion.")
+def training(
+    source: str = "synthetic:?seed=1&seasons=2021-2023&games=360",
+    until: str = "",
+    seed: int = 0,
+    search_trials: int = 0,
+    target: str = "local",
+) -> None:
+    """Ingest, refine, look for drift, train in parallel, judge; package and deploy if promoted.
+
+    Args:
+        source: URI of the source of shots.
+        until: First day (2023-04-10) to leave out of the snapshot; empty for none.
+        seed: Seed of every random choice.
+        search_trials: Parameter draws to try beside each family's defaults.
+        target: Where to deploy: local or kubernetes.
+    """
+    ingested = configure(ingest(source=source), "ingest")
+    refined = configure(refine(until=until), "refine").after(ingested)
+    shots = refined.outputs["shots"]
+    # Before the trainings, which would all create what a new registry lacks.
+    watched = configure(drift(shots=shots), "drift")
+    models = {}
+    for family, feature_set in MODELS:
+        name = family if feature_set == "full" else f"{family}_{feature_set}"
+        trained = train(
+            shots=shots,
+            family=family,
+            feature_set=feature_set,
+            seed=seed,
+            search_trials=search_trials,
+        )
+        configure(trained, "train").set_display_name(f"train {name}").after(watched)
+        models[name] = trained.outputs["model"]
+    judged = configure(evaluate(shots=shots, **models), "evaluate")
+    promotion = promote(shots=shots, judged=judged.outputs["judged"], best=judged.outputs["best"])
+    release(configure(promotion, "promote"), target)
