@@ -23,8 +23,6 @@ from parivision.models.bundle import Bundle
 from parivision.models.training import History, Recipe, train
 from parivision.registry import TRAINING, Registry, Version
 from parivision.snapshot import read_snapshot
-from parivision.sources.open import open_source
-from parivision.sources.read import read_shots
 from parivision.split import time_split
 
 DRIFT_REFERENCE: Final = "drift_reference.json"
@@ -125,21 +123,22 @@ def _judged(
     return judge.judge(shots, history, time_split(history.facts.day), bundles, champion)
 
 
-def examine(source: str, registry: Registry, cache: Path, out: Path) -> tuple[Judgement, int]:
-    """Let the champion and the newest trained models answer a source's games; see `judge.exam`.
+def examine(
+    everything: pl.DataFrame, registry: Registry, cache: Path, out: Path, title: str
+) -> Judgement:
+    """Let the champion and the newest trained models answer games of theirs; see `judge.exam`.
 
-    Writes the report to `out`. Returns the judgement and how many shots were left out because the
-    champion knows them. Models that know some of the games are left out too.
+    Games that the champion knows are left out, and models that know some of the others. Writes the
+    report to `out`.
     """
     champion = registry.champion_bundle(cache)
     if champion is None:
         raise ModelError("there is no champion yet: run `parivision demo`, or train and promote")
-    everything, _ = read_shots(open_source(source))
     shots = judge.unseen(everything, champion[1])
     if shots.is_empty():
         raise DataError(
-            f"the champion (version {champion[0].number}) knows all games of {source}: they end "
-            f"on {everything['game_date'].max()!s}, it knows them through "
+            f"the champion (version {champion[0].number}) knows all of these games: they end on "
+            f"{everything['game_date'].max()!s}, it knows them through "
             f"{champion[1].card.get('known_through')}. Give it later games"
         )
     others = {
@@ -157,9 +156,9 @@ def examine(source: str, registry: Registry, cache: Path, out: Path) -> tuple[Ju
         champion=promotion.CHAMPION,
         segments=judgement.segments(),
         importances=champion[1].importances(),
-        title=f"Evaluation on {source}",
+        title=title,
     )
-    return judgement, len(everything) - len(shots)
+    return judgement
 
 
 def promote(

@@ -3,7 +3,7 @@
 import typer
 
 from parivision import __version__
-from parivision.cli import data, models, serving, studies
+from parivision.cli import data, demo, models, serving, studies
 
 app = typer.Typer(
     name="parivision",
@@ -12,7 +12,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (data, models, serving, studies):
+for group in (demo, data, models, serving, studies):
     app.registered_commands += group.commands.registered_commands
 app.add_typer(studies.backtest, name="backtest", help="What would have been: seasons, drift.")
 

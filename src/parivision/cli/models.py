@@ -60,14 +60,22 @@ def evaluate(
     are left out.
     """
     from parivision import stages
+    from parivision.sources.open import open_source
+    from parivision.sources.read import read_shots
 
     settings = context.current()
     registry = context.registry(settings)
     folder = report or settings.reports
     if data:
-        judgement, dropped = stages.examine(data, registry, settings.cache, folder)
-        if dropped:
-            say(f"{dropped:,} shots of games that the champion knows are left out")
+        shots, bad = read_shots(open_source(data))
+        if len(bad):
+            say(f"{len(bad):,} records of {data} are no valid shots and are left out")
+        judgement = stages.examine(
+            shots, registry, settings.cache, folder, title=f"Evaluation on {data}"
+        )
+        if len(judgement.made) < len(shots):
+            known = len(shots) - len(judgement.made)
+            say(f"{known:,} shots of games that the champion knows are left out")
         scores = judgement.scores()
     else:
         names = [p.name for p in sorted(settings.models.glob("*")) if p.is_dir()]

@@ -22,7 +22,7 @@ commands = typer.Typer()
 @commands.command()
 def package() -> None:
     """Build the champion's Bento."""
-    out.print(_bento(context.current()).tag, markup=False)
+    out.print(bento_of_champion(context.current()).tag, markup=False)
 
 
 @commands.command()
@@ -31,12 +31,12 @@ def deploy() -> None:
     from parivision import deploy_local
 
     settings = context.current()
-    bento = _bento(settings)
+    bento = bento_of_champion(settings)
     served = deploy_local.start(bento.path, port=settings.port, state_dir=settings.serving)
     out.print(f"version {served.version} answers on {served.url}/predict", markup=False)
 
 
-def _bento(settings: Settings) -> "Bento":
+def bento_of_champion(settings: Settings) -> "Bento":
     """The champion's Bento, built unless it is there."""
     from parivision import package as packing
 

@@ -12,8 +12,6 @@ from parivision.cli.data import SOURCE_HELP, Json
 commands = typer.Typer()
 backtest = typer.Typer(no_args_is_help=True)
 
-SYNTHETIC = "synthetic:?seed=1&seasons=2021-2023&games=360"
-
 
 @backtest.command()
 def seasons(

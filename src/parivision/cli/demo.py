@@ -1,0 +1,187 @@
+"""The main job from end to end: shots in, a judged and served champion out, and what to look at."""
+
+import shutil
+import time
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from parivision.cli import context
+from parivision.cli.console import bar, err, out, print_scores, say
+from parivision.settings import Settings
+
+if TYPE_CHECKING:
+    from parivision.judge import Judgement
+    from parivision.local_runs import Event, Run
+
+commands = typer.Typer()
+
+SYNTHETIC = "synthetic:?seed=1&seasons=2021-2023&games=360"
+SHOT: Mapping[str, Any] = {
+    "player_id": 201939,
+    "period": 4,
+    "clock_s": 24.0,
+    "x_ft": -22.5,
+    "y_ft": 3.0,
+    "action_type": "Jump Shot",
+}
+"""A corner three late in the fourth quarter, from the league's right."""
+
+
+@commands.command()
+def run(
+    pipeline: Annotated[str, typer.Argument(help="etl, training or monitoring")],
+    source: Annotated[str, typer.Option(help="Source of shots, for etl and training.")] = SYNTHETIC,
+    until: Annotated[str, typer.Option(help="First day to leave out; empty for none.")] = "",
+) -> None:
+    """Run a compiled pipeline on this machine, each task a process of its own."""
+    given = {"etl": {"source": source}, "training": {"source": source, "until": until}}
+    result = run_pipeline(pipeline, given.get(pipeline, {}), context.current())
+    for task, outputs in result.tasks.items():
+        for name, value in outputs.parameters.items():
+            out.print(f"{task}.{name}: {value}", markup=False, soft_wrap=True)
+
+
+@commands.command()
+def demo(
+    data: Annotated[
+        str, typer.Option(help="Folder of season files; default: the embedded synthetic league.")
+    ] = "",
+) -> None:
+    """Run the whole way of a shot: source, lake, drift, training, judgement, Bento, prediction.
+
+    With season files the last season is kept for an exam, and then learnt from too.
+    """
+    settings = context.current()
+    if data:
+        first_of_last = _load(data, settings)
+        trained = _train(settings, data, first_of_last.isoformat())
+        _exam(settings, first_of_last)
+        say("once more, with the last season:")
+    trained = _train(settings, data or SYNTHETIC, "")
+    reports = _reports(settings, trained)
+    _show_judgement(trained)
+    _show_prediction(settings)
+    out.print("\nreports")
+    for name, path in reports.items():
+        out.print(f"  {name}: {path}", markup=False, soft_wrap=True)
+
+
+def run_pipeline(name: str, arguments: Mapping[str, Any], settings: Settings) -> "Run":
+    """Run a pipeline and tell of its tasks as they end."""
+    from parivision.local_runs import run_local
+
+    say(f"pipeline {name}")
+    with err.status("starting") as status:
+
+        def tell(event: "Event") -> None:
+            if event.state == "running":
+                status.update(event.task)
+            else:
+                say(f"  {event.task:32} {event.state} in {event.seconds:5.1f} s")
+
+        return run_local(name, arguments, settings, on_event=tell)
+
+
+def _load(data: str, settings: Settings) -> date:
+    """Bring season files to silver and say how long it took; the last season's first day."""
+    from parivision.ingest import ingest
+    from parivision.refine import refine
+    from parivision.sources.open import open_source
+
+    started_s = time.monotonic()
+    lake = context.lake(settings)
+    with bar("records to bronze") as progress:
+        ingest(open_source(data), lake, progress=progress)
+    with bar("records to silver") as progress:
+        refine(lake, progress=progress)
+    counts = lake.counts()
+    say(
+        f"{counts.bronze:,} records in bronze, {counts.silver:,} shots in silver, "
+        f"{counts.quarantine:,} in quarantine, after {time.monotonic() - started_s:.0f} s"
+    )
+    days = lake.silver(["season", "game_date"])
+    last = days.filter(days["season"] == days["season"].max())["game_date"].min()
+    if not isinstance(last, date):
+        raise typer.BadParameter(f"{data} holds no shots")
+    return last
+
+
+def _train(settings: Settings, source: str, until: str) -> "Run":
+    return run_pipeline(
+        "training", {"source": source, "until": until, "seed": settings.seed}, settings
+    )
+
+
+def _exam(settings: Settings, since: date) -> None:
+    from parivision import stages
+
+    shots = context.lake(settings).silver(since=since)
+    judgement = stages.examine(
+        shots,
+        context.registry(settings),
+        settings.cache,
+        settings.reports / "exam",
+        title=f"Exam on the games from {since} on",
+    )
+    print_scores(judgement.scores(), f"exam: games from {since} on, never seen before")
+
+
+def _judged(run: "Run") -> "Judgement":
+    import polars as pl
+
+    from parivision import stages
+    from parivision.judge import Judgement
+
+    folder = run.tasks["evaluate"].artifacts["judged"].path
+    return Judgement.from_frame(pl.read_parquet(folder / stages.JUDGEMENT))
+
+
+def _show_judgement(run: "Run") -> None:
+    judgement = _judged(run)
+    days = judgement.shots["game_date"]
+    print_scores(judgement.scores(), f"later games, {days.min()!s} to {days.max()!s}")
+    decided = run.tasks["promote"].parameters
+    out.print(
+        f"\nchampion: {decided['family']}, version {decided['version']}"
+        f" ({'new' if decided['Output'] else 'stays'})",
+        markup=False,
+    )
+    out.print(f"why: {decided['reason']}", markup=False, soft_wrap=True)
+
+
+def _show_prediction(settings: Settings) -> None:
+    from parivision import deploy_local
+    from parivision.cli.serving import bento_of_champion
+    from parivision.client import ServiceClient
+
+    served = deploy_local.start(
+        bento_of_champion(settings).path, port=settings.port, state_dir=settings.serving
+    )
+    with ServiceClient(served.url) as client:
+        answer = client.predict_one(SHOT)
+    out.print(f"\nPOST {served.url}/predict", markup=False, soft_wrap=True)
+    out.print_json(data={"shot": dict(SHOT), "answer": answer})
+
+
+def _reports(settings: Settings, run: "Run") -> dict[str, Path]:
+    """Reports of the last run and of the shots, in one place."""
+    from parivision.eda import write
+
+    folder = settings.reports
+    folder.mkdir(parents=True, exist_ok=True)
+    found = {}
+    for task, artifact in (("evaluate", "report"), ("drift", "report"), ("drift", "evidently")):
+        written = run.tasks[task].artifacts.get(artifact)
+        if written is not None and written.path.is_file():
+            name = task if artifact == "report" else f"{task} ({artifact})"
+            found[name] = folder / f"{task}-{artifact}.html"
+            shutil.copyfile(written.path, found[name])
+    with bar("exploring the shots") as progress:
+        found["shots"] = write(
+            context.lake(settings).silver(), folder / "eda.html", progress=progress
+        )
+    return found
