@@ -26,6 +26,8 @@ app = create_app()
     logging={"access": {"enabled": False}},
     metrics={"enabled": False},
     tracing={"excluded_urls": ".*"},
+    # One row is too little for threads to share.
+    envs=[{"name": "OMP_NUM_THREADS", "value": "1"}],
 )
 @bentoml.asgi_app(app, path="/")
 class Shots:

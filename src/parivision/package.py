@@ -1,0 +1,274 @@
+"""From a bundle to a Bento: the champion, the service, the library's serving part, pinned packages.
+
+Needs no network. The same bundle, name, version, metrics and packages give the same content and
+`digest`, byte for byte, but for the time of creation in the Bento's `bento.yaml`.
+"""
+
+import ast
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from importlib import metadata
+from math import isfinite
+from pathlib import Path
+from typing import Final
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from parivision.errors import ServiceError
+from parivision.lake.durable import exclusive, replacing
+from parivision.models.bundle import Bundle
+from parivision.service.predictor import BUNDLE_FOLDER, Champion
+
+LIBRARY: Final = Path(__file__).parent
+SERVICE: Final = LIBRARY.parents[1] / "bentos" / "shots"
+CONTENT: Final = "src"
+BUILD_TIMEOUT_S: Final = 300.0
+# The modules of this library that bentos/shots/service.py imports.
+ENTRY_MODULES: Final = ("parivision.service.app", "parivision.service.predictor")
+BASE_PACKAGES: Final = (
+    "bentoml",
+    "httptools",
+    "numpy",
+    "prometheus-client",
+    "pydantic",
+    "typing-extensions",
+    "uvloop",
+)
+KIND_PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
+    "constant": (),
+    "first_column": (),
+    "lightgbm": ("lightgbm",),
+    "xgboost": ("xgboost-cpu",),
+    "sklearn": ("scikit-learn", "skops"),
+}
+
+
+@dataclass(frozen=True)
+class Bento:
+    """A built Bento. `is_new` is False when it was there already, with the same content."""
+
+    name: str
+    version: str
+    digest: str
+    path: Path
+    is_new: bool
+
+    @property
+    def tag(self) -> str:
+        """Name and version, as BentoML writes them."""
+        return f"{self.name}:{self.version}"
+
+
+def build(
+    bundle: Path,
+    *,
+    version: str,
+    store: Path,
+    name: str = "shots",
+    metrics: Mapping[str, float | None] | None = None,
+    service: Path = SERVICE,
+) -> Bento:
+    """Build the Bento of a bundle into `store`, a folder that serves as BENTOML_HOME.
+
+    `version` is the registry's. `metrics` are those the model was promoted with. Building again
+    what is there does nothing; other content under the same version takes its place, whole or not
+    at all. Raises ServiceError.
+    """
+    champion = Champion(name, version, metrics=_finite(metrics or {}))
+    _check_tag(champion)
+    store = store.resolve()
+    target = store / "bentos" / name / version
+    scratch = store / "tmp" / f"{name}-{version}"
+    scratch.parent.mkdir(parents=True, exist_ok=True)
+    with exclusive(store / "build.lock", BUILD_TIMEOUT_S):
+        shutil.rmtree(scratch, ignore_errors=True)
+        try:
+            champion = _assemble(scratch / "context", bundle, service, champion)
+            built = Bento(name, version, champion.digest, target, is_new=True)
+            if _digest_of(target) == champion.digest:
+                return replace(built, is_new=False)
+            _take_place(_run_build(scratch, champion), target)
+            with replacing(target.parent / "latest") as latest:
+                latest.write_text(version)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return built
+
+
+def packages(kinds: Iterable[str]) -> list[str]:
+    """Pins of every package that serving these kinds of estimators needs, dependencies included.
+
+    The versions are those installed here, which the model was trained with. Raises ServiceError
+    for a package that is not installed.
+    """
+    pins: dict[str, str] = {}
+    wanted = list(BASE_PACKAGES)
+    for kind in kinds:
+        wanted += KIND_PACKAGES[kind]
+    while wanted:
+        name = canonicalize_name(wanted.pop())
+        if name in pins:
+            continue
+        try:
+            found = metadata.distribution(name)
+        except metadata.PackageNotFoundError as error:
+            raise ServiceError(
+                f"{name} is not installed here, and a Bento of this model needs it: "
+                "install parivision[serving,training]"
+            ) from error
+        pins[name] = f"{name}=={found.version}"
+        requirements = map(Requirement, found.requires or [])
+        wanted += [
+            needed.name
+            for needed in requirements
+            if needed.marker is None or needed.marker.evaluate({"extra": ""})
+        ]
+    return [pins[name] for name in sorted(pins)]
+
+
+def library_files() -> list[Path]:
+    """The files of this library that the service imports, by following its imports."""
+    found: set[Path] = set()
+    wanted = list(ENTRY_MODULES)
+    while wanted:
+        path = _module_file(wanted.pop())
+        if path is None or path in found:
+            continue
+        found.add(path)
+        wanted += _imported(path)
+    return sorted(found)
+
+
+def _module_file(module: str) -> Path | None:
+    place = LIBRARY.joinpath(*module.split(".")[1:])
+    candidates = (place / "__init__.py", place.with_suffix(".py"))
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _imported(path: Path) -> list[str]:
+    """Names of this library's modules that a file imports, with the packages they are in.
+
+    Some of the names are of functions, not of modules; they have no file.
+    """
+    names: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+    inside = [name.split(".") for name in names if name.split(".")[0] == LIBRARY.name]
+    return [".".join(parts[:end]) for parts in inside for end in range(1, len(parts) + 1)]
+
+
+def _check_tag(champion: Champion) -> None:
+    for what, value in (("name", champion.name), ("version", champion.version)):
+        allowed = value.replace("-", "").replace("_", "").replace(".", "")
+        if not (allowed.isascii() and allowed.isalnum() and value == value.lower()) or (
+            len(value) > 60 or not value[0].isalnum() or not value[-1].isalnum()
+        ):
+            raise ServiceError(
+                f"a Bento's {what} is {value!r}: expected up to 60 lower-case letters, digits, "
+                "'.', '-' or '_', such as 'shots' and '12'"
+            )
+
+
+def _finite(metrics: Mapping[str, float | None]) -> dict[str, float | None]:
+    return {
+        name: float(value) if value is not None and isfinite(value) else None
+        for name, value in metrics.items()
+    }
+
+
+def _assemble(context: Path, bundle: Path, service: Path, champion: Champion) -> Champion:
+    """Lay out all that the Bento holds; the champion comes back with the content's digest."""
+    kinds = _kinds(bundle)
+    if not (service / "service.py").is_file():
+        raise ServiceError(
+            f"{service} holds no service.py: name the folder bentos/shots of the repository"
+        )
+    shutil.copytree(service, context, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    shutil.copytree(bundle, context / BUNDLE_FOLDER)
+    for path in library_files():
+        target = context / LIBRARY.name / path.relative_to(LIBRARY)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    pins = {"lock_packages": False, "packages": packages(kinds)}
+    with (context / "bentofile.yaml").open("a") as options:
+        options.write(f"python: {json.dumps(pins)}\n")
+    champion.write(context)
+    champion = replace(champion, digest=_digest(context))
+    champion.write(context)
+    return champion
+
+
+def _kinds(bundle: Path) -> list[str]:
+    """Kinds of the bundle's estimators, which loading proves usable."""
+    return sorted({part.estimator.kind for part in Bundle.load(bundle).parts.values()})
+
+
+def _digest(folder: Path) -> str:
+    """A fingerprint of a folder's files: names and content."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest.update(f"{path.relative_to(folder).as_posix()} {content}\n".encode())
+    return digest.hexdigest()
+
+
+def _digest_of(target: Path) -> str | None:
+    try:
+        return Champion.read(target / CONTENT).digest
+    except ServiceError:
+        return None
+
+
+def _run_build(scratch: Path, champion: Champion) -> Path:
+    """Let BentoML build in a home of its own; returns the finished folder."""
+    home, tools = scratch / "home", scratch / "tools"
+    # BentoML wants uv to lock packages and would install it. All are pinned here, so it gets
+    # a uv that is found and never run.
+    tools.mkdir(parents=True)
+    (tools / "uv").write_text("#!/bin/sh\necho 'the packages are pinned already' >&2\nexit 1\n")
+    (tools / "uv").chmod(0o755)
+    command = [sys.executable, "-m", "bentoml", "build"]
+    command += ["--name", champion.name, "--version", champion.version]
+    environment = {  # a child inherits; nothing here is read from it
+        **os.environ,
+        "BENTOML_HOME": str(home),
+        "BENTOML_DO_NOT_TRACK": "True",
+        "PATH": os.pathsep.join([str(tools), os.environ.get("PATH", os.defpath)]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    try:
+        subprocess.run(  # noqa: S603 - the words are ours, name and version are checked
+            command,
+            cwd=scratch / "context",
+            env=environment,
+            check=True,
+            capture_output=True,
+            timeout=BUILD_TIMEOUT_S,
+        )
+    except subprocess.CalledProcessError as error:
+        said = (error.stdout + error.stderr).decode(errors="replace")[-2000:]
+        raise ServiceError(f"bentoml could not build {champion.name}: {said}") from error
+    except subprocess.TimeoutExpired as error:
+        raise ServiceError(
+            f"bentoml took longer than {BUILD_TIMEOUT_S:g} s to build {champion.name}: "
+            "is the machine overloaded?"
+        ) from error
+    return home / "bentos" / champion.name / champion.version
+
+
+def _take_place(built: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        target.rename(built.with_name("replaced"))
+    built.rename(target)

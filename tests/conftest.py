@@ -1,0 +1,50 @@
+"""What all tests share: the tier from the folder, a small league, and a small model of it."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from parivision import tables
+from parivision.models import families
+from parivision.models.bundle import Bundle
+from parivision.models.training import History, Recipe, train
+from parivision.sources.synthetic import P_TRUE, SyntheticConfig, generate
+from parivision.split import time_split
+
+TIERS = ("unit", "pipeline", "cluster")
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with the tier that its folder stands for."""
+    for item in items:
+        folder = item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
+        if folder in TIERS:
+            item.add_marker(getattr(pytest.mark, folder))
+
+
+@pytest.fixture(scope="session")
+def synthetic_shots() -> pl.DataFrame:
+    """Canonical shots of two short synthetic seasons (some 5,700), in time order."""
+    config = SyntheticConfig(seed=7, seasons=(2022, 2023), games_a_season=16)
+    return tables.in_time_order(generate(config).drop(P_TRUE))
+
+
+@pytest.fixture(scope="session")
+def small_bundle(synthetic_shots: pl.DataFrame) -> Bundle:
+    """LightGBM with the full feature set, trained on `synthetic_shots`."""
+    facts = tables.facts_from_shots(synthetic_shots)
+    history = History.of(facts, tables.made_array(synthetic_shots))
+    with pytest.MonkeyPatch.context() as patch:
+        # Threads that wait for each other on a busy machine take longer than one alone.
+        patch.setattr(families, "THREADS", 1)
+        return train(history, time_split(facts.day), Recipe("lightgbm"))
+
+
+@pytest.fixture(scope="session")
+def small_bundle_dir(small_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of `small_bundle`, as it is registered and packed."""
+    folder = tmp_path_factory.mktemp("bundle") / "bundle"
+    small_bundle.save(folder)
+    return folder
