@@ -1,5 +1,6 @@
 """What all tests share: the tier from the folder, a small league, and a small model of it."""
 
+import os
 from pathlib import Path
 
 import polars as pl
@@ -10,7 +11,10 @@ from parivision.models import families
 from parivision.models.bundle import Bundle
 from parivision.models.training import History, Recipe, train
 from parivision.sources.synthetic import P_TRUE, SyntheticConfig, generate
-from parivision.split import time_split
+from parivision.split import TimeSplit, time_split
+
+# Threads that wait for each other in a loop cost ten times the work on a busy machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 TIERS = ("unit", "pipeline", "cluster")
 HERE = Path(__file__).parent
@@ -48,3 +52,30 @@ def small_bundle_dir(small_bundle: Bundle, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("bundle") / "bundle"
     small_bundle.save(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def league_shots() -> pl.DataFrame:
+    """Canonical shots of many days with few games (some 8,500 on 32 days), in time order."""
+    config = SyntheticConfig(seed=1, seasons=(2022, 2023), games_a_season=120, shots_scale=0.2)
+    return tables.in_time_order(generate(config).drop(P_TRUE))
+
+
+@pytest.fixture(scope="session")
+def league_history(league_shots: pl.DataFrame) -> History:
+    """`league_shots` ready for training."""
+    return History.of(tables.facts_from_shots(league_shots), tables.made_array(league_shots))
+
+
+@pytest.fixture(scope="session")
+def league_split(league_history: History) -> TimeSplit:
+    """The split of `league_shots` by time."""
+    return time_split(league_history.facts.day)
+
+
+@pytest.fixture(scope="session")
+def league_bundle(league_history: History, league_split: TimeSplit) -> Bundle:
+    """LightGBM with the full feature set, trained on `league_shots`; copy it before it moves on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(families, "THREADS", 1)
+        return train(league_history, league_split, Recipe("lightgbm"))

@@ -51,8 +51,10 @@ def opponent_id(team_id: int, home_team: str, away_team: str) -> int:
     """Franchise id of the team the shooter plays against.
 
     UNKNOWN_TEAM when neither abbreviation is the shooter's or the other one is not known, as in
-    All Star games.
+    All Star games, and when the shooter's team is not known itself.
     """
+    if team_id == UNKNOWN_TEAM:
+        return UNKNOWN_TEAM
     home = FRANCHISE.get(home_team, UNKNOWN_TEAM)
     away = FRANCHISE.get(away_team, UNKNOWN_TEAM)
     if team_id == home:
