@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import settings
 
 from parivision import tables
 from parivision.models import families
@@ -15,6 +16,10 @@ from parivision.split import TimeSplit, time_split
 
 # Threads that wait for each other in a loop cost ten times the work on a busy machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# How long an example takes says nothing on a machine that is shared.
+settings.register_profile("parivision", deadline=None)
+settings.load_profile("parivision")
 
 TIERS = ("unit", "pipeline", "cluster")
 HERE = Path(__file__).parent

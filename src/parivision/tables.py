@@ -5,7 +5,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from parivision import league
-from parivision.facts import NO_ACTION, Facts, Floats, Ints
+from parivision.facts import NO_ACTION, Facts, Floats, Ints, normal_action
 from parivision.features import elapsed_s
 
 ORDER = ("game_date", "game_id", "period", "clock_s", "event_id")
@@ -28,16 +28,7 @@ def facts_from_shots(shots: pl.DataFrame) -> Facts:
     The state of the game comes from the shots of the same game in the same table that were taken
     at an earlier second: whole games should be passed.
     """
-    words = shots.select(
-        pl.col("action_type")
-        .str.to_lowercase()
-        .str.replace_all(r"\s+", " ")
-        .str.strip_chars()
-        .replace("", None)
-        .cast(pl.Categorical)
-        .alias("action")
-    )["action"]
-    actions, action = _vocabulary(words)
+    actions, action = _vocabulary(shots["action_type"])
     home, away = (_franchise(shots[name]) for name in ("home_team", "away_team"))
     team = shots["team_id"].to_numpy()
     at_home, visiting = team == home, team == away
@@ -62,12 +53,16 @@ def facts_from_shots(shots: pl.DataFrame) -> Facts:
 
 
 def _vocabulary(words: pl.Series) -> tuple[tuple[str, ...], Ints]:
-    """Distinct words, sorted, and each row's index into them (NO_ACTION for a missing one)."""
-    actions = tuple(sorted(words.drop_nulls().unique().cast(pl.String).to_list()))
-    if not actions:
-        return (), np.full(len(words), NO_ACTION, np.int64)
-    codes = words.cast(pl.String).replace_strict(
-        list(actions), list(range(len(actions))), default=NO_ACTION, return_dtype=pl.Int64
+    """Distinct normalised actions, sorted, and each row's index into them or NO_ACTION."""
+    spellings = words.drop_nulls().unique().to_list()
+    normal = [normal_action(text) for text in spellings]
+    actions = tuple(sorted({text for text in normal if text}))
+    code = {text: index for index, text in enumerate(actions)}
+    codes = words.replace_strict(
+        spellings,
+        [code.get(text, NO_ACTION) for text in normal],
+        default=NO_ACTION,
+        return_dtype=pl.Int64,
     )
     return actions, codes.fill_null(NO_ACTION).to_numpy()
 
