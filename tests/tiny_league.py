@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+import numpy as np
 import polars as pl
 from hypothesis import strategies as st
 
@@ -50,33 +51,31 @@ def table(*rows: Mapping[str, Any]) -> pl.DataFrame:
     return pl.DataFrame(columns, schema=POLARS_SCHEMA)
 
 
-@st.composite
-def small_tables(draw: st.DrawFn, max_rows: int = 30) -> pl.DataFrame:
-    """Canonical tables in time order with few games, players and seconds, so that these meet."""
-    rows = draw(
-        st.lists(
-            st.fixed_dictionaries(
-                {
-                    "day": st.integers(0, 6),
-                    "game": st.integers(0, 1),
-                    "player_id": st.sampled_from([1, 2, 2**24, 2**24 + 1]),
-                    "team_id": st.sampled_from([BOS, LAL]),
-                    "period": st.sampled_from([1, 2, 4, 5, 6]),
-                    "clock_s": st.sampled_from([0, 1, 150, 300]),
-                    "action_type": st.sampled_from(WORDS),
-                    "x_ft": st.sampled_from([0.0, -3.5, 9.0, 22.5]),
-                    "y_ft": st.sampled_from([0.0, 7.0, 18.0, 30.0]),
-                    "made": st.integers(0, 1),
-                }
-            ),
-            min_size=1,
-            max_size=max_rows,
+def drawn(seed: int, rows: int) -> pl.DataFrame:
+    """A table in time order with few games, players and seconds, so that these meet."""
+    rng = np.random.default_rng(seed)
+    choices = {
+        "player_id": [1, 2, 2**24, 2**24 + 1],
+        "team_id": [BOS, LAL],
+        "period": [1, 2, 4, 5, 6],
+        "clock_s": [0, 1, 150, 300],
+        "action_type": list(WORDS),
+        "x_ft": [0.0, -3.5, 9.0, 22.5],
+        "y_ft": [0.0, 7.0, 18.0, 30.0],
+        "made": [0, 1],
+    }
+    picked = {name: rng.integers(len(values), size=rows) for name, values in choices.items()}
+    day, game = rng.integers(7, size=rows), rng.integers(2, size=rows)
+    shots = [
+        shot(
+            event_id=event,
+            game_id=int(10 * day[event] + game[event] + 1),
+            game_date=date(2022, 11, 1 + int(day[event])),
+            **{name: values[picked[name][event]] for name, values in choices.items()},
         )
-    )
-    first = date(2022, 11, 1).toordinal()
-    shots = []
-    for event, row in enumerate(rows):
-        day, game = row.pop("day"), row.pop("game")
-        played = date.fromordinal(first + day)
-        shots.append(shot(game_id=10 * day + game + 1, event_id=event, game_date=played, **row))
+        for event in range(rows)
+    ]
     return tables.in_time_order(table(*shots))
+
+
+SMALL_TABLES = st.builds(drawn, st.integers(0, 2**32), st.integers(1, 40))

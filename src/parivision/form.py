@@ -71,6 +71,8 @@ SHRINKAGE: Final = {
     "opponent_zone": 300.0,
 }
 SHARE_SHRINKAGE: Final = 20.0
+# Days before 1970 are negative, so no day near them can stand for "nothing counted yet".
+_NO_DAY: Final = np.iinfo(np.int64).min
 
 
 @dataclass
@@ -193,7 +195,7 @@ class Form:
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
         """The whole state as arrays, for `numpy.savez`."""
         state: dict[str, NDArray[np.generic]] = {
-            "as_of_day": np.array(-1 if self.as_of_day is None else self.as_of_day),
+            "as_of_day": np.array(_NO_DAY if self.as_of_day is None else self.as_of_day),
             "players": self.players,
             "teams": self.teams,
             "actions": np.array(self.actions, dtype=np.str_),
@@ -208,7 +210,7 @@ class Form:
         """The state that `to_arrays` gave."""
         form = cls()
         day = int(state["as_of_day"].astype(np.int64))
-        form.as_of_day = None if day < 0 else day
+        form.as_of_day = None if day == _NO_DAY else day
         form.players = state["players"].astype(np.int64)
         form.teams = state["teams"].astype(np.int64)
         form.actions = tuple(str(word) for word in state["actions"])
