@@ -53,6 +53,7 @@ Item = TypeVar("Item")
 
 DEFAULT_DATABASE: Final = "parivision"
 SERVER_WAIT_MS: Final = 5_000
+ANSWER_WAIT_MS: Final = 300_000
 INSERT_ROWS: Final = 5_000
 READ_ROWS: Final = 50_000
 
@@ -291,7 +292,12 @@ def _asking(url: str) -> Iterator[None]:
 
 def _client(url: str, shown: str) -> MongoClient[Document]:
     try:
-        return MongoClient(url, serverSelectionTimeoutMS=SERVER_WAIT_MS, appname="parivision")
+        return MongoClient(
+            url,
+            serverSelectionTimeoutMS=SERVER_WAIT_MS,
+            socketTimeoutMS=ANSWER_WAIT_MS,
+            appname="parivision",
+        )
     except (ConfigurationError, ValueError) as error:
         # The driver may quote the URL in its message, so only the error's kind is told.
         raise StoreError(

@@ -27,11 +27,12 @@ PARTITION: Final = "partition"
 DATA: Final = "data"
 MAX_MERGED_ROWS: Final = 400_000
 """Files are not merged beyond this, so that no step holds much more than a season in memory."""
+READERS_GRACE_S: Final = 120.0
+"""How long a replaced file stays for readers that know only the old manifest."""
 
 _NO_KEY: Final = -1
 _GAMES_PER_PARTITION: Final = 100_000
 _LAST_PARTITION: Final = 1_000
-_READERS_GRACE_S: Final = 120.0
 
 
 def partition_of(game_id: pl.Expr) -> pl.Expr:
@@ -142,7 +143,8 @@ class Transaction:
 
     def _remove_unnamed(self) -> None:
         named = {self._root / segment.path for segment in self.manifest.segments}
-        old = time.time() - _READERS_GRACE_S
-        for path in (self._root / DATA).glob("*/*/*"):
+        old = time.time() - READERS_GRACE_S
+        of_killed_writers = self._root.glob(f".{contents.FILE_NAME}.*")
+        for path in (*(self._root / DATA).glob("*/*/*"), *of_killed_writers):
             if path not in named and path.stat().st_mtime < old:
                 path.unlink(missing_ok=True)

@@ -1,0 +1,44 @@
+"""Real servers and stores for the pipeline tier."""
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from mongo_server import HOW_TO, Server, running
+
+from parivision.lake import Lake, open_lake
+
+_databases = count()
+
+
+@pytest.fixture(scope="session")
+def mongo_server_or_none(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server | None]:
+    """The session's MongoDB server, with authentication on; None where there is none."""
+    with running(tmp_path_factory.mktemp("mongodb")) as server:
+        yield server
+
+
+@pytest.fixture
+def mongo_server(mongo_server_or_none: Server | None) -> Server:
+    """The session's MongoDB server; skips where there is none."""
+    if mongo_server_or_none is None:
+        pytest.skip(HOW_TO)
+    return mongo_server_or_none
+
+
+@pytest.fixture(params=["files", "mongodb"])
+def lake_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a lake that is empty, in each store."""
+    if request.param == "files":
+        return str(tmp_path / "lake")
+    server: Server = request.getfixturevalue("mongo_server")
+    return server.url(f"test_{tmp_path.name[-30:]}_{next(_databases)}")
+
+
+@pytest.fixture
+def lake(lake_url: str) -> Iterator[Lake]:
+    """An empty lake, in each store."""
+    opened = open_lake(lake_url)
+    yield opened
+    opened.close()

@@ -1,0 +1,130 @@
+"""A MongoDB server for tests: one that is given, mongod, or FerretDB built by `make ferretdb`."""
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pymongo
+from pymongo.errors import PyMongoError
+
+GIVEN = "PARIVISION_TEST_MONGODB"
+FERRETDB = Path(__file__).parents[2] / ".tools" / "ferretdb"
+HOW_TO = f"no MongoDB server: run `make ferretdb`, install mongod, or set {GIVEN}"
+START_WAIT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where a server listens and who may use it; `options` follow the database in a URL."""
+
+    host: str
+    user: str
+    password: str
+    options: str = ""
+
+    def url(self, database: str, password: str | None = None) -> str:
+        """The URL of a database."""
+        credentials = f"{self.user}:{password or self.password}"
+        return f"mongodb://{credentials}@{self.host}/{database}{self.options}"
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Server | None]:
+    """A server with authentication on, on a free port of 127.0.0.1; None where there is none."""
+    mongod = shutil.which("mongod")
+    if given := os.environ.get(GIVEN):
+        yield _given(given)
+    elif mongod:
+        with _mongod(mongod, folder) as server:
+            yield server
+    elif FERRETDB.is_file():
+        with _ferretdb(folder) as server:
+            yield server
+    else:
+        yield None
+
+
+def _given(url: str) -> Server:
+    """A server at mongodb://user:password@host:port; the user lives in admin."""
+    user, _, rest = url.partition("://")[2].partition(":")
+    password, _, host = rest.rpartition("@")
+    return Server(host.partition("/")[0], user, password, "?authSource=admin")
+
+
+@contextmanager
+def _ferretdb(folder: Path) -> Iterator[Server]:
+    port, password = _free_port(), secrets.token_hex(8)
+    server = Server(f"127.0.0.1:{port}", "parivision", password, "?authSource=accounts")
+    command = [
+        str(FERRETDB),
+        "--handler=sqlite",
+        f"--sqlite-url=file:{folder}/?_pragma=synchronous(off)",
+        f"--state-dir={folder}",
+        f"--listen-addr=127.0.0.1:{port}",
+        "--debug-addr=-",
+        "--telemetry=disable",
+        "--log-level=ERROR",
+        "--test-enable-new-auth",
+        "--setup-database=accounts",
+        f"--setup-username={server.user}",
+        f"--setup-password={password}",
+    ]
+    with _process(command, folder, server.url("accounts")):
+        yield server
+
+
+@contextmanager
+def _mongod(binary: str, folder: Path) -> Iterator[Server]:
+    port, password = _free_port(), secrets.token_hex(8)
+    server = Server(f"127.0.0.1:{port}", "parivision", password, "?authSource=admin")
+    command = [binary, "--dbpath", str(folder), "--port", str(port), "--bind_ip", "127.0.0.1"]
+    unguarded = f"mongodb://127.0.0.1:{port}"
+    with _process(command, folder, unguarded), pymongo.MongoClient(unguarded) as client:
+        client.admin.command("createUser", server.user, pwd=password, roles=["root"])
+    with _process([*command, "--auth"], folder, server.url("admin")):
+        yield server
+
+
+@contextmanager
+def _process(command: list[str], folder: Path, url: str) -> Iterator[None]:
+    log = folder / "server.log"
+    with log.open("ab") as stream:
+        process = subprocess.Popen(command, stdout=stream, stderr=stream)
+    try:
+        _wait_until_answering(process, url, log)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_answering(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
+    deadline = time.monotonic() + START_WAIT_S
+    with pymongo.MongoClient(url, serverSelectionTimeoutMS=500) as client:
+        while True:
+            try:
+                client.admin.command("ping")
+            except PyMongoError as error:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    said = log.read_text(errors="replace")[-2000:]
+                    raise RuntimeError(f"the server does not answer ({error}): {said}") from error
+                time.sleep(0.05)
+            else:
+                return
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
