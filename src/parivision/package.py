@@ -8,6 +8,7 @@ import ast
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,7 @@ LIBRARY: Final = Path(__file__).parent
 SERVICE: Final = LIBRARY.parents[1] / "bentos" / "shots"
 CONTENT: Final = "src"
 BUILD_TIMEOUT_S: Final = 300.0
+_TAG: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,58}[a-z0-9])?", re.ASCII)
 # The modules of this library that bentos/shots/service.py imports.
 ENTRY_MODULES: Final = ("parivision.service.app", "parivision.service.predictor")
 BASE_PACKAGES: Final = (
@@ -169,10 +171,7 @@ def _imported(path: Path) -> list[str]:
 
 def _check_tag(champion: Champion) -> None:
     for what, value in (("name", champion.name), ("version", champion.version)):
-        allowed = value.replace("-", "").replace("_", "").replace(".", "")
-        if not (allowed.isascii() and allowed.isalnum() and value == value.lower()) or (
-            len(value) > 60 or not value[0].isalnum() or not value[-1].isalnum()
-        ):
+        if not _TAG.fullmatch(value):
             raise ServiceError(
                 f"a Bento's {what} is {value!r}: expected up to 60 lower-case letters, digits, "
                 "'.', '-' or '_', such as 'shots' and '12'"

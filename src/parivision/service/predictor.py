@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from parivision import court
 from parivision.errors import ModelError, ServiceError
 from parivision.facts import Floats, Ints, from_records
@@ -81,9 +83,7 @@ class Predictor:
         Raises ServiceError or ModelError when the folder holds none that does.
         """
         predictor = cls(Bundle.load(folder / BUNDLE_FOLDER), Champion.read(folder))
-        first = predictor.answer([_FIRST_SHOT]).p_made[0]
-        if not 0 <= first <= 1:
-            raise ModelError(f"the model in {folder} answers {first}, expected a probability")
+        predictor.answer([_FIRST_SHOT])
         return predictor
 
     @property
@@ -96,9 +96,17 @@ class Predictor:
         }
 
     def answer(self, shots: Sequence[Shot]) -> Answer:
-        """Probabilities, expected points and zones of shots."""
+        """Probabilities, expected points and zones of shots.
+
+        Raises ModelError when the model answers with something else than probabilities.
+        """
         facts = from_records(shots, self._today())
         p_made = self.bundle.predict(facts)
+        if not np.all((p_made >= 0) & (p_made <= 1)):
+            raise ModelError(
+                f"{self.champion.name}:{self.champion.version} answers with numbers that are no "
+                "probabilities: train it again"
+            )
         return Answer(
             p_made=p_made,
             expected_points=p_made * facts.shot_value,

@@ -66,13 +66,9 @@ class Shot(TypedDict, total=False):
     ]
     y_ft: Required[Annotated[float, _within("y_ft", "feet from the hoop towards mid-court")]]
     game_date: Annotated[
-        date | None,
+        Annotated[date, Field(ge=MIN_DATE, le=MAX_DATE)] | None,
         BeforeValidator(_iso_date, json_schema_input_type=date | None),
-        Field(
-            ge=MIN_DATE,
-            le=MAX_DATE,
-            description=f"a date from {MIN_DATE} to {MAX_DATE} (the game's day; else today)",
-        ),
+        Field(description=f"a date from {MIN_DATE} to {MAX_DATE} (the game's day; else today)"),
     ]
     team_id: Annotated[
         int | None, _whole(1, LARGEST_ID, "the league's number of the shooter's team")

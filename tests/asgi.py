@@ -1,0 +1,69 @@
+"""Asking an ASGI application without a server."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pydantic_core
+
+Application = Callable[..., Awaitable[None]]
+JSON_HEADERS = ((b"content-type", b"application/json"),)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as plain values."""
+        return pydantic_core.from_json(self.body)
+
+
+class Asker:
+    """Asks one application, on one event loop."""
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+        self._runner = asyncio.Runner()
+
+    def close(self) -> None:
+        """Close the event loop."""
+        self._runner.close()
+
+    def __call__(
+        self,
+        body: bytes | Iterable[dict[str, Any]] = b"",
+        method: str = "POST",
+        path: str = "/predict",
+        headers: Iterable[tuple[bytes, bytes]] = JSON_HEADERS,
+    ) -> Answer | None:
+        """The answer, or None if there was none; `body` may be the messages that bring it."""
+        messages = [{"type": "http.request", "body": body}] if isinstance(body, bytes) else body
+        scope = {"type": "http", "method": method, "path": path, "headers": list(headers)}
+        sent = self.exchange(scope, messages)
+        if not sent:
+            return None
+        start, content = sent
+        named = {name.decode(): value.decode() for name, value in start["headers"]}
+        return Answer(start["status"], named, content["body"])
+
+    def exchange(
+        self, scope: dict[str, Any], messages: Iterable[dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """Everything that the application sends."""
+        waiting, sent = iter(messages), []
+
+        async def receive() -> dict[str, Any]:
+            return next(waiting)
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        self._runner.run(self._app(scope, receive, send))
+        return sent

@@ -1,0 +1,364 @@
+"""The application: routes, statuses, counts, and thousands of malformed requests."""
+
+import json
+import logging
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+
+from asgi import Answer, Asker
+from malformed import BODIES, mutated_bodies
+from parivision import court, tables, telemetry
+from parivision.client import requests_of
+from parivision.models.training import History, Recipe, train
+from parivision.service.app import INLINE_BYTES, App, create_app
+from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
+from parivision.service.predictor import Champion, Predictor
+from parivision.service.requests import MAX_BODY_BYTES
+from parivision.split import time_split
+
+Metrics = dict[str, dict[tuple[str, ...], float]]
+CHAMPION = Champion("shots", "12", "d1", {"log_loss": 0.64, "ece": None})
+
+
+@pytest.fixture(scope="module")
+def predictor(synthetic_shots: pl.DataFrame) -> Predictor:
+    """A baseline, so that these tests need no trees."""
+    facts = tables.facts_from_shots(synthetic_shots)
+    history = History.of(facts, tables.made_array(synthetic_shots))
+    bundle = train(history, time_split(facts.day), Recipe("zone_rate"))
+    return Predictor(bundle, CHAMPION, lambda: date(2023, 1, 1))
+
+
+@pytest.fixture
+def app(predictor: Predictor) -> App:
+    """An application with counts at zero."""
+    return create_app(predictor)
+
+
+@pytest.fixture
+def ask(app: App) -> Iterator[Asker]:
+    """Asks `app`."""
+    asker = Asker(app)
+    yield asker
+    asker.close()
+
+
+@pytest.fixture(scope="module")
+def shared_ask(predictor: Predictor) -> Iterator[Asker]:
+    """Asks one application again and again."""
+    asker = Asker(create_app(predictor))
+    yield asker
+    asker.close()
+
+
+def body_of(content: Any) -> bytes:
+    """JSON of a body."""
+    return json.dumps(content).encode()
+
+
+def metrics(ask: Asker) -> Metrics:
+    """Sample name to label values to value, as a scrape sees them."""
+    text = ask(method="GET", path="/metrics").body.decode()
+    return {
+        sample.name: {
+            tuple(value for _, value in sorted(each.labels.items())): each.value
+            for each in family.samples
+            if each.name == sample.name
+        }
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def check_helpful(answer: Answer | None) -> int:
+    """A prediction, or a sentence that is neither empty nor endless; returns the status."""
+    assert answer is not None
+    assert answer.status in (200, 400, 422)
+    if answer.status != 200:
+        assert len(answer.json["error"]) > 10
+        assert answer.status == 400 or answer.json["fields"]
+        assert len(answer.body) < 20_000
+    return answer.status
+
+
+class TestPredict:
+    """POST /predict."""
+
+    def test_one_shot_gets_a_flat_answer(self, ask: Asker, predictor: Predictor) -> None:
+        """One shot is answered with one object that says which model it is from."""
+        answer = ask(body_of(SMALL_SHOT))
+        expected = predictor.answer([SMALL_SHOT])
+        assert answer.status == 200
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.json == {
+            "p_made": expected.p_made[0],
+            "expected_points": expected.p_made[0] * 3,
+            "zone": "above the break 3",
+            "zone_code": 5,
+            "model": {"name": "shots", "version": "12", "family": "zone_rate"},
+        }
+
+    def test_many_shots_keep_their_order(
+        self, ask: Asker, predictor: Predictor, synthetic_shots: pl.DataFrame
+    ) -> None:
+        """A list, large enough for the thread, is answered in its order with all digits."""
+        records = requests_of(synthetic_shots)
+        body = body_of({"shots": records})
+        assert len(body) > INLINE_BYTES
+        answer = ask(body).json
+        offline = predictor.bundle.predict(tables.facts_from_shots(synthetic_shots))
+        assert [row["p_made"] for row in answer["predictions"]] == offline.tolist()
+        points = offline * synthetic_shots["shot_value"].to_numpy()
+        assert [row["expected_points"] for row in answer["predictions"]] == points.tolist()
+        codes = court.zone(synthetic_shots["x_ft"], synthetic_shots["y_ft"])
+        assert [row["zone_code"] for row in answer["predictions"]] == codes.tolist()
+        assert answer["model"]["version"] == "12"
+
+    def test_a_list_of_one_is_answered_with_a_list(self, ask: Asker) -> None:
+        """The answer has the form of the question."""
+        assert len(ask(body_of({"shots": [FULL_SHOT]})).json["predictions"]) == 1
+
+    @pytest.mark.parametrize(
+        "header", [b"application/json; charset=utf-8", b"Application/JSON", b"application/x+json"]
+    )
+    def test_json_by_other_names(self, ask: Asker, header: bytes) -> None:
+        """JSON may be called by its other names."""
+        assert ask(body_of(SMALL_SHOT), headers=[(b"content-type", header)]).status == 200
+
+    def test_no_content_type(self, ask: Asker) -> None:
+        """A client that does not say what it sends is taken to send JSON."""
+        assert ask(body_of(SMALL_SHOT), headers=[]).status == 200
+
+    def test_a_body_in_pieces(self, ask: Asker) -> None:
+        """A body may come in pieces."""
+        body = body_of(SMALL_SHOT)
+        pieces = [
+            {"type": "http.request", "body": body[:9], "more_body": True},
+            {"type": "http.request", "more_body": True},
+            {"type": "http.request", "body": body[9:]},
+        ]
+        assert ask(pieces).status == 200
+
+
+class TestRefused:
+    """Requests without a prediction."""
+
+    @staticmethod
+    def check(answer: Answer | None, status: int, words: str) -> None:
+        """The status, and a sentence with some words in it."""
+        assert answer is not None
+        assert answer.status == status
+        assert words in answer.json["error"]
+
+    @pytest.mark.parametrize("kind", [b"text/plain", b"", b"multipart/form-data", b"\xff"])
+    def test_content_type(self, ask: Asker, kind: bytes) -> None:
+        """Other types of content are a 415 that says what to send."""
+        answer = ask(body_of(SMALL_SHOT), headers=[(b"content-type", kind)])
+        self.check(answer, 415, "expected application/json")
+
+    def test_content_encoding(self, ask: Asker) -> None:
+        """A compressed body is a 415 and not an attempt at reading it."""
+        answer = ask(b"\x1f\x8b", headers=[(b"content-encoding", b"gzip")])
+        self.check(answer, 415, "Content-Encoding")
+
+    def test_too_large(self, ask: Asker) -> None:
+        """A body beyond the limit is a 413, read to its end and not kept."""
+        piece = {"type": "http.request", "body": b" " * 2**20, "more_body": True}
+        pieces = [*[piece] * 9, {"type": "http.request", "body": b""}]
+        self.check(ask(pieces), 413, f"at most {MAX_BODY_BYTES // 2**20} MiB")
+
+    def test_without_end(self, ask: Asker) -> None:
+        """A body that does not end is given up."""
+        piece = {"type": "http.request", "body": b" " * 2**20, "more_body": True}
+        self.check(ask(piece for _ in range(10_000)), 413, "too large")
+
+    @pytest.mark.parametrize(("method", "path"), [("GET", "/predict"), ("POST", "/champion")])
+    def test_method(self, ask: Asker, method: str, path: str) -> None:
+        """A wrong method is a 405 that names the right one."""
+        answer = ask(method=method, path=path)
+        self.check(answer, 405, f"not {method}")
+        assert answer.headers["allow"] != method
+
+    @pytest.mark.parametrize(
+        ("path", "words"), [("/predikt", "did you mean /predict"), ("/x\ud800", "there are")]
+    )
+    def test_path(self, ask: Asker, path: str, words: str) -> None:
+        """An unknown path is a 404 that names the known ones."""
+        self.check(ask(path=path), 404, words)
+
+    def test_not_ready(self) -> None:
+        """Without a model the answer is a 503 that says to wait."""
+        app = create_app()
+        asker = Asker(app)
+        assert not app.is_ready
+        answer = asker(body_of(SMALL_SHOT))
+        self.check(answer, 503, "still being loaded")
+        assert answer.headers["retry-after"]
+        asker.close()
+
+    def test_a_client_that_leaves(self, ask: Asker) -> None:
+        """A client that goes away in the middle gets and costs nothing."""
+        assert (
+            ask([{"type": "http.request", "more_body": True}, {"type": "http.disconnect"}]) is None
+        )
+
+    def test_a_fault_of_ours(
+        self,
+        ask: Asker,
+        predictor: Predictor,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """A bug is a 500 without its details, which are in the log."""
+        monkeypatch.setattr(predictor.bundle, "predict", lambda _: np.array([np.nan]))
+        with caplog.at_level(logging.ERROR):
+            answer = ask(body_of(SMALL_SHOT))
+        self.check(answer, 500, "its log says why")
+        assert "cannot answer /predict" in caplog.text
+        assert metrics(ask)[telemetry.REQUESTS]["12", "/predict", "500"] == 1
+
+    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(body=BODIES)
+    def test_any_body(self, shared_ask: Asker, body: bytes) -> None:
+        """Whatever is sent, the answer is a prediction or a sentence that helps, never a 5xx."""
+        check_helpful(shared_ask(body))
+
+    def test_thousands_of_bodies(self, shared_ask: Asker) -> None:
+        """The same for three thousand spoiled requests, of which few happen to be right."""
+        statuses = [check_helpful(shared_ask(body)) for body in mutated_bodies(seed=1, count=3000)]
+        assert statuses.count(200) < 600
+
+    @settings(max_examples=100, deadline=None)
+    @given(
+        method=st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "BREW"]),
+        path=st.one_of(st.sampled_from(["/", "/predict", "/docs.json", "//"]), st.text()),
+        headers=st.lists(
+            st.tuples(
+                st.sampled_from([b"content-type", b"content-encoding", b"content-length"]),
+                st.binary(max_size=30),
+            ),
+            max_size=3,
+        ),
+        body=st.binary(max_size=20),
+    )
+    def test_any_request(
+        self, shared_ask: Asker, method: str, path: str, headers: list[Any], body: bytes
+    ) -> None:
+        """Whatever method, path and headers come, the answer is never a 5xx."""
+        answer = shared_ask(body, method, path, headers)
+        assert answer.status < 500
+        if answer.status >= 400:
+            assert answer.json["error"]
+
+
+class TestOthers:
+    """The other routes."""
+
+    def test_champion(self, ask: Asker) -> None:
+        """GET /champion says which model it is, what it knows and how good it was."""
+        champion = ask(method="GET", path="/champion").json
+        assert champion["name"] == "shots"
+        assert champion["version"] == "12"
+        assert champion["family"] == "zone_rate"
+        assert champion["feature_set"] == "full"
+        assert champion["digest"] == "d1"
+        assert champion["metrics"] == {"log_loss": 0.64, "ece": None}
+        assert champion["known_through"] == champion["card"]["known_through"]
+
+    def test_index_names_the_routes(self, ask: Asker) -> None:
+        """GET / says what there is."""
+        assert ask(method="GET", path="/").json["routes"]["/predict"] == ["POST"]
+
+    def test_head(self, ask: Asker) -> None:
+        """HEAD is answered where GET is."""
+        assert ask(method="HEAD", path="/champion").status == 200
+
+    def test_web_sockets_are_closed(self, ask: Asker) -> None:
+        """A web socket is closed with what to do instead."""
+        sent = ask.exchange({"type": "websocket"}, [{"type": "websocket.connect"}])
+        assert [message["type"] for message in sent] == ["websocket.close"]
+
+    def test_lifespan(self, ask: Asker) -> None:
+        """Servers that start and stop applications are answered."""
+        messages = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+        sent = ask.exchange({"type": "lifespan"}, messages)
+        assert [m["type"] for m in sent] == [f"{m['type']}.complete" for m in messages]
+
+
+class TestMetrics:
+    """GET /metrics."""
+
+    def test_predictions_by_zone_and_probability(
+        self, ask: Asker, synthetic_shots: pl.DataFrame
+    ) -> None:
+        """Each prediction is counted in its zone and its bucket, under the model's version."""
+        answer = ask(body_of({"shots": requests_of(synthetic_shots)})).json["predictions"]
+        seen = metrics(ask)
+        p_made = np.array([row["p_made"] for row in answer])
+        for zone in court.Zone:
+            expected = sum(row["zone_code"] == zone for row in answer)
+            assert seen[telemetry.PREDICTIONS]["12", zone.label] == expected
+        for bound in telemetry.P_MADE_BUCKETS:
+            count = seen[f"{telemetry.P_MADE}_bucket"][str(bound), "12"]
+            assert count == (p_made <= bound).sum()
+        assert seen[f"{telemetry.P_MADE}_count"]["12",] == len(answer)
+        assert seen[f"{telemetry.P_MADE}_sum"]["12",] == pytest.approx(p_made.sum())
+
+    def test_requests_by_route_and_status(self, ask: Asker) -> None:
+        """Requests are counted by route and status; invented paths share one label."""
+        ask(body_of(SMALL_SHOT))
+        ask(b"{}")
+        for number in range(3):
+            ask(path=f"/{number}", method="GET")
+        seen = metrics(ask)
+        assert seen[telemetry.REQUESTS] == {
+            ("12", "/predict", "200"): 1,
+            ("12", "/predict", "422"): 1,
+            ("12", telemetry.OTHER_ROUTE, "404"): 3,
+        }
+        assert seen[f"{telemetry.REQUEST_SECONDS}_count"]["12", "/predict"] == 2
+        buckets = seen[f"{telemetry.REQUEST_SECONDS}_bucket"]
+        assert buckets["+Inf", "12", "/predict"] == 2
+        assert len([key for key in buckets if key[2] == "/predict"]) == 21
+
+    def test_refused_shots_are_not_counted_as_predictions(self, ask: Asker) -> None:
+        """Only answered shots count as predictions."""
+        ask(body_of({"shots": [SMALL_SHOT, {}]}))
+        assert sum(metrics(ask)[telemetry.PREDICTIONS].values()) == 0
+
+    def test_the_model_and_the_process(self, ask: Asker) -> None:
+        """The scrape says which model answers, and what the process costs."""
+        seen = metrics(ask)
+        assert seen[telemetry.MODEL_INFO] == {("zone_rate", "full", "12", "shots"): 1}
+        assert "process_cpu_seconds_total" in seen
+
+
+def test_a_timeout_is_counted(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that BentoML cuts off counts as 504, which the client got."""
+    import asyncio
+
+    app = create_app(predictor)
+
+    async def cut_off() -> None:
+        async def never() -> Any:
+            await asyncio.Event().wait()
+
+        scope = {"type": "http", "method": "POST", "path": "/predict", "headers": []}
+        task = asyncio.create_task(app(scope, never, never))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cut_off())
+    asker = Asker(app)
+    assert metrics(asker)[telemetry.REQUESTS]["12", "/predict", "504"] == 1
+    asker.close()
