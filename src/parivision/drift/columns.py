@@ -20,6 +20,8 @@ Kind = Literal["numeric", "category", "population", "label"]
 Effect = Literal["jensen_shannon", "wasserstein", "unseen_share", "rate_change"]
 
 MISSING: Final = "missing"
+ABSURD: Final = 1e9
+"""A number so large, of feet or of seconds, counts as missing."""
 OVERTIME: Final = "overtime"
 ORDER: Final = ("game_date", "game_id")
 
@@ -42,8 +44,8 @@ class Monitored:
 MONITORED: Final = (
     Monitored("x_ft", "numeric", (("jensen_shannon", 0.10), ("wasserstein", 0.15))),
     Monitored("y_ft", "numeric", (("jensen_shannon", 0.10), ("wasserstein", 0.15))),
-    Monitored("distance_ft", "numeric", (("jensen_shannon", 0.12), ("wasserstein", 0.10))),
-    Monitored("zone", "category", (("jensen_shannon", 0.06),)),
+    Monitored("distance_ft", "numeric", (("jensen_shannon", 0.12), ("wasserstein", 0.08))),
+    Monitored("zone", "category", (("jensen_shannon", 0.05),)),
     Monitored("shot_value", "category", (("jensen_shannon", 0.04),)),
     Monitored("action_type", "category", (("jensen_shannon", 0.18),)),
     Monitored("period", "category", (("jensen_shannon", 0.08),)),
@@ -68,7 +70,7 @@ _ZONE_LABELS: Final = MappingProxyType({int(zone): zone.label for zone in court.
 def monitored_values(shots: pl.DataFrame, where: str) -> pl.DataFrame:
     """The watched columns of canonical shots, in the order of the games.
 
-    Numbers become Float64 with NaN where one is missing or infinite, categories become strings with
+    Numbers become Float64 with NaN where one is missing or absurd, categories become strings with
     "missing" for null, `made` becomes Float64 with NaN for a shot whose end is not known yet. The
     zone follows from the place, so a feed in wrong units shows there too. Places are not
     validated: a monitor must see what the door would refuse.
@@ -95,7 +97,8 @@ def _expression(column: Monitored) -> pl.Expr:
     value = pl.col(column.name)
     if column.kind in ("numeric", "label"):
         number = value.cast(pl.Float64).round(3)
-        return pl.when(number.is_finite()).then(number).otherwise(float("nan")).alias(column.name)
+        known = pl.when(number.abs() < ABSURD).then(number).otherwise(float("nan"))
+        return known.alias(column.name)
     if column.name == "period":
         value = pl.when(value > 4).then(pl.lit(OVERTIME)).otherwise(value.cast(pl.String))
     return value.cast(pl.String).fill_null(MISSING).alias(column.name)

@@ -23,8 +23,11 @@ from parivision.drift.reference import ColumnReference, DriftReference
 from parivision.drift.sketch import NumericSketch
 from parivision.drift.summary import SUMMARY_VERSION, ColumnDrift, DriftSummary, Verdict
 
-MIN_SHOTS: Final = 1000
-"""With fewer shots nothing is judged: the answer is "no data"."""
+MIN_SHOTS: Final = 2000
+"""Fewer shots, a dozen games, are too much alike to say "quiet", ..."""
+FEWEST_SHOTS: Final = 200
+THIN_FACTOR: Final = 2.0
+"""... but so many suffice to cry at an effect of so many thresholds, as a broken unit's."""
 ALLOWANCE_Z: Final = 2.0
 _EFFECT_WORDS: Final = {
     "jensen_shannon": "Jensen-Shannon",
@@ -89,15 +92,19 @@ def _judge_column(column: Monitored, reference: ColumnReference, values: pl.Seri
 
 
 def _verdict(measured: Measured, thresholds: dict[Effect, float]) -> tuple[Verdict, str]:
-    if measured.n < MIN_SHOTS:
-        return "no data", f"{measured.n} shots, {MIN_SHOTS} are needed"
     judged = [(e, measured.effects[e], t) for e, t in thresholds.items() if e in measured.effects]
-    if not judged:
+    if measured.n and not judged:
         return "no data", "the reference has no values of this column"
+    if measured.n < FEWEST_SHOTS:
+        return "no data", f"{measured.n} shots, {MIN_SHOTS} are needed"
     effect, value, threshold = max(judged, key=lambda item: item[1] / item[2])
-    side = "above" if value > threshold else "within"
+    is_thin = measured.n < MIN_SHOTS
+    drifted = value > threshold * (THIN_FACTOR if is_thin else 1.0)
+    if is_thin and not drifted:
+        return "no data", f"{measured.n} shots, {MIN_SHOTS} are needed"
+    side = "above" if drifted else "within"
     text = f"{_EFFECT_WORDS[effect]} {value:.3f} {side} {threshold:.3f}"
-    return ("drift" if value > threshold else "quiet"), text
+    return ("drift" if drifted else "quiet"), text
 
 
 def _measure(reference: ColumnReference, values: pl.Series) -> Measured:

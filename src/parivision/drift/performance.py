@@ -35,6 +35,7 @@ EXCESS_LIMIT: Final = 0.010
 RESIDUAL_LIMIT: Final = 0.015
 RATE_NAMING_LIMIT: Final = 0.02
 NAMING_LIMIT: Final = 0.03
+NAMING_Z: Final = 1.0
 """Once something is found, a column given which the make rates moved by so much is named."""
 LABEL: Final = "made"
 _P_EDGE: Final = 1e-6
@@ -254,5 +255,9 @@ def _moved_columns(
     champion errs because what it is given moved, not because the game did.
     """
     change = float(made.mean()) - usual_rate
-    moved = [group.column for group in groups if group.size(made - change)[0] > NAMING_LIMIT]
-    return (*([LABEL] if abs(change) > RATE_NAMING_LIMIT else []), *moved)
+    allowance = NAMING_Z * float(made.std()) / float(np.sqrt(len(made)))
+    named = [LABEL] if abs(change) > RATE_NAMING_LIMIT + allowance else []
+    for group in groups:
+        size, threshold = group.size(made - change, NAMING_LIMIT, NAMING_Z)
+        named += [group.column] if size > threshold else []
+    return tuple(named)

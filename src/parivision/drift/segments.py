@@ -85,18 +85,19 @@ class SegmentedColumn:
         sums = np.bincount(self.codes[inside], weights=values[inside], minlength=len(self.names))
         return np.asarray(sums / self.sizes - self.usual, np.float64)
 
-    def size(self, values: FloatArray) -> tuple[float, float]:
+    def size(
+        self, values: FloatArray, limit: float = SEGMENT_LIMIT, z: float = ALLOWANCE_Z
+    ) -> tuple[float, float]:
         """Root mean square of the deviations over the shots, freed of chance, and its threshold.
 
-        The threshold is `SEGMENT_LIMIT` and an allowance for the number of shots.
+        The threshold is `limit` and z standard errors of a size as large.
         """
         deviations, variances = self.deviations(values), self._variances(values)
         weights = self.sizes / len(values)
         square = float(np.sum(weights * (deviations**2 - variances)))
         noise = weights * variances
-        spread = 2 * np.sum(noise**2) + 4 * SEGMENT_LIMIT**2 * noise.max(initial=0.0)
-        allowance = ALLOWANCE_Z * float(np.sqrt(spread)) / (2 * SEGMENT_LIMIT)
-        return float(np.sqrt(max(square, 0.0))), SEGMENT_LIMIT + allowance
+        spread = 2 * np.sum(noise**2) + 4 * limit**2 * noise.max(initial=0.0)
+        return float(np.sqrt(max(square, 0.0))), limit + z * float(np.sqrt(spread)) / (2 * limit)
 
     def check(self, name: str, values: FloatArray) -> PerformanceCheck:
         """The column's deviations as one check called `name by COLUMN`, the worst segment named."""

@@ -40,6 +40,9 @@ class NumericSketch:
         if not len(known):
             return cls(0, missing, 0.0, 0.0, (), ())
         distinct, counts = np.unique(known, return_counts=True)
+        # Over the sorted values: the order of the rows must not show in the last digits.
+        mean = float(distinct @ counts / len(known))
+        std = float(np.sqrt((distinct - mean) ** 2 @ counts / len(known)))
         if len(distinct) > MAX_EDGES:
             share = np.cumsum(counts) / len(known)
             keep = np.unique(
@@ -50,16 +53,15 @@ class NumericSketch:
         return cls(
             n=len(known),
             n_missing=missing,
-            mean=float(known.mean()),
-            std=float(known.std()),
+            mean=mean,
+            std=std,
             edges=tuple(distinct.tolist()),
             counts=tuple(counts.tolist()),
         )
 
     def quantiles(self) -> FloatArray:
         """The column's values at the middles of `QUANTILES` equal slices of its mass."""
-        share = np.cumsum(self.counts) / self.n
-        places = np.searchsorted(share, _slice_middles() - 1e-12)
+        places = np.searchsorted(np.cumsum(self.counts), _slice_middles(self.n))
         return np.asarray(self.edges, np.float64)[places]
 
     def bin_edges(self) -> FloatArray:
@@ -123,8 +125,7 @@ def category_codes(values: pl.Series, categories: tuple[str, ...]) -> NDArray[np
 
 def quantiles_of(values: FloatArray) -> FloatArray:
     """Like `NumericSketch.quantiles`, for finite values at hand; at least one is needed."""
-    places = np.ceil(_slice_middles() * len(values)).astype(np.int64) - 1
-    return np.sort(values)[places]
+    return np.sort(values)[_slice_middles(len(values)) - 1]
 
 
 def jensen_shannon(p_counts: FloatArray, q_counts: FloatArray) -> float:
@@ -171,5 +172,7 @@ def _relative_entropy(p: FloatArray, q: FloatArray) -> float:
     return float(np.sum(p[filled] * np.log2(p[filled] / q[filled])))
 
 
-def _slice_middles() -> FloatArray:
-    return (np.arange(QUANTILES) + 0.5) / QUANTILES
+def _slice_middles(n: int) -> NDArray[np.int64]:
+    """Ranks, from 1 on, of the values in the middle of equal slices of n sorted ones."""
+    # Whole numbers: the sketch and the values at hand must pick the same ones.
+    return ((2 * np.arange(QUANTILES) + 1) * n + 2 * QUANTILES - 1) // (2 * QUANTILES)

@@ -155,8 +155,7 @@ class DriftSummary:
         """The whole answer; "no data" when there were too few shots to judge anything."""
         if self.data_drift or self.concept_drift:
             return "drift"
-        judged = any(column.verdict == "quiet" for column in self.columns)
-        return "quiet" if judged or self.performance.verdict == "quiet" else "no data"
+        return "quiet" if any(c.verdict == "quiet" for c in self.columns) else "no data"
 
     @property
     def reasons(self) -> tuple[str, ...]:
