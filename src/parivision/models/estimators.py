@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Matrix = NDArray[np.float32]
 
+# The last two are inside scikit-learn's SplineTransformer.
+_TRUSTED: Final = ("sklearn.", "numpy.", "scipy.interpolate.", "scipy._lib.array_api_compat.")
+
 
 class Estimator(Protocol):
     """A fitted model of one row's label given its features."""
@@ -197,7 +200,7 @@ class Sklearn:
         import skops.io
 
         unknown = skops.io.get_untrusted_types(file=path)
-        foreign = [name for name in unknown if not name.startswith(("sklearn.", "numpy."))]
+        foreign = [name for name in unknown if not name.startswith(_TRUSTED)]
         if foreign:
             raise ModelError(f"{path.name} holds types {foreign}: only scikit-learn is expected")
         kept = skops.io.load(path, trusted=unknown)
