@@ -87,6 +87,7 @@ def _logistic(fit: Sample, _stop: Sample | None, params: Params, seed: int) -> E
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, SplineTransformer, StandardScaler
 
+    fit = _drawn(fit, params["max_rows"], seed)
     names = fit.names
     categories = [i for i, name in enumerate(names) if name in _CATEGORIES]
     flags = [i for i, name in enumerate(names) if set(np.unique(fit.features[:200, i])) <= {0, 1}]
@@ -108,10 +109,19 @@ def _logistic(fit: Sample, _stop: Sample | None, params: Params, seed: int) -> E
             ("flags", SimpleImputer(strategy="constant", fill_value=0), flags),
         ]
     )
-    classifier = LogisticRegression(C=params["C"], max_iter=300, tol=1e-3, random_state=seed)
+    # Few columns and many rows: Newton's steps are dear and few, and they converge.
+    classifier = LogisticRegression(C=params["C"], solver="newton-cholesky", random_state=seed)
     model = make_pipeline(columns, classifier)
     model.fit(fit.features, fit.made, logisticregression__sample_weight=fit.weight)
     return Sklearn(model, _permutation_importances(Sklearn(model), fit, seed))
+
+
+def _drawn(sample: Sample, rows: int, seed: int) -> Sample:
+    """At most so many rows by chance: a linear model has learnt what it can from them."""
+    if len(sample.made) <= rows:
+        return sample
+    kept = np.sort(np.random.default_rng(seed).choice(len(sample.made), rows, replace=False))
+    return Sample(sample.features[kept], sample.made[kept], sample.weight[kept], sample.names)
 
 
 def _random_forest(fit: Sample, _stop: Sample | None, params: Params, seed: int) -> Estimator:
@@ -229,7 +239,7 @@ def _draw_boosting(leaves: str, leaf_rows: str, l2: str, columns: str) -> Draw:
 
 
 def _draw_logistic(rng: np.random.Generator) -> dict[str, Any]:
-    return {"C": float(10 ** rng.uniform(-3, 1)), "knots": int(rng.integers(4, 9))}
+    return {"C": float(10 ** rng.uniform(-3, 1)), "knots": int(rng.integers(3, 7))}
 
 
 def _draw_forest(rng: np.random.Generator) -> dict[str, Any]:
@@ -244,15 +254,20 @@ FAMILIES: Final = {
     for family in (
         Family("league_mean", _league_mean, features=("rate_zone",), learns=False),
         Family("zone_rate", _zone_rate, features=("rate_zone",), learns=False),
-        Family("logistic_regression", _logistic, {"C": 0.1, "knots": 6}, _draw_logistic),
+        Family(
+            "logistic_regression",
+            _logistic,
+            {"C": 0.1, "knots": 4, "max_rows": 150_000},
+            _draw_logistic,
+        ),
         Family(
             "random_forest",
             _random_forest,
             {
-                "n_estimators": 150,
+                "n_estimators": 80,
                 "min_samples_leaf": 50,
-                "max_features": 0.3,
-                "max_rows": 200_000,
+                "max_features": 0.25,
+                "max_rows": 40_000,
             },
             _draw_forest,
         ),
