@@ -83,9 +83,14 @@ class MongoLake:
         `?authSource=` as usual.
         """
         shown = _without_credentials(url)
-        lake = cls(_client(url, shown), shown)
-        with _asking(shown):
-            lake._database.command("ping")
+        client = _client(url, shown)
+        try:
+            with _asking(shown):
+                lake = cls(client, shown)
+                lake._database.command("ping")
+        except StoreError:
+            client.close()
+            raise
         return lake
 
     @property
