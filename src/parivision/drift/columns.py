@@ -1,9 +1,9 @@
 """What is watched: the columns, how far each may move, and how a table of shots becomes them.
 
 The limits are sizes of an effect, not levels of significance: with a week of the league (9,000
-shots) everything is significant. Each limit is about a third above what the quiet season 2023
-shows, week by week, against the seasons 2018 to 2021 (`parivision backtest drift`); a reference
-that itself varies more raises its own limits (`parivision.drift.reference`).
+shots) everything is significant. The limits lie above what the quiet season 2023 shows, week by
+week, against the one to three seasons before (`parivision.drift_backtest`); a reference that itself
+varies more raises its own limits (`parivision.drift.reference`).
 """
 
 from dataclasses import dataclass

@@ -14,6 +14,7 @@ _WIDTH, _HEIGHT, _BASE, _LEFT = 420.0, 150.0, 122.0, 34.0
 _COLUMNS: Final = {
     "name": "column",
     "verdict": "verdict",
+    "reason": "decided by",
     "z": "Z",
     "z_p": "p",
     "kolmogorov_smirnov": "K-S",
@@ -23,7 +24,6 @@ _COLUMNS: Final = {
     "psi": "PSI",
     "wasserstein": "Wasserstein",
     "jensen_shannon": "Jensen-Shannon",
-    "reason": "decided by",
 }
 _CHECKS: Final = {
     "name": "check",
