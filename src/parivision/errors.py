@@ -8,6 +8,7 @@
     ├── RegistryError        the model registry could not be read or written
     ├── ModelError           a model could not be fitted, loaded or applied
     ├── ServiceError         the prediction service could not be built, started or asked
+    ├── PipelineError        a pipeline run failed
     └── SettingsError        a setting is missing or wrong
 
 Messages say what was expected, what came and what to do.
@@ -44,6 +45,10 @@ class ModelError(PariVisionError):
 
 class ServiceError(PariVisionError):
     """The prediction service could not be built, started or asked."""
+
+
+class PipelineError(PariVisionError):
+    """A pipeline run failed."""
 
 
 class SettingsError(PariVisionError):
