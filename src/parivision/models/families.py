@@ -90,7 +90,7 @@ def _logistic(fit: Sample, _stop: Sample | None, params: Params, seed: int) -> E
     fit = _drawn(fit, params["max_rows"], seed)
     names = fit.names
     categories = [i for i, name in enumerate(names) if name in _CATEGORIES]
-    flags = [i for i, name in enumerate(names) if set(np.unique(fit.features[:200, i])) <= {0, 1}]
+    flags = [i for i in range(len(names)) if np.isin(fit.features[:, i], (0, 1)).all()]
     flags = [i for i in flags if i not in categories]
     skipped = {*categories, *flags, *(names.index(n) for n in _IDS if n in names)}
     numeric = [i for i in range(len(names)) if i not in skipped]
