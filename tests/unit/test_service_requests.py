@@ -15,6 +15,8 @@ from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
 from parivision.service.requests import MAX_SHOTS, Refusal, parse, quote
 from parivision.service.shot import FIELDS, SHOT
 
+FLAGS = {"last_shot_own", "last_shot_made"}
+DECIMALS = {"x_ft", "y_ft", "clock_s", "since_last_shot_s"}
 REQUIRED = ("player_id", "period", "clock_s", "x_ft", "y_ft")
 
 
@@ -75,14 +77,17 @@ class TestRefused:
         assert [problem.field for problem in refusal.problems] == [name]
         assert FIELDS[name] in refusal.sentence
 
-    @pytest.mark.parametrize("name", sorted(FIELDS))
-    @pytest.mark.parametrize("value", [[], {}, "", -1000, 1e99, "abc\x00" * 99, True, 2**70, 1.5])
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            (name, value)
+            for name in sorted(FIELDS)
+            for value in ([], {}, "", -1000, 1e99, "abc\x00" * 99, True, 2**70, 1.5)
+            if (name in FLAGS, value) != (True, True) and (name in DECIMALS, value) != (True, 1.5)
+        ],
+    )
     def test_a_wrong_fact_is_named(self, name: str, value: object) -> None:
         """A fact of a wrong type or outside its range is named, with what was expected and came."""
-        fits = {"last_shot_own": [True], "last_shot_made": [True], "since_last_shot_s": [1.5]}
-        fits |= {"x_ft": [1.5], "y_ft": [1.5], "clock_s": [1.5]}
-        if value in fits.get(name, []):
-            pytest.skip("this one is right")
         refusal = refused({**SMALL_SHOT, name: value})
         assert refusal.status == 422
         assert [(problem.field, problem.expected) for problem in refusal.problems] == [
