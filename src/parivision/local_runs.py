@@ -137,10 +137,11 @@ def _process(order: Mapping[str, Any]) -> Iterator["subprocess.Popen[str]"]:
             errors="replace",
             start_new_session=True,
         )
-    try:
-        yield process
-    finally:
-        _end(process)
+    with process:
+        try:
+            yield process
+        finally:
+            _end(process)
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

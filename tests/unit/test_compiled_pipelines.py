@@ -1,0 +1,216 @@
+"""The committed YAML of the pipelines: it is what the code compiles to, and fit for a cluster."""
+
+import ast
+import difflib
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parivision.compiled import FOLDER, Compiled, compiled_file
+
+ROOT = Path(__file__).parents[2]
+PIPELINES = ("etl", "training", "monitoring")
+MODELS = {
+    "logistic_regression",
+    "random_forest",
+    "gradient_boosting",
+    "xgboost",
+    "lightgbm",
+    "lightgbm_classic",
+}
+IMAGE = "registry.example/parivision@sha256:0123"
+
+
+def spec(pipeline: str) -> dict[str, Any]:
+    """The specification of a committed pipeline."""
+    return Compiled.read(compiled_file(pipeline)).spec
+
+
+def platform(pipeline: str) -> dict[str, Any]:
+    """What Kubernetes is told of each executor."""
+    kubernetes = Compiled.read(compiled_file(pipeline)).documents[1]["platforms"]["kubernetes"]
+    return dict(kubernetes["deploymentSpec"]["executors"])
+
+
+def containers(pipeline: str) -> dict[str, Any]:
+    """The container of each executor."""
+    executors = spec(pipeline)["deploymentSpec"]["executors"]
+    return {name: executor["container"] for name, executor in executors.items()}
+
+
+def task_specs(pipeline: str) -> dict[str, Any]:
+    """Every task that is a process, by its title."""
+    whole = spec(pipeline)
+    dags = [whole["root"], *whole["components"].values()]
+    tasks = [task for dag in dags for task in dag.get("dag", {}).get("tasks", {}).values()]
+    return {
+        task["taskInfo"]["name"]: task
+        for task in tasks
+        if "executorLabel" in whole["components"][task["componentRef"]["name"]]
+    }
+
+
+@pytest.fixture(scope="module")
+def recompiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pipelines compiled anew, for another image."""
+    folder = tmp_path_factory.mktemp("compiled")
+    command = [sys.executable, "-m", "pipelines.compile", "--to", str(folder), "--image", IMAGE]
+    subprocess.run(command, cwd=ROOT, check=True)
+    return folder
+
+
+@pytest.mark.xdist_group("compile")
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_the_committed_file_is_what_the_code_compiles_to(pipeline: str, recompiled: Path) -> None:
+    """Whoever changes a component or a pipeline commits what it compiles to; only images differ."""
+    image = next(iter(containers(pipeline).values()))["image"]
+    now = (recompiled / f"{pipeline}.yaml").read_text().replace(IMAGE, image).splitlines()
+    committed = compiled_file(pipeline).read_text().splitlines()
+    difference = "\n".join(difflib.unified_diff(committed, now, "committed", "compiled", n=1))
+    assert not difference, f"run `make compile`:\n{difference}"
+
+
+@pytest.mark.xdist_group("compile")
+def test_all_components_are_compiled_for_the_image_that_is_given(recompiled: Path) -> None:
+    """`--image` names the image of every component, such as one by its digest."""
+    for pipeline in PIPELINES:
+        executors = Compiled.read(recompiled / f"{pipeline}.yaml").spec["deploymentSpec"]
+        images = {executor["container"]["image"] for executor in executors["executors"].values()}
+        assert images == {IMAGE}
+
+
+def test_only_known_pipelines_are_committed() -> None:
+    """No compiled file is left over from a pipeline that is gone."""
+    assert {path.stem for path in FOLDER.iterdir()} == set(PIPELINES)
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_every_component_runs_on_the_projects_image_and_installs_nothing(pipeline: str) -> None:
+    """A pod needs no network but its services: no pip at run time, one image with a version."""
+    for name, container in containers(pipeline).items():
+        assert container["image"].startswith("parivision/components:"), name
+        assert ":latest" not in container["image"], name
+        words = " ".join(container["command"] + container["args"])
+        assert "pip" not in words.replace("pipeline", ""), name
+        assert "env" not in container, f"{name}: credentials come from Secrets only"
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_every_component_has_requests_limits_and_a_deadline(pipeline: str) -> None:
+    """A pod is scheduled by what it needs, cannot take the node, and does not hang for ever."""
+    deadlines = platform(pipeline)
+    for name, container in containers(pipeline).items():
+        resources = container["resources"]
+        for key in ("resourceCpuRequest", "resourceCpuLimit"):
+            assert resources[key], f"{name} lacks {key}"
+        for key in ("resourceMemoryRequest", "resourceMemoryLimit"):
+            assert resources[key], f"{name} lacks {key}"
+        assert 0 < int(deadlines[name]["activeDeadlineSeconds"]) <= 7200, name
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_every_component_runs_as_an_ordinary_user(pipeline: str) -> None:
+    """The Pod Security Standard `restricted` takes the pods."""
+    for name, settings in platform(pipeline).items():
+        assert settings["securityContext"] == {
+            "runAsUser": "1000",
+            "runAsGroup": "1000",
+            "runAsNonRoot": True,
+        }, name
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_stages_are_retried_but_a_rollout_is_not_and_nothing_is_cached(pipeline: str) -> None:
+    """A lost node costs a retry; a champion that failed its rollout is not tried again."""
+    for name, task in task_specs(pipeline).items():
+        if name == "deploy":
+            assert "retryPolicy" not in task
+        else:
+            assert task["retryPolicy"]["maxRetryCount"] >= 2, name
+        assert not task.get("cachingOptions", {}).get("enableCache", False), name
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_a_stage_gets_only_the_credentials_it_needs(pipeline: str) -> None:
+    """Only ingest and refine reach the lake, only model stages reach MLflow, both by Secrets."""
+    for name, settings in platform(pipeline).items():
+        stage = name.removeprefix("exec-").split("-")[0]
+        secrets = {secret["secretName"] for secret in settings.get("secretAsEnv", [])}
+        expected = {
+            "ingest": {"parivision-lake"},
+            "refine": {"parivision-lake"},
+            "package": set(),
+            "deploy": set(),
+        }
+        assert secrets == expected.get(stage, {"parivision-mlflow"}), name
+
+
+def test_the_trainings_are_six_tasks_that_can_run_at_the_same_time() -> None:
+    """Five families, and LightGBM on the classic features: none waits for another."""
+    tasks = task_specs("training")
+    trainings = {title: task for title, task in tasks.items() if title.startswith("train ")}
+    assert set(trainings) == {f"train {name}" for name in MODELS}
+    for task in trainings.values():
+        assert set(task["dependentTasks"]) == {"refine", "drift"}
+    judged = tasks["evaluate"]["inputs"]["artifacts"]
+    assert set(judged) == {*MODELS, "shots"}
+    producers = {judged[name]["taskOutputArtifact"]["producerTask"] for name in MODELS}
+    assert len(producers) == len(MODELS)
+
+
+@pytest.mark.parametrize("pipeline", ["training", "monitoring"])
+def test_only_what_was_promoted_is_packaged_and_deployed(pipeline: str) -> None:
+    """Package and deploy lie under the condition that promotion said yes."""
+    whole = spec(pipeline)
+    conditions = {
+        task["componentRef"]["name"]: task["triggerPolicy"]["condition"]
+        for component in (whole["root"], *whole["components"].values())
+        for task in component.get("dag", {}).get("tasks", {}).values()
+        if "condition" in task.get("triggerPolicy", {})
+    }
+    parents = [name for name in conditions if "deploy" in whole["components"][name]["dag"]["tasks"]]
+    assert len(parents) == 1
+    assert conditions[parents[0]].endswith("['pipelinechannel--promote-Output'] == true")
+    assert set(whole["components"][parents[0]]["dag"]["tasks"]) == {"package", "deploy"}
+
+
+def test_artifacts_are_of_the_types_that_the_pipelines_ui_draws() -> None:
+    """Curves, matrices, tables and reports show in the UI without a click to download."""
+    components = spec("training")["components"]
+    kinds = {
+        f"{name.removeprefix('comp-')}.{key}": value["artifactType"]["schemaTitle"]
+        for name, component in components.items()
+        for key, value in component.get("outputDefinitions", {}).get("artifacts", {}).items()
+    }
+    expected = {
+        "refine.shots": "Dataset",
+        "drift.report": "HTML",
+        "drift.evidently": "HTML",
+        "drift.table": "Markdown",
+        "train.model": "Model",
+        "train.metrics": "Metrics",
+        "evaluate.report": "HTML",
+        "evaluate.table": "Markdown",
+        "evaluate.curves": "ClassificationMetrics",
+        "promote.model": "Model",
+        "package.bento": "Artifact",
+    }
+    assert {name: kinds[name] for name in expected} == {
+        name: f"system.{kind}" for name, kind in expected.items()
+    }
+
+
+def test_components_are_thin() -> None:
+    """A component declares, calls the library and writes: its body has at most 40 lines."""
+    files = sorted((ROOT / "components").glob("*/component.py"))
+    assert {path.parent.name for path in files} == {
+        *("ingest", "refine", "drift", "train", "evaluate", "promote", "package", "deploy")
+    }
+    for path in files:
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef):
+                first = node.body[1] if ast.get_docstring(node) else node.body[0]
+                assert (node.end_lineno or 0) - first.lineno < 40, node.name
