@@ -59,7 +59,7 @@ def _refined(
     pending: Pending, formats: Mapping[str, Format], *, check_geometry: bool
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     layout = known_format(pending.format, formats)
-    converted = layout.to_shots(pending.records, check_geometry=check_geometry)
+    converted = layout.to_shots(pending.records, keys=pending.keys, check_geometry=check_geometry)
     bad = quarantined(
         converted.bad.drop(schema.REASON),
         pending.keys[converted.bad_rows],

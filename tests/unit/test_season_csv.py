@@ -157,8 +157,9 @@ def test_event_numbers_depend_on_nothing_but_the_record(records: pl.DataFrame) -
     part = records.with_columns(pl.lit("new").alias("EXTRA")).reverse().head(40)
     assert_frame_equal(SEASON.keys(part), keys.reverse().head(40))
     assert keys.select(schema.KEY).n_unique() == records.n_unique()
-    shots = SEASON.to_shots(records).shots
-    assert_frame_equal(shots.select(schema.KEY), keys.select(schema.KEY))
+    for known in (None, keys):
+        shots = SEASON.to_shots(records, keys=known).shots
+        assert_frame_equal(shots.select(schema.KEY), keys.select(schema.KEY))
 
 
 def test_a_record_without_a_game_has_no_key(records: pl.DataFrame) -> None:

@@ -140,9 +140,8 @@ class MongoLake:
                 records[sifted.conflicts], keys[sifted.conflicts], CONFLICT, layout=layout
             )
             conflicting = self._add_quarantine(conflicts)
-            self._database.batches.update_one(
-                {"_id": batch, "state": _OPEN}, {"$set": {"state": _CLOSED}}
-            )
+            unfinished = {"_id": batch} if len(sifted.new) else {"_id": batch, "state": _OPEN}
+            self._database.batches.update_one(unfinished, {"$set": {"state": _CLOSED}})
         repeated = len(sifted.conflicts) - conflicting
         return Appended(len(sifted.new), sifted.duplicates + repeated, conflicting)
 

@@ -94,7 +94,13 @@ class Feed22:
         numbers = key_columns(records, _CELLS, "game_id", "event_id")
         return numbers.with_columns(row_digests(records, COLUMNS).alias(DIGEST))
 
-    def to_shots(self, records: pl.DataFrame, *, check_geometry: bool = True) -> Converted:
+    def to_shots(
+        self,
+        records: pl.DataFrame,
+        *,
+        keys: pl.DataFrame | None = None,  # noqa: ARG002 (records state their key)
+        check_geometry: bool = True,
+    ) -> Converted:
         """Canonical shots of feed records, and the records that cannot be one."""
         records = as_records(records, COLUMNS, self.name)
         derived = {

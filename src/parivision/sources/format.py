@@ -56,8 +56,17 @@ class Format(Protocol):
         """
         ...
 
-    def to_shots(self, records: pl.DataFrame, *, check_geometry: bool = True) -> Converted:
-        """Canonical shots of records, and the records that cannot be one."""
+    def to_shots(
+        self,
+        records: pl.DataFrame,
+        *,
+        keys: pl.DataFrame | None = None,
+        check_geometry: bool = True,
+    ) -> Converted:
+        """Canonical shots of records, and the records that cannot be one.
+
+        `keys` are what the method of that name gave for them, if the caller has them still.
+        """
         ...
 
 

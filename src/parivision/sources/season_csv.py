@@ -151,14 +151,21 @@ class SeasonCsv:
             digests.alias(DIGEST),
         )
 
-    def to_shots(self, records: pl.DataFrame, *, check_geometry: bool = True) -> Converted:
+    def to_shots(
+        self,
+        records: pl.DataFrame,
+        *,
+        keys: pl.DataFrame | None = None,
+        check_geometry: bool = True,
+    ) -> Converted:
         """Canonical shots of a season's records, and the records that cannot be one.
 
         The frame of each season is detected on the records at hand.
         """
         records = as_records(records, COLUMNS, self.name)
+        events = row_digests(records, COLUMNS) if keys is None else keys["event_id"]
         derived = {
-            "event_id": pl.lit(row_digests(records, COLUMNS)),
+            "event_id": pl.lit(events),
             "season_type": game_number.season_type("game_id"),
             "clock_s": clock_s(pl.col("minutes"), pl.col("seconds")),
             **self._places(),
