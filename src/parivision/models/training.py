@@ -1,8 +1,8 @@
 """Training: from shots in time order to a bundle, knowing nothing later than it may.
 
 The form walks over all games; estimators are fitted on a window of recent ones, the recent games
-weighing more, and stopped early on later games; then they are fitted once more, as many rounds, on
-those games too. What is left is for judging.
+weighing more, and stopped early on later games; boosted ones are then fitted once more, as many
+rounds, on those games too. What is left is for judging.
 """
 
 import time
@@ -93,7 +93,7 @@ def train(
     for name, part in bundle.parts.items():
         if part.estimator.rounds is not None:
             params[name]["rounds"] = part.estimator.rounds
-        part.estimator = family.fit(samples[name], None, params[name], recipe.seed)
+            part.estimator = family.fit(samples[name], None, params[name], recipe.seed)
         part.settled = part.recalibration.copy()
     bundle.card = {
         "seed": recipe.seed,
