@@ -1,4 +1,5 @@
 """A small pipeline for tests of local runs: `python toy_pipeline.py FILE` compiles it."""
+# ruff: noqa: T201 - what a component prints is its log
 
 import sys
 
@@ -8,6 +9,7 @@ from kfp.dsl import Input, Markdown, Metrics, Model, Output
 
 @dsl.component(base_image="toy-python", install_kfp_package=False)
 def build(size: int, model: Output[Model], metrics: Output[Metrics]) -> str:
+    """Write a model of a size and say which port the settings name."""
     import os
     from pathlib import Path
 
@@ -22,6 +24,7 @@ def build(size: int, model: Output[Model], metrics: Output[Metrics]) -> str:
 def judge(
     how: str, model: Input[Model], table: Output[Markdown], note: dsl.OutputPath(str)
 ) -> bool:
+    """Say yes or no, or fail in the way that `how` names."""
     import os
     import time
     from pathlib import Path
@@ -48,11 +51,13 @@ def judge(
 
 @dsl.component(base_image="toy-python", install_kfp_package=False)
 def ship(model: Input[Model]) -> float:
+    """Half the model's size."""
     return float(model.metadata["size"]) / 2
 
 
 @dsl.pipeline(name="toy")
-def toy(size: int = 3, how: str = "yes"):
+def toy(size: int = 3, how: str = "yes") -> None:
+    """Build, judge and, if the judgement is yes, ship."""
     built = build(size=size).set_display_name("build it")
     judged = judge(how=how, model=built.outputs["model"]).set_retry(3, backoff_duration="600s")
     judged.set_cpu_limit("1")
