@@ -30,6 +30,8 @@ from parivision.service.predictor import BUNDLE_FOLDER, Champion
 LIBRARY: Final = Path(__file__).parent
 SERVICE: Final = LIBRARY.parents[1] / "bentos" / "shots"
 CONTENT: Final = "src"
+# What later shots are compared with is kept beside the bundle and is not served.
+NOT_SERVED: Final = "drift_*"
 BUILD_TIMEOUT_S: Final = 300.0
 _TAG: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,58}[a-z0-9])?", re.ASCII)
 # The modules of this library that bentos/shots/service.py imports.
@@ -193,7 +195,7 @@ def _assemble(context: Path, bundle: Path, service: Path, champion: Champion) ->
             f"{service} holds no service.py: name the folder bentos/shots of the repository"
         )
     shutil.copytree(service, context, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-    shutil.copytree(bundle, context / BUNDLE_FOLDER)
+    shutil.copytree(bundle, context / BUNDLE_FOLDER, ignore=shutil.ignore_patterns(NOT_SERVED))
     for path in library_files():
         target = context / LIBRARY.name / path.relative_to(LIBRARY)
         target.parent.mkdir(parents=True, exist_ok=True)
