@@ -80,27 +80,29 @@ def train(
     """
     family = FAMILIES[recipe.family]
     parts: dict[str, Part] = {}
-    samples: dict[str, Sample] = {}
+    joined: dict[str, Sample] = {}
     params: dict[str, Any] = {}
     for name, columns in _feature_names(family, recipe.feature_set).items():
         fit, stop = _samples(history, split, columns, recipe.seed)
         chosen = dict(_search(family, fit, stop, recipe, clock))
         parts[name] = Part(columns, family.fit(fit, stop, chosen, recipe.seed))
-        samples[name] = _joined(fit, stop)
+        joined[name] = _joined(fit, stop)
         params[name] = chosen
     bundle = Bundle(recipe.family, recipe.feature_set, parts, Form())
     _settle(bundle, history, split)
-    for name, part in bundle.parts.items():
-        if part.estimator.rounds is not None:
-            params[name]["rounds"] = part.estimator.rounds
-            part.estimator = family.fit(samples[name], None, params[name], recipe.seed)
+    is_boosted = any(part.estimator.rounds is not None for part in parts.values())
+    for name, part in parts.items():
         part.settled = part.recalibration.copy()
+        if is_boosted:
+            params[name]["rounds"] = part.estimator.rounds
+            part.estimator = family.fit(joined[name], None, params[name], recipe.seed)
+    fitted_through = split.stop_through if is_boosted else split.fit_through
     bundle.card = {
         "seed": recipe.seed,
         "params": params,
-        "fitted_through": _iso(split.stop_through),
+        "fitted_through": _iso(fitted_through),
         "known_through": _iso(split.stop_through),
-        "shots_fitted": len(samples[WITHOUT_ACTION].made),
+        "shots_fitted": _rows_through(history, fitted_through) - _window_start(history, split),
     }
     return bundle
 
@@ -129,6 +131,10 @@ def _feature_names(family: Family, feature_set: str) -> dict[str, tuple[str, ...
 
 def _window_start(history: History, split: TimeSplit) -> int:
     return int(np.searchsorted(history.facts.day, split.fit_through - WINDOW_DAYS))
+
+
+def _rows_through(history: History, through: int) -> int:
+    return int(np.searchsorted(history.facts.day, through, "right"))
 
 
 def _samples(
