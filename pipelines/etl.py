@@ -7,7 +7,7 @@ from pipelines.resources import configure
 
 
 @dsl.pipeline(name="etl", description="New records of a source become shots.")
-def etl(source: str = "synthetic:?seed=1&seasons=2021-2023&games=360", until: str = "") -> None:
+def etl(source: str = "synthetic:?seed=1&seasons=2021-2023&games=300", until: str = "") -> None:
     """Ingest and refine.
 
     Args:

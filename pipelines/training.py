@@ -25,7 +25,7 @@ MODELS: Final = (
 
 @dsl.pipeline(name="training", description="From a source of shots to a served champion.")
 def training(
-    source: str = "synthetic:?seed=1&seasons=2021-2023&games=360",
+    source: str = "synthetic:?seed=1&seasons=2021-2023&games=300",
     until: str = "",
     seed: int = 0,
     search_trials: int = 0,
