@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import mlflow
 from mlflow.entities import RunStatus
+from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
@@ -221,5 +222,6 @@ class Registry:
 
 def quiet() -> None:
     """Keep MLflow's and alembic's chatter out of a command's output; warnings still show."""
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)

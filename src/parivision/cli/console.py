@@ -1,6 +1,7 @@
 """What commands print with: tables and results on stdout, progress and notes on stderr."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +12,9 @@ from rich.table import Table
 
 from parivision.evaluate import Scores
 
-out = Console(highlight=False)
+# A pipe has no width: tables need this much.
+WIDTH = None if sys.stdout.isatty() else 120
+out = Console(highlight=False, width=WIDTH)
 err = Console(stderr=True, highlight=False)
 
 
@@ -41,7 +44,7 @@ def print_json(values: Mapping[str, Any]) -> None:
 def print_scores(scores: Mapping[str, Scores], title: str) -> None:
     """Models as a table, best log loss first."""
     table = Table(title=title, title_justify="left")
-    table.add_column("model")
+    table.add_column("model", no_wrap=True)
     names = ("log loss", "Brier", "ECE", "AUC", "accuracy", "precision", "recall", "F1")
     for name in names:
         table.add_column(name, justify="right")

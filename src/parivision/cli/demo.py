@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
-SYNTHETIC = "synthetic:?seed=1&seasons=2021-2023&games=360"
+SYNTHETIC = "synthetic:?seed=1&seasons=2021-2023&games=300"
 SHOT: Mapping[str, Any] = {
     "player_id": 201939,
     "period": 4,
