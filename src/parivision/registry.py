@@ -222,6 +222,6 @@ class Registry:
 
 def quiet() -> None:
     """Keep MLflow's and alembic's chatter out of a command's output; warnings still show."""
-    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)  # type: ignore[no-untyped-call]
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
