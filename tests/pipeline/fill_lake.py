@@ -1,16 +1,14 @@
-"""A process to be killed: reads `URL PATH` from its input, fills the lake, says what it does."""
+"""A process to be killed: fills a lake and says how far it is."""
 
-import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from parivision.ingest import Progress, ingest
-from parivision.lake import Lake, mongo, open_lake
+from parivision.lake import Lake, open_lake
 from parivision.refine import refine
 from parivision.sources.csv_files import FeedCsv
 
 BATCH_ROWS = 25
-
-__all__ = ["fill", "mongo"]  # imported before the process says ready, as it takes its time
 
 
 def fill(lake: Lake, path: Path, progress: Progress | None = None) -> None:
@@ -21,21 +19,9 @@ def fill(lake: Lake, path: Path, progress: Progress | None = None) -> None:
     refine(lake, progress=progress)
 
 
-def main() -> None:
-    """Say ready, wait for the work, say a word after each part of it."""
-    say("ready")
-    url, _, path = sys.stdin.readline().strip().partition(" ")
+def run(url: str, path: Path, voice: Connection) -> None:
+    """Fill the lake; say begun when it is open, part after each part, and done."""
     lake = open_lake(url)
-    say("begun")
-    fill(lake, Path(path), progress=lambda done, total: say("part"))
-    say("done")
-
-
-def say(word: str) -> None:
-    """Write a line now."""
-    sys.stdout.write(f"{word}\n")
-    sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()
+    voice.send("begun")
+    fill(lake, path, progress=lambda done, total: voice.send("part"))
+    voice.send("done")

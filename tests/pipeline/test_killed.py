@@ -1,9 +1,8 @@
 """Ingest and refine, killed at any moment and run again, end in the same lake."""
 
+import multiprocessing
 import os
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +20,11 @@ from parivision.sources.synthetic import SyntheticConfig, generate
 
 MOMENTS = 20
 SEED = 20240611
+# Processes are forked from one that has done nothing but the imports, which take seconds.
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(
+    [f"parivision.{name}" for name in ("refine", "lake.mongo", "lake.files", "sources.csv_files")]
+)
 
 
 def feed_csv(folder: Path) -> Path:
@@ -42,28 +46,33 @@ def state(lake: Lake, folder: Path) -> tuple[object, ...]:
     return rows, lake.quarantine().drop("source").rows(), lake.counts()
 
 
-def start() -> "subprocess.Popen[str]":
-    """A process that waits for its work, with all imports done when it says ready."""
-    command = [sys.executable, fill_lake.__file__]
-    environment = {**os.environ, "POLARS_MAX_THREADS": "1"}
-    return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-    )
+class Worker:
+    """A process that fills a lake, until it is killed."""
 
+    def __init__(self, url: str, path: Path) -> None:
+        self._ears, voice = CONTEXT.Pipe(duplex=False)
+        self._process = CONTEXT.Process(target=fill_lake.run, args=(url, path, voice), daemon=True)
+        self._process.start()
+        voice.close()
 
-def give(process: "subprocess.Popen[str]", url: str, path: Path) -> None:
-    """Let a process that is ready begin, and wait until it has opened the lake."""
-    assert process.stdin is not None
-    hear(process, "ready")
-    process.stdin.write(f"{url} {path}\n")
-    process.stdin.flush()
-    hear(process, "begun")
+    def hear(self, word: str) -> None:
+        """Wait for the process's next word."""
+        assert self._ears.recv() == word
 
+    def kill(self) -> None:
+        """End the process with SIGKILL."""
+        self._process.kill()
+        self._process.join()
+        self._ears.close()
 
-def hear(process: "subprocess.Popen[str]", word: str) -> None:
-    """Wait for a process's next word."""
-    assert process.stdout is not None
-    assert process.stdout.readline() == f"{word}\n"
+    def parts(self) -> int:
+        """Wait for the process's end and return how many parts it told."""
+        count = 0
+        while self._ears.recv() == "part":
+            count += 1
+        self._process.join()
+        self._ears.close()
+        return count
 
 
 @pytest.fixture(params=["files", "mongodb"])
@@ -85,38 +94,27 @@ def test_killed_processes_lose_and_double_nothing(
     fill_lake.fill(lake, path)
     expected = state(lake, tmp_path)
     lake.close()
-    parts, part_s = _parts(new_url(-2), path)
+    worker = Worker(new_url(-2), path)
+    worker.hear("begun")
+    begun = time.perf_counter()
+    parts = worker.parts()
+    part_s = (time.perf_counter() - begun) / parts
     rng = random.Random(SEED)
-    spare, seen = start(), set()
+    seen = set()
     for number in range(MOMENTS):
-        process, spare = spare, start()
         url, part, moment_s = new_url(number), rng.randrange(parts), rng.uniform(0, 1.5 * part_s)
         print(f"kill {number}: {moment_s:.4f} s into part {part} of {parts}")  # noqa: T201 (shown on failure)
-        give(process, url, path)
-        for _ in range(part):
-            hear(process, "part")
+        worker = Worker(url, path)
+        for word in ["begun", *["part"] * part]:
+            worker.hear(word)
         time.sleep(moment_s)
-        process.kill()
-        process.communicate()
+        worker.kill()
         lake = open_lake(url)
         seen.add(lake.counts())
         fill_lake.fill(lake, path)
         assert state(lake, tmp_path) == expected
         lake.close()
-    spare.kill()
-    spare.communicate()
     assert len(seen) > 5, "nearly all were killed in the same state"
-
-
-def _parts(url: str, path: Path) -> tuple[int, float]:
-    """How many parts the work has, and the seconds that one takes."""
-    process = start()
-    give(process, url, path)
-    begun = time.perf_counter()
-    said, _ = process.communicate()
-    parts = said.count("part\n")
-    assert said.endswith("done\n")
-    return parts, (time.perf_counter() - begun) / parts
 
 
 def test_two_processes_at_once_lose_and_double_nothing(
@@ -128,10 +126,10 @@ def test_two_processes_at_once_lose_and_double_nothing(
     fill_lake.fill(lake, path)
     expected = state(lake, tmp_path)
     url = new_url(1)
-    processes = [start(), start()]
-    for process in processes:
-        give(process, url, path)
-    assert all(process.communicate()[0].endswith("done\n") for process in processes)
+    workers = [Worker(url, path), Worker(url, path)]
+    for worker in workers:
+        worker.hear("begun")
+    assert all(worker.parts() > 0 for worker in workers)
     both = open_lake(url)
     fill_lake.fill(both, path)
     assert state(both, tmp_path) == expected

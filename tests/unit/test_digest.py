@@ -1,7 +1,7 @@
 """Row digests: what they depend on and what they do not."""
 
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parivision.digest import row_digests
@@ -51,6 +51,7 @@ def test_a_large_table_has_no_two_equal_digests() -> None:
     assert digests.max() > 2**62
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(st.text(max_size=5), st.text(max_size=5)), max_size=20))
 def test_equal_rows_and_no_others_have_equal_digests(rows: list[tuple[str, str]]) -> None:
     """Whatever text the cells hold, a digest stands for a row's content."""

@@ -43,12 +43,12 @@ def files(lake: FilesLake, layer: str = "*") -> set[Path]:
 
 def test_many_small_batches_make_few_files(lake: FilesLake) -> None:
     """Files are merged as they gather, and rows keep the order in which they came."""
-    for start in range(64):
+    for start in range(32):
         append(lake, RECORDS[start : start + 1])
     named = {segment.path for segment in transaction.Transaction(Path(lake.url)).manifest.segments}
     assert len(named) == 1
     refine(lake)
-    assert lake.counts() == Counts(64, 0, 64, 0)
+    assert lake.counts() == Counts(32, 0, 32, 0)
 
 
 def test_a_small_batch_leaves_large_files_alone(lake: FilesLake) -> None:
@@ -177,7 +177,7 @@ NUMBERS = st.one_of(st.none(), st.integers(1, 3))
 KEY_ROWS = st.lists(st.tuples(NUMBERS, NUMBERS, st.integers(0, 3)), max_size=12)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(KEY_ROWS, KEY_ROWS)
 def test_sifting_agrees_with_its_definition(
     incoming: list[tuple[int | None, int | None, int]],
