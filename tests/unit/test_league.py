@@ -1,9 +1,9 @@
 """Teams and who meets whom."""
 
 import pytest
-from tiny_league import BOS, DEN, LAL
 
 from parivision.league import FRANCHISE, TEAM_ABBREVIATIONS, UNKNOWN_TEAM, opponent_id
+from tiny_league import BOS, DEN, LAL
 
 pytestmark = pytest.mark.unit
 

@@ -6,11 +6,11 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_league import shot, table
 
 from parivision import schema
 from parivision.errors import SchemaError
 from parivision.limits import MIN_DATE, RANGES
+from tiny_league import shot, table
 
 pytestmark = pytest.mark.unit
 
