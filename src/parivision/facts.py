@@ -57,6 +57,11 @@ class Facts:
         """The same shots with the action type withheld."""
         return replace(self, action=np.full(len(self), NO_ACTION, np.int64))
 
+    def after(self, day: int | None) -> slice:
+        """Rows of later days than `day`, all for None; the facts must be sorted by day."""
+        first = 0 if day is None else int(np.searchsorted(self.day, day, "right"))
+        return slice(first, len(self))
+
     def by_day(self) -> Iterator[tuple[int, slice]]:
         """Days in order with their rows; the facts must be sorted by day."""
         if not len(self):

@@ -87,7 +87,8 @@ def judge(
     asked = {**baselines, **bundles}
     if champion is not None:
         rebuilt = champion.rebuilt(facts.take(known), made[known])
-        if (champion.form.as_of_day or 0) > split.stop_through:
+        known_day = champion.form.as_of_day
+        if known_day is not None and known_day > split.stop_through:
             asked[promotion.CHAMPION] = rebuilt
         else:
             asked |= {promotion.CHAMPION: champion, promotion.RECALIBRATED: rebuilt}
@@ -109,10 +110,10 @@ def judge_refresh(shots: pl.DataFrame, history: History, champion: Bundle) -> Ju
     day of games. Raises DataError when there are no such games.
     """
     facts, made = history.facts, history.made
-    known = champion.form.as_of_day or 0
-    later = slice(int(np.searchsorted(facts.day, known, "right")), len(facts))
+    later = facts.after(champion.form.as_of_day)
     if later.start == later.stop:
-        raise DataError(f"no games after {EPOCH + timedelta(days=known)}: the champion knows all")
+        last = champion.card.get("known_through")
+        raise DataError(f"there are no games after {last}: the champion knows all of them")
     columns = {name: values[later] for name, values in history.form_columns.items()}
     rows, games_facts = shots[later], facts.take(later)
     return Judgement(

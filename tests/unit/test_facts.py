@@ -115,3 +115,11 @@ def test_days_cover_all_rows_in_order(days):
     facts: Facts = from_records(records, TODAY)
     found = [(day, row) for day, rows in facts.by_day() for row in range(len(facts))[rows]]
     assert found == [(day, row) for row, day in enumerate(days)]
+
+
+@pytest.mark.parametrize(("day", "expected"), [(None, 0), (-9, 0), (-8, 2), (0, 3), (5, 4), (6, 4)])
+def test_later_days_are_found_in_any_year(day, expected):
+    """The rows after a day are those of later days, before 1970 too; after None they are all."""
+    days = [date(1969, 12, 24), date(1969, 12, 24), date(1970, 1, 1), date(1970, 1, 6)]
+    facts = from_records([{**SMALL, "game_date": played} for played in days], TODAY)
+    assert facts.after(day) == slice(expected, 4)

@@ -5,6 +5,7 @@ league on the last day known, the recalibration, and a card that says where it a
 same bundle is evaluated, registered, packed into a Bento and served.
 """
 
+import hashlib
 import io
 import json
 import zipfile
@@ -102,8 +103,7 @@ class Bundle:
         `facts` must be in time order; games already known are passed over.
         """
         fresh = self.copy()
-        known = -1 if self.form.as_of_day is None else self.form.as_of_day
-        new = slice(int(np.searchsorted(facts.day, known, "right")), len(facts))
+        new = facts.after(self.form.as_of_day)
         fresh.walk(facts.take(new), made[new])
         fresh.card["known_through"] = _iso(fresh.form.as_of_day)
         return fresh
@@ -120,8 +120,10 @@ class Bundle:
         }
         past = replace(self, parts=parts, form=Form(), card=dict(self.card))
         columns = past.form.walk(facts, made)
-        settled = min((part.settled.as_of_day or 0) for part in parts.values())
-        rows = slice(int(np.searchsorted(facts.day, settled, "right")), len(facts))
+        days = [part.settled.as_of_day for part in parts.values()]
+        # A part that no shot with an action settled was settled on the same games all the same.
+        settled = max((day for day in days if day is not None), default=None)
+        rows = facts.after(settled)
         later = {name: values[rows] for name, values in columns.items()}
         past.follow(facts.take(rows), made[rows], later)
         return past
@@ -143,11 +145,17 @@ class Bundle:
         return replace(self, parts=parts, form=self.form.copy(), card=dict(self.card))
 
     def save(self, folder: Path) -> None:
-        """Write the bundle; the same bundle gives the same bytes."""
+        """Write the bundle over what was there; the same bundle gives the same bytes.
+
+        The card comes last and knows all files by their content, so that a folder that was written
+        in part only, or was damaged, is told from a bundle.
+        """
         folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob(_model_file("*")):
+            old.unlink()
         described = {}
         for name, part in self.parts.items():
-            part.estimator.save(folder / f"{name}.model")
+            part.estimator.save(folder / _model_file(name))
             described[name] = {
                 "features": list(part.names),
                 "kind": part.estimator.kind,
@@ -155,35 +163,49 @@ class Bundle:
                 "settled": part.settled.to_dict(),
             }
         _save_arrays(folder / FORM, self.form.to_arrays())
+        files = (FORM, *(_model_file(name) for name in self.parts))
         card = {
             "family": self.family,
             "feature_set": self.feature_set,
             "parts": described,
+            "digests": {name: _digest(folder / name) for name in files},
             "card": self.card,
         }
         (folder / CARD).write_text(json.dumps(card, indent=1, sort_keys=True) + "\n")
 
     @classmethod
     def load(cls, folder: Path) -> "Bundle":
-        """Read what `save` wrote; raises ModelError when a file is missing or unusable."""
+        """Read what `save` wrote; raises ModelError when a file is missing, damaged or unusable."""
         try:
             card = json.loads((folder / CARD).read_text())
+            for name in (FORM, *(_model_file(part) for part in card["parts"])):
+                # Before it is parsed: the families' own readers may abort on a damaged file.
+                if _digest(folder / name) != card["digests"][name]:
+                    raise ModelError(f"{folder / name} is damaged: fetch or train the model again")
             with np.load(folder / FORM, allow_pickle=False) as arrays:
                 form = Form.from_arrays(dict(arrays))
             parts = {
                 name: Part(
                     names=tuple(part["features"]),
-                    estimator=load_estimator(part["kind"], folder / f"{name}.model"),
+                    estimator=load_estimator(part["kind"], folder / _model_file(name)),
                     recalibration=Recalibration.from_dict(part["recalibration"]),
                     settled=Recalibration.from_dict(part["settled"]),
                 )
                 for name, part in card["parts"].items()
             }
             return cls(card["family"], card["feature_set"], parts, form, card["card"])
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise ModelError(
                 f"{folder} holds no usable bundle ({error}); train one with `parivision train`"
             ) from error
+
+
+def _model_file(part: str) -> str:
+    return f"{part}.model"
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _iso(day: int | None) -> str | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from parivision.errors import ModelError
 from parivision.facts import Floats
+from parivision.models.steady import steady
 
 if TYPE_CHECKING:
     import lightgbm
@@ -192,7 +193,8 @@ class Sklearn:
         """Write the skops format."""
         import skops.io
 
-        skops.io.dump({"classifier": self.classifier, "importances": self._importances}, path)
+        kept = {"classifier": self.classifier, "importances": self._importances}
+        path.write_bytes(steady(skops.io.dumps(kept)))
 
     @classmethod
     def load(cls, path: Path) -> "Sklearn":

@@ -7,7 +7,7 @@ reproducible for a given seed.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -87,7 +87,7 @@ def _logistic(fit: Sample, _stop: Sample | None, params: Params, seed: int) -> E
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, SplineTransformer, StandardScaler
 
-    fit = _drawn(fit, params["max_rows"], seed)
+    fit = _filled(_drawn(fit, params["max_rows"], seed))
     names = fit.names
     categories = [i for i, name in enumerate(names) if name in _CATEGORIES]
     flags = [i for i in range(len(names)) if np.isin(fit.features[:, i], (0, 1)).all()]
@@ -124,6 +124,14 @@ def _drawn(sample: Sample, rows: int, seed: int) -> Sample:
     return Sample(sample.features[kept], sample.made[kept], sample.weight[kept], sample.names)
 
 
+def _filled(sample: Sample) -> Sample:
+    """Zeros in columns that have no value at all: scikit-learn's binning and medians need one."""
+    empty = np.isnan(sample.features).all(axis=0)
+    if not empty.any():
+        return sample
+    return replace(sample, features=np.where(empty, np.float32(0), sample.features))
+
+
 def _random_forest(fit: Sample, _stop: Sample | None, params: Params, seed: int) -> Estimator:
     from sklearn.ensemble import RandomForestClassifier
 
@@ -142,6 +150,7 @@ def _gradient_boosting(fit: Sample, stop: Sample | None, params: Params, seed: i
 
     given = dict(params)
     rounds = given.pop("rounds", MAX_ROUNDS)
+    fit = _filled(fit)
     model = HistGradientBoostingClassifier(
         max_iter=rounds,
         early_stopping=stop is not None,
