@@ -8,6 +8,7 @@ import json
 import logging
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -196,7 +197,9 @@ class Registry:
 
     def _register(self, run_id: str, bundle: Path, tags: Mapping[str, str]) -> str:
         mlflow.set_tracking_uri(self.uri)
-        with mlflow.start_run(run_id=run_id):
+        with warnings.catch_warnings(), mlflow.start_run(run_id=run_id):
+            # It asks for type hints, which it would then take for the model's signature.
+            warnings.simplefilter("ignore", UserWarning)
             info = mlflow.pyfunc.log_model(
                 name="model",
                 python_model=str(_PYFUNC_CODE),
@@ -225,3 +228,5 @@ def quiet() -> None:
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)  # type: ignore[no-untyped-call]
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It misses pip in environments that uv made; nothing here is installed by pip.
+    logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
