@@ -193,6 +193,7 @@ class Bundle:
                 )
                 for name, part in card["parts"].items()
             }
+            parts[WITHOUT_ACTION]  # a shot without an action can always be answered
             return cls(card["family"], card["feature_set"], parts, form, card["card"])
         except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise ModelError(

@@ -92,6 +92,6 @@ class Recalibration:
         day = values["as_of_day"]
         return cls(
             as_of_day=day if isinstance(day, int) else None,
-            gradient=np.array(values["gradient"], np.float64),
-            information=np.array(values["information"], np.float64),
+            gradient=np.array(values["gradient"], np.float64).reshape(2),
+            information=np.array(values["information"], np.float64).reshape(2, 2),
         )
