@@ -24,7 +24,7 @@ def monitoring(until: str = "", target: str = "local") -> None:
     watched = configure(drift(shots=shots), "drift")
     # The compiler reads the comparison; `is` or nothing would not reach it.
     with dsl.If(watched.outputs["Output"] == True, name="with a champion"):  # noqa: E712
-        judged = configure(evaluate_champion(shots=shots), "evaluate")
+        judged = configure(evaluate_champion(shots=shots), "evaluate").set_display_name("evaluate")
         promotion = promote(
             shots=shots, judged=judged.outputs["judged"], best=judged.outputs["best"]
         )

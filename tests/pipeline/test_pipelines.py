@@ -126,7 +126,8 @@ def test_the_ui_gets_reports_curves_and_numbers(story: Story) -> None:
     """Reports are pages, the ROC curve and confusion matrix are of the best model's shots."""
     evaluated = story.first.tasks["evaluate"]
     for task, artifact in (("evaluate", "report"), ("drift", "report"), ("drift", "evidently")):
-        assert text(story.first, task, artifact).startswith("<!doctype html>")
+        page = text(story.second, task, artifact).lstrip().lower()
+        assert page.startswith("<!doctype html>")
     curves = evaluated.artifacts["curves"].metadata
     rows = curves["confusionMatrix"]["rows"]
     assert sum(sum(row["row"]) for row in rows) == len(judged(story.first).made)
@@ -193,7 +194,7 @@ def test_drift_is_judged_reported_and_kept_as_a_run(story: Story, run: str) -> N
     assert drift.parameters["Output"] is True
     assert drift.parameters["drifted"] is (summary["verdict"] == "drift")
     assert drift.artifacts["metrics"].metadata["shots"] == summary["n_current"] > 0
-    assert "evidently" in drift.artifacts["evidently"].path.read_text().lower()
+    assert "plotly" in text(getattr(story, run), "drift", "evidently").lower()
     assert summary["verdict"] in drift.artifacts["table"].path.read_text()
 
 
