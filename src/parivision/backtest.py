@@ -118,7 +118,7 @@ def _retrain(
     bundles = {name: train(history, split, Recipe(name, seed=seed)) for name in families}
     judgement = judge.judge(shots, history, split, bundles, champion)
     decision = judge.decide(judgement)
-    newest = min(bundles, key=lambda name: decision.scores[name].log_loss)
+    newest = min(bundles.keys() & decision.scores, key=lambda n: (decision.scores[n].log_loss, n))
     return bundles, decision, bundles[newest]
 
 

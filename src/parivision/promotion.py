@@ -17,13 +17,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from parivision.bootstrap import Paired, paired_by_game
 from parivision.evaluate import Scores, scores
+from parivision.metrics import none_for_nan
 
 CHAMPION: Final = "champion"
 RECALIBRATED: Final = "champion_recalibrated"
+BASELINE: Final = "zone_rate"
 ALPHA: Final = 0.05
 ECE_BOUND: Final = 0.010
 """What a challenger's ECE may be, beyond what chance alone gives on as few shots."""
@@ -58,7 +61,7 @@ class Contest:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; None where a number is not defined."""
-        return {**asdict(self), "test": self.test.to_dict()}
+        return {**none_for_nan(asdict(self)), "test": self.test.to_dict()}
 
 
 @dataclass(frozen=True)
@@ -98,48 +101,64 @@ def decide(
 ) -> Decision:
     """Decide on probabilities of the same later shots, all of shape (n,).
 
-    `baseline` is the zone rate's, needed on a first run only, when `champion` is None. Raises
-    DataError when the arrays differ in length or hold impossible labels.
+    `baseline` is the zone rate's, needed on a first run only, when `champion` is None. A model
+    whose answers are no probabilities (missing ones, say) loses its contest. Raises DataError when
+    the arrays differ in length or hold impossible labels.
     """
-    rule = rule or Rule()
-    predictions = dict(challengers)
-    if champion is not None:
-        predictions[CHAMPION] = champion
-    if recalibrated is not None:
-        predictions[RECALIBRATED] = recalibrated
-    judged = {name: scores(made, p, games) for name, p in predictions.items()}
-    best = min(challengers, key=lambda name: judged[name].log_loss, default=None)
+    own = {CHAMPION: champion, RECALIBRATED: recalibrated, BASELINE: baseline}
+    answers = {**challengers, **{name: p for name, p in own.items() if p is not None}}
+    judged = {n: scores(made, p, games) for n, p in answers.items() if _are_probabilities(p)}
+    contenders = [name for name in challengers if name not in judged]
+    contenders += sorted(judged.keys() & challengers, key=lambda n: (judged[n].log_loss, n))[:1]
     contests: list[Contest] = []
 
-    def contest(challenger: str, incumbent: str, p_incumbent: ArrayLike) -> bool:
-        against = judged.get(incumbent) or scores(made, p_incumbent, games)
-        test = paired_by_game(made, p_incumbent, predictions[challenger], games)
-        contests.append(_contest(challenger, incumbent, test, judged[challenger], against, rule))
+    def wins(challenger: str, incumbent: str) -> bool:
+        test = paired_by_game(made, answers[incumbent], answers[challenger], games)
+        ours, theirs = judged.get(challenger), judged.get(incumbent)
+        contests.append(_contest(challenger, incumbent, test, ours, theirs, rule or Rule()))
         return contests[-1].won
 
-    if champion is None:
-        if best and baseline is not None and contest(best, "zone_rate", baseline):
-            return Decision(
-                best, True, f"first champion: {contests[-1].reason}", tuple(contests), judged
-            )
-        reason = contests[-1].reason if contests else "there is no challenger"
-        return Decision(None, False, f"no first champion: {reason}", tuple(contests), judged)
-
-    standing = CHAMPION
-    if recalibrated is not None and contest(RECALIBRATED, CHAMPION, champion):
+    standing = BASELINE if champion is None else CHAMPION
+    if champion is None and baseline is None:
+        contenders.clear()
+    elif champion is not None and recalibrated is not None and wins(RECALIBRATED, CHAMPION):
         standing = RECALIBRATED
-    if best is not None and contest(best, standing, predictions[standing]):
-        return Decision(best, True, contests[-1].reason, tuple(contests), judged)
-    reason = "; ".join(c.reason for c in contests) or "there is no challenger"
+    winner = next((name for name in contenders if wins(name, standing)), None)
+    return _decision(winner, standing, contests, judged)
+
+
+def _decision(
+    winner: str | None, standing: str, contests: list[Contest], judged: Mapping[str, Scores]
+) -> Decision:
+    is_first = standing == BASELINE
+    if winner is not None:
+        before = "first champion: " if is_first else ""
+        return Decision(winner, True, before + contests[-1].reason, tuple(contests), judged)
+    reason = "; ".join(contest.reason for contest in contests) or "there is nothing to compare"
+    if is_first:
+        return Decision(None, False, f"no first champion: {reason}", tuple(contests), judged)
     return Decision(standing, standing != CHAMPION, reason, tuple(contests), judged)
 
 
+def _are_probabilities(p: ArrayLike) -> bool:
+    values = np.asarray(p, np.float64)
+    return bool(((values >= 0) & (values <= 1)).all())
+
+
 def _contest(
-    challenger: str, incumbent: str, test: Paired, ours: Scores, theirs: Scores, rule: Rule
+    challenger: str,
+    incumbent: str,
+    test: Paired,
+    ours: Scores | None,
+    theirs: Scores | None,
+    rule: Rule,
 ) -> Contest:
-    limit = max(rule.ece_bound + ours.ece_noise, theirs.ece + rule.ece_slack)
-    won, reason = _judge(challenger, incumbent, test, ours.ece, limit, rule)
-    return Contest(challenger, incumbent, won, reason, test, ours.ece, limit)
+    ece = limit = math.nan
+    if ours and theirs:
+        ece = ours.ece
+        limit = max(rule.ece_bound + ours.ece_noise, theirs.ece + rule.ece_slack)
+    won, reason = _judge(challenger, incumbent, test, ece, limit, rule)
+    return Contest(challenger, incumbent, won, reason, test, ece, limit)
 
 
 def _judge(
@@ -158,7 +177,7 @@ def _judge(
     )
     if not test.is_better(rule.alpha):
         return False, f"{challenger} is not shown to be better: {numbers}, needs p < {rule.alpha:g}"
-    if math.isnan(ece) or ece > limit:
+    if not ece <= limit:
         return (
             False,
             f"{challenger} is better ({numbers}) but its ECE {ece:.4f} is above {limit:.4f}",
