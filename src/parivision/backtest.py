@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from parivision import judge, metrics, promotion, tables
+from parivision.errors import DataError
 from parivision.models.bundle import Bundle
 from parivision.models.training import History, Recipe, train
 from parivision.split import time_split
@@ -48,12 +49,18 @@ def by_season(
 ) -> Iterator[SeasonResult]:
     """Run the training pipeline's judgement at the end of every season but the last.
 
-    `shots` are canonical; yields one result a season as soon as it is known.
+    `shots` are canonical; yields one result a season as soon as it is known. Raises DataError for
+    fewer than two seasons, or a season of too few days.
     """
     shots = tables.in_time_order(shots)
     history = History.of(tables.facts_from_shots(shots), tables.made_array(shots))
     seasons = shots["season"].to_numpy()
     known_seasons = np.unique(seasons)
+    if len(known_seasons) < 2:
+        raise DataError(
+            f"expected at least two seasons, one to learn from and one to be judged on, got "
+            f"{len(known_seasons)}: give more games"
+        )
     champion: Bundle | None = None
     first: Bundle | None = None
     for index, season in enumerate(known_seasons[:-1]):
