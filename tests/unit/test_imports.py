@@ -1,0 +1,147 @@
+"""What may import what: the core no edge, the service no trainer, and nobody anything at once."""
+
+import ast
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import parivision
+
+ROOT = Path(parivision.__file__).parent
+CORE = (
+    "court",
+    "league",
+    "limits",
+    "errors",
+    "facts",
+    "actions",
+    "schema",
+    "tables",
+    "form",
+    "features",
+    "split",
+    "metrics",
+    "bootstrap",
+    "evaluate",
+    "promotion",
+    "judge",
+    "backtest",
+    "digest",
+    "settings",
+    "models",
+    "drift",
+)
+EDGES = {
+    *("sources", "lake", "registry", "service", "cli", "stages", "steps", "package"),
+    *("deploy_local", "stats_api", "client", "local_runs", "kfp_process", "mlflow_model"),
+}
+FOREIGN_EDGES = {"mlflow", "pymongo", "kfp", "bentoml", "httpx", "fastapi", "starlette", "nba_api"}
+# They hand their environment on to a process that they start, and read no setting from it.
+STARTERS = {"deploy_local.py", "package.py", "kfp_process.py"}
+SERVING = (
+    "parivision.models.bundle",
+    "parivision.service.app",
+    "parivision.service.predictor",
+)
+TRAINERS = ("polars", "pandas", "pyarrow", "sklearn", "scipy", "mlflow", "xgboost", "matplotlib")
+
+
+def _modules() -> dict[str, Path]:
+    """Every module of the library by its dotted name below `parivision`."""
+    names = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        names[".".join(part for part in parts if part != "__init__")] = path
+    return names
+
+
+MODULES = _modules()
+
+
+@cache
+def _imports(name: str) -> frozenset[str]:
+    """Full names that a module imports, inside functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(MODULES[name].read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(found)
+
+
+def _reached(name: str) -> tuple[set[str], set[str]]:
+    """Modules of the library and packages of others that a module leads to."""
+    ours, others, left = set(), set(), [name]
+    while left:
+        module = left.pop()
+        if module in ours:
+            continue
+        ours.add(module)
+        for full in _imports(module):
+            first, _, rest = full.partition(".")
+            if first != "parivision":
+                others.add(first)
+                continue
+            while rest and rest not in MODULES:  # a name inside a module
+                rest = rest.rpartition(".")[0]
+            left += [rest] if rest else []
+    return ours, others
+
+
+def _in(name: str, group: str) -> bool:
+    return name == group or name.startswith(f"{group}.")
+
+
+@pytest.mark.parametrize("group", CORE)
+def test_the_core_imports_no_edge(group):
+    """No module of the core leads to a source, a store, a registry, a service or a command."""
+    members = [name for name in MODULES if _in(name, group)]
+    assert members
+    for name in members:
+        ours, others = _reached(name)
+        assert not {module for module in ours for edge in EDGES if _in(module, edge)}, name
+        assert not others & FOREIGN_EDGES, name
+
+
+@pytest.mark.parametrize(
+    ("package", "home"), [("mlflow", {"registry", "mlflow_model"}), ("pymongo", {"lake.mongo"})]
+)
+def test_a_store_is_known_to_its_own_module_only(package, home):
+    """MLflow and MongoDB are spoken to in one place each."""
+    users = {
+        name for name in MODULES if any(full.split(".")[0] == package for full in _imports(name))
+    }
+    assert users == home
+
+
+def test_the_service_needs_no_trainer():
+    """What serves a model imports neither tables nor trainers: its image has none of them."""
+    code = f"import sys, {', '.join(SERVING)}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(TRAINERS) & set(done.stdout.split())
+
+
+def test_the_environment_is_read_at_the_door_only():
+    """Only the command line reads the environment; components have their own entry points."""
+    readers = {
+        str(path.relative_to(ROOT))
+        for path in MODULES.values()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv", "environb"}
+    }
+    assert readers - STARTERS == {"cli/context.py"}
+
+
+def test_the_library_never_prints():
+    """Nothing is printed outside the command line."""
+    printers = {
+        name
+        for name, path in MODULES.items()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"
+    }
+    assert printers == set()
