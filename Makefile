@@ -4,7 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?=
-FAST := -n 2 --dist loadgroup
+# Pure tests go to any worker; a file of the others stays on one, so that what it shares is made once.
+UNIT := -n 2 --dist loadgroup tests/unit
+PIPELINE := -n 2 --dist loadfile tests/pipeline
 
 .PHONY: help demo test test-unit lint format compile ferretdb lock clean
 help: ## this list
@@ -22,10 +24,11 @@ demo: $(VENV)/.done ## the whole way of a shot; DATA=folder of season files for 
 	$(BIN)/parivision demo $(if $(DATA),--data $(DATA))
 
 test: $(VENV)/.done ferretdb ## unit and pipeline tests with coverage
-	$(BIN)/pytest $(FAST) --cov --cov-report=term-missing:skip-covered tests/unit tests/pipeline
+	$(BIN)/pytest --cov --cov-report= $(UNIT)
+	$(BIN)/pytest --cov --cov-append --cov-report=term-missing:skip-covered $(PIPELINE)
 
 test-unit: $(VENV)/.done ## the pure tests, under a minute
-	$(BIN)/pytest $(FAST) tests/unit
+	$(BIN)/pytest $(UNIT)
 
 lint: $(VENV)/.done ## ruff, mypy, yamllint
 	$(BIN)/ruff check .
