@@ -17,7 +17,7 @@ from mlflow.tracking import MlflowClient
 
 from parivision import deploy_local, settings, stages, steps, tables
 from parivision.client import ServiceClient, requests_of
-from parivision.errors import ModelError, PipelineError, ServiceError, SettingsError
+from parivision.errors import ModelError, PipelineError
 from parivision.judge import Judgement
 from parivision.lake import Counts, open_lake
 from parivision.local_runs import Run, run_local
@@ -258,21 +258,3 @@ def test_a_stage_that_fails_is_named(tmp_path: Path) -> None:
         run_local("training", {"source": str(tmp_path / "nowhere")}, home)
     with pytest.raises(PipelineError, match=r"'refine' .* silver has no shots"):
         run_local("monitoring", {}, home)
-
-
-def test_a_day_that_is_none_is_refused(tmp_path: Path) -> None:
-    """A slip in `until` is told with what was expected."""
-    home = settings.read({"PARIVISION_HOME": str(tmp_path)})
-    with pytest.raises(SettingsError, match="until is 'tomorrow': expected a day"):
-        steps.refine(home, "tomorrow", tmp_path / "shots")
-
-
-@pytest.mark.parametrize(
-    ("target", "says"),
-    [("kubernetes", "comes with the rollout module"), ("mars", "target is 'mars': expected")],
-)
-def test_other_targets_are_refused(tmp_path: Path, target: str, says: str) -> None:
-    """Only this machine can be deployed to yet."""
-    home = settings.read({"PARIVISION_HOME": str(tmp_path)})
-    with pytest.raises((SettingsError, ServiceError), match=says):
-        steps.deploy(home, tmp_path, "shots:1", target)

@@ -1,0 +1,79 @@
+"""The steps that pipelines start with, in a home of their own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from parivision import settings, steps
+from parivision.errors import DataError, PariVisionError, SettingsError
+from parivision.settings import Settings
+from parivision.snapshot import read_snapshot
+
+SOURCE = "synthetic:?seed=3&seasons=2023&games=6"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Settings:
+    """Settings of an empty home folder."""
+    return settings.read({"PARIVISION_HOME": str(tmp_path / "home")})
+
+
+def test_shots_come_from_a_source_to_a_snapshot_once(home: Settings, tmp_path: Path) -> None:
+    """Ingest and refine may be run again: the second time there is nothing new."""
+    first = steps.ingest(home, SOURCE)
+    assert first["new"] == first["records"] > 500
+    refined = steps.refine(home, "", tmp_path / "shots")
+    assert refined.rows == refined.counts["silver"] == first["new"]
+    assert refined.refused == "No record was refused.\n"
+    assert len(read_snapshot(tmp_path / "shots")) == refined.rows
+    assert steps.ingest(home, SOURCE)["new"] == 0
+    again = steps.refine(home, "", tmp_path / "shots")
+    assert again.counts["records"] == 0
+    assert again.rows == refined.rows
+
+
+def test_a_snapshot_can_end_before_a_day(home: Settings, tmp_path: Path) -> None:
+    """With `until` the later games stay out; without any game before it that is an error."""
+    steps.ingest(home, SOURCE)
+    rows = steps.refine(home, "", tmp_path / "all").rows
+    days = read_snapshot(tmp_path / "all")["game_date"].unique().sort()
+    until = str(days[1])
+    assert 0 < steps.refine(home, until, tmp_path / "some").rows < rows
+    assert read_snapshot(tmp_path / "some")["game_date"].max() == days[0]
+    with pytest.raises(DataError, match=f"silver has no shots before {days[0]}"):
+        steps.refine(home, str(days[0]), tmp_path / "none")
+
+
+def test_a_day_that_is_none_is_refused(home: Settings, tmp_path: Path) -> None:
+    """A slip in `until` is told with what was expected."""
+    with pytest.raises(SettingsError, match="until is 'tomorrow': expected a day"):
+        steps.refine(home, "tomorrow", tmp_path / "shots")
+
+
+def test_no_snapshot_without_shots(home: Settings, tmp_path: Path) -> None:
+    """An empty lake says what to do first."""
+    with pytest.raises(DataError, match="run `parivision ingest`"):
+        steps.refine(home, "", tmp_path / "shots")
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [("kubernetes", "comes with the rollout module"), ("mars", "target is 'mars': expected")],
+)
+def test_other_targets_are_refused(home: Settings, target: str, says: str) -> None:
+    """Only this machine can be deployed to yet."""
+    with pytest.raises(PariVisionError, match=says):
+        steps.deploy(home, home.home, "shots:1", target)
+
+
+def test_the_first_steps_do_without_the_registry(tmp_path: Path) -> None:
+    """Every task is a process: ingest and refine do not pay the seconds that MLflow's import is."""
+    code = (
+        "import sys; from pathlib import Path; from parivision import settings, steps\n"
+        f"home = settings.read({{'PARIVISION_HOME': {str(tmp_path)!r}}})\n"
+        f"steps.ingest(home, {SOURCE!r}); steps.refine(home, '', Path({str(tmp_path / 's')!r}))\n"
+        "sys.exit(any(name in sys.modules for name in ('mlflow', 'sklearn', 'pandas')))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
