@@ -83,7 +83,7 @@ class Settings:
 def read(environment: Mapping[str, str]) -> Settings:
     """Settings from an environment; raises SettingsError for a value that is not of its kind."""
     value = {item.name: environment.get(item.name) or item.default for item in TABLE}
-    home = Path(value["PARIVISION_HOME"]).expanduser().resolve()
+    home = _folder(value, "PARIVISION_HOME")
     return Settings(
         home=home,
         lake=value["PARIVISION_LAKE"] or str(home / "lake"),
@@ -91,6 +91,13 @@ def read(environment: Mapping[str, str]) -> Settings:
         port=_whole(value, "PARIVISION_PORT", 1, 65535),
         seed=_whole(value, "PARIVISION_SEED", 0, 2**31 - 1),
     )
+
+
+def _folder(value: Mapping[str, str], name: str) -> Path:
+    try:
+        return Path(value[name]).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise SettingsError(f"{name} is {value[name]!r}: expected a folder ({error})") from error
 
 
 def _whole(value: Mapping[str, str], name: str, low: int, high: int) -> int:

@@ -6,11 +6,12 @@ http://stats-api:8000                             a stats API, by its cursor
 data/nba                                          season files or feed CSVs, a file or folder
 """
 
+import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from parivision.errors import SettingsError
 from parivision.sources.base import Source
@@ -19,19 +20,21 @@ from parivision.sources.feed import FeedSource
 from parivision.sources.live import LiveSource
 from parivision.sources.synthetic import Drift, SyntheticConfig, SyntheticSource
 
+MOST_SEASONS = 200
 _SWITCHES = ("relabel_actions", "moved_coordinates", "more_threes", "skill_change")
 
 
 def open_source(uri: str) -> Source:
     """The source a URI names; raises SettingsError or SourceError when it names none."""
-    parts = urlsplit(uri)
-    if parts.scheme in {"http", "https"}:
+    scheme, colon, _ = uri.partition(":")
+    scheme = scheme.lower() if colon else ""
+    if scheme in {"http", "https"}:
         return FeedSource(uri)
-    if parts.scheme == "synthetic":
+    if scheme == "synthetic":
         return SyntheticSource(synthetic_config(uri))
-    if parts.scheme == "live":
+    if scheme == "live":
         return _live(uri)
-    path = Path(uri).expanduser()
+    path = Path(os.path.expanduser(uri))  # noqa: PTH111 - the one of Path raises for unknown users
     return FeedCsv(path) if is_feed(path) else SeasonZips(path)
 
 
@@ -70,7 +73,10 @@ def _live(uri: str) -> LiveSource:
 
 
 def _options(uri: str) -> dict[str, str]:
-    return dict(parse_qsl(urlsplit(uri).query, keep_blank_values=True))
+    scheme, _, rest = uri.partition(":")
+    if rest and not rest.startswith("?"):
+        raise SettingsError(f"{uri!r}: expected {scheme}:?option=value&option=value")
+    return dict(parse_qsl(rest[1:], keep_blank_values=True))
 
 
 def _refuse_unknown(uri: str, options: dict[str, str], known: set[str]) -> None:
@@ -89,7 +95,10 @@ def _parsed(uri: str, text: str, reader: Callable[[str], Any]) -> Any:
 def _seasons(text: str) -> tuple[int, ...]:
     first, dash, last = text.partition("-")
     if dash:
-        return tuple(range(int(first), int(last) + 1))
+        start, stop = int(first), int(last) + 1
+        if stop - start > MOST_SEASONS:
+            raise ValueError(f"{stop - start} seasons are more than {MOST_SEASONS}")
+        return tuple(range(start, stop))
     return tuple(int(part) for part in text.split(","))
 
 

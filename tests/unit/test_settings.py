@@ -1,0 +1,97 @@
+"""Settings: defaults, what is refused, and that the README lists them all."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parivision import settings
+from parivision.errors import SettingsError
+from parivision.settings import TABLE
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def test_an_empty_environment_gives_the_defaults(tmp_path, monkeypatch):
+    """Without settings everything lies in .parivision of the working folder."""
+    monkeypatch.chdir(tmp_path)
+    found = settings.read({})
+    home = tmp_path / ".parivision"
+    assert (found.home, found.lake, found.port, found.seed) == (home, str(home / "lake"), 3000, 0)
+    assert found.tracking_uri == f"sqlite:///{home}/mlflow.db"
+    assert found.artifacts == home / "mlartifacts"
+    places = (found.cache, found.models, found.reports, found.shots, found.bentos)
+    assert all(path.is_relative_to(home) for path in places)
+    assert not home.exists()
+
+
+def test_given_values_are_used():
+    """Each setting has its effect; a server keeps artifacts itself; an empty value is none."""
+    found = settings.read(
+        {
+            "PARIVISION_HOME": "/srv/p",
+            "PARIVISION_LAKE": "mongodb://u:p@host/db",
+            "MLFLOW_TRACKING_URI": "http://mlflow:5000",
+            "PARIVISION_PORT": "8080",
+            "PARIVISION_SEED": "",
+        }
+    )
+    assert found.home == Path("/srv/p")
+    assert (found.lake, found.port, found.seed) == ("mongodb://u:p@host/db", 8080, 0)
+    assert found.artifacts is None
+
+
+def test_the_home_may_be_that_of_the_user():
+    """A tilde is the user's home."""
+    assert settings.read({"PARIVISION_HOME": "~/p"}).home == Path("~/p").expanduser()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PARIVISION_PORT", "0"),
+        ("PARIVISION_PORT", "65536"),
+        ("PARIVISION_PORT", "http"),
+        ("PARIVISION_PORT", "-1"),
+        ("PARIVISION_PORT", " "),
+        ("PARIVISION_PORT", "²"),
+        ("PARIVISION_SEED", "1.5"),
+        ("PARIVISION_SEED", str(2**31)),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(name, value):
+    """The error names the setting, what it is, and what was expected."""
+    with pytest.raises(SettingsError, match=rf"{name} is '.*': expected a whole number from"):
+        settings.read({name: value})
+
+
+@pytest.mark.parametrize("value", ["~nobody-of-that-name/p", "a\0b"])
+def test_a_home_that_cannot_be_is_refused(value):
+    """A folder that cannot be resolved is an error that names the setting."""
+    with pytest.raises(SettingsError, match="PARIVISION_HOME is .*expected a folder"):
+        settings.read({"PARIVISION_HOME": value})
+
+
+@given(st.dictionaries(st.sampled_from([item.name for item in TABLE]), st.text(max_size=12)))
+def test_any_environment_is_read_or_refused(environment):
+    """No value raises anything but a SettingsError, and what was read gives itself to a child."""
+    try:
+        found = settings.read(environment)
+    except SettingsError:
+        return
+    assert settings.read(settings.as_environment(found)) == found
+
+
+def test_settings_are_passed_on_whole():
+    """A child process is given every setting of the table."""
+    assert settings.as_environment(settings.read({})).keys() == {item.name for item in TABLE}
+
+
+@pytest.mark.parametrize("item", TABLE, ids=lambda item: item.name)
+def test_the_readme_lists_every_setting(item):
+    """The README's table has a row with each setting and its default."""
+    rows = [line for line in README.read_text().splitlines() if line.startswith(f"| `{item.name}`")]
+    assert len(rows) == 1
+    assert item.default in rows[0]
+    assert item.help
