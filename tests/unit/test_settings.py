@@ -69,7 +69,7 @@ def test_a_wrong_value_is_refused_by_name(name, value):
 @pytest.mark.parametrize("value", ["~nobody-of-that-name/p", "a\0b"])
 def test_a_home_that_cannot_be_is_refused(value):
     """A folder that cannot be resolved is an error that names the setting."""
-    with pytest.raises(SettingsError, match="PARIVISION_HOME is .*expected a folder"):
+    with pytest.raises(SettingsError, match=r"PARIVISION_HOME is .*expected a folder"):
         settings.read({"PARIVISION_HOME": value})
 
 

@@ -1,6 +1,6 @@
 """Commands on shots: ingest, refine, export, look, explore, and the stats API."""
 
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -46,8 +46,12 @@ def refine(
         bool, typer.Option(help="Refuse places that contradict the reported distance.")
     ] = True,
     until: Annotated[
-        str, typer.Option(help="Leave games from this day on out of the training snapshot.")
-    ] = "",
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            help="Leave games from this day on out of the training snapshot.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Turn new bronze records into silver shots, and write the snapshot that training reads."""
@@ -58,8 +62,7 @@ def refine(
     lake = context.lake(settings)
     with bar("records") as progress:
         report = run(lake, check_geometry=check_geometry, progress=progress)
-    last = date.fromisoformat(until) if until else None
-    rows = write_snapshot(lake, settings.shots, until=last)
+    rows = write_snapshot(lake, settings.shots, until=until.date() if until else None)
     if json:
         print_json({**vars(report), "snapshot": rows})
         return
@@ -69,7 +72,7 @@ def refine(
     )
     for reason, count in report.reasons.items():
         out.print(f"  {count:,}  {reason}", markup=False)
-    out.print(f"{rows:,} shots in {settings.shots}", markup=False)
+    out.print(f"{rows:,} shots in {settings.shots}", markup=False, soft_wrap=True)
 
 
 @commands.command()

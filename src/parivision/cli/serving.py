@@ -60,7 +60,10 @@ def stop() -> None:
 @commands.command()
 def predict(
     shots: Annotated[
-        Path | None, typer.Argument(help="JSON lines as /predict takes them; default stdin.")
+        Path | None,
+        typer.Argument(
+            help="JSON lines as /predict takes them; default stdin.", exists=True, dir_okay=False
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:

@@ -69,8 +69,10 @@ def drift_weeks(
     from parivision.sources.open import open_source
     from parivision.sources.read import read_shots
 
-    shots, _ = read_shots(open_source(data))
+    if not all(year.isdecimal() for year in reference.split(",")):
+        raise typer.BadParameter(f"{reference!r}: expected seasons such as 2018,2019")
     years = [int(year) for year in reference.split(",")]
+    shots, _ = read_shots(open_source(data))
     with bar("weeks") as progress:
         table = drift_backtest.weekly_backtest(
             shots,

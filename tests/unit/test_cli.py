@@ -1,0 +1,222 @@
+"""The command line: help, errors, and the commands on shots, in process."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import typer
+
+from parivision import __version__, cli
+from parivision.cli.app import app
+from parivision.errors import DataError, StoreError
+from parivision.sources.open import open_source
+from parivision.sources.read import read_shots
+
+SOURCE = "synthetic:?seed=2&seasons=2023&games=6&scale=0.1"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """A home of its own, whatever the environment says."""
+    for name in ("PARIVISION_LAKE", "MLFLOW_TRACKING_URI", "PARIVISION_PORT", "PARIVISION_SEED"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PARIVISION_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs a command line; gives the exit code, standard output and standard error."""
+
+    def run_command(*arguments):
+        monkeypatch.setattr(sys, "argv", ["parivision", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        captured = capsys.readouterr()
+        return stopped.value.code or 0, captured.out, captured.err
+
+    return run_command
+
+
+def _commands(group, path=()):
+    for name, command in group.commands.items():
+        yield (*path, name)
+        if hasattr(command, "commands"):
+            yield from _commands(command, (*path, name))
+
+
+COMMANDS = [(), *_commands(typer.main.get_command(app))]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(command, run):
+    """`--help` works for each, says what it does and what its options mean, and opens nothing."""
+    code, out, _ = run(*command, "--help")
+    assert code == 0
+    assert "Usage: " in out
+    assert len(out.splitlines()) > 4
+
+
+def test_the_version_is_printed(run):
+    """`--version` prints the version and nothing else."""
+    assert run("--version") == (0, f"{__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("ingest",),
+        ("nonsense",),
+        ("refine", "--until", "tomorrow"),
+        ("ingest", SOURCE, "--limit", "0"),
+        ("stats-api", "--port", "99999"),
+        ("backtest", "drift", "--data", SOURCE, "--reference", "a,b", "--season", "2023"),
+        ("predict", "/nowhere/shots.jsonl"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_told_from_failure(arguments, run):
+    """What was typed wrong ends with 2, a hint, and no traceback."""
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert "Usage: " in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "plain",
+        "expected one of [red]dunk[/red], got [/]",
+        "no shots in /data/[/x]/y",
+        "a\\[b] " + "long " * 60,
+        "",
+    ],
+)
+def test_an_error_of_the_project_is_one_line(message, run, monkeypatch):
+    """It is printed as it is, whatever it quotes, and the exit code is 1."""
+
+    def fail():
+        raise DataError(message)
+
+    monkeypatch.setattr("parivision.cli.app.app", fail)
+    assert run() == (1, "", f"error: {message}\n")
+
+
+def test_an_unexpected_error_is_not_hidden(monkeypatch):
+    """A fault of the program keeps its traceback."""
+
+    def fail():
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("parivision.cli.app.app", fail)
+    with pytest.raises(ZeroDivisionError):
+        cli.main()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("PARIVISION_PORT", "http", "PARIVISION_PORT is 'http'"),
+        ("PARIVISION_LAKE", "redis://x", "a lake of the kind 'redis'"),
+    ],
+)
+def test_wrong_settings_are_errors(name, value, says, run, monkeypatch):
+    """A setting that cannot be used stops the command with its name."""
+    monkeypatch.setenv(name, value)
+    code, _, err = run("quarantine")
+    assert code == 1
+    assert says in err
+
+
+def test_shots_go_all_the_way_to_silver(run, home, tmp_path):
+    """Ingest, refine, export; each again changes nothing and says so."""
+    code, out, _ = run("ingest", SOURCE)
+    assert code == 0
+    first = out.split()[0]
+    assert f"{first} records read: {first} new, 0 there already, 0 in conflict" in out
+    code, out, _ = run("refine")
+    assert code == 0
+    assert out.startswith(f"{first} records refined: {first} shots, 0 in quarantine")
+    assert out.endswith(f"{first} shots in {home / 'shots.parquet'}\n")
+    files = [tmp_path / "one.csv", tmp_path / "two.csv"]
+    assert run("export", files[0])[0] == 0
+    code, out, _ = run("ingest", SOURCE, "--json")
+    assert json.loads(out)["new"] == 0
+    code, out, _ = run("refine", "--json")
+    assert json.loads(out)["silver"] == 0
+    assert json.loads(out)["snapshot"] == int(first.replace(",", ""))
+    run("export", files[1])
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert len(files[0].read_text().splitlines()) == int(first.replace(",", "")) + 1
+
+
+def test_the_snapshot_can_end_earlier(run):
+    """`--until` leaves games from that day on out of the snapshot, not out of silver."""
+    days = read_shots(open_source(SOURCE))[0]["game_date"].unique().sort()
+    run("ingest", SOURCE)
+    everything = json.loads(run("refine", "--json")[1])
+    assert everything["snapshot"] == everything["silver"]
+    code, out, _ = run("refine", "--json", "--until", days[1])
+    assert code == 0
+    assert 0 < json.loads(out)["snapshot"] < everything["snapshot"]
+    code, _, err = run("refine", "--until", "1990-01-01")
+    assert code == 1
+    assert "silver has no shots before 1990-01-01" in err
+
+
+def test_what_cannot_be_a_shot_is_shown_with_its_reason(run, tmp_path):
+    """Records of a wrong kind are counted, kept in quarantine and shown."""
+    records = next(iter(open_source(SOURCE).batches())).records.head(5)
+    broken = records.with_columns(records["Period"].replace(records["Period"][0], "[9/9]"))
+    broken.write_csv(tmp_path / "feed.csv")
+    run("ingest", tmp_path / "feed.csv")
+    code, _, err = run("refine")
+    shown = run("quarantine", "--limit", "1")[1]
+    n_bad = (records["Period"] == records["Period"][0]).sum()
+    assert shown.startswith(f"{n_bad} records in quarantine\n")
+    assert "[9/9]" in shown
+    assert len(shown.splitlines()) == 3
+    assert code == (1 if n_bad == 5 else 0), err
+
+
+def test_nothing_there_is_said_plainly(run):
+    """An empty lake has nothing to refine, export or show, and the error says what to run."""
+    code, _, err = run("refine")
+    assert code == 1
+    assert "run `parivision ingest`" in err
+    assert run("quarantine")[1] == "0 records in quarantine\n"
+
+
+def test_a_source_that_is_none_is_a_clear_error(run, tmp_path):
+    """The message names what was given."""
+    for source in (tmp_path / "nowhere", "synthetic:?sede=1"):
+        code, out, err = run("ingest", source)
+        assert (code, out) == (1, "")
+        assert str(source) in err
+
+
+def test_only_what_was_asked_for_is_brought(run):
+    """`--limit` stops after so many records; the next run goes on."""
+    assert json.loads(run("ingest", SOURCE, "--limit", "10", "--json")[1])["records"] == 10
+    rest = json.loads(run("ingest", SOURCE, "--json")[1])
+    assert rest["duplicates"] <= 10
+    assert rest["new"] > 0
+
+
+def test_the_command_is_installed():
+    """The program on the path is this one; a closed pipe behind it is no error."""
+    program = [sys.executable, "-c", "from parivision.cli import main; main()"]
+    done = subprocess.run([*program, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == __version__
+
+
+def test_a_store_that_fails_is_an_error_of_the_project(run, home, monkeypatch):
+    """A lake that cannot be read ends the command with its message."""
+
+    def fail(_settings):
+        raise StoreError("the lake is locked")
+
+    monkeypatch.setattr("parivision.cli.context.lake", fail)
+    assert run("quarantine") == (1, "", "error: the lake is locked\n")
