@@ -8,6 +8,8 @@ from parivision.errors import PariVisionError
 
 def main() -> None:
     """Run the command line; an error of the project becomes one line on stderr and exit code 1."""
+    from rich.markup import escape
+
     from parivision.cli.app import app
     from parivision.cli.console import err
 
@@ -15,7 +17,8 @@ def main() -> None:
     try:
         app()
     except PariVisionError as error:
-        err.print(f"[bold red]error:[/] {error}", markup=True, highlight=False, soft_wrap=True)
+        # A message may quote anything, brackets too.
+        err.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)
     except BrokenPipeError:  # the reader has seen enough, as `head` has
         sys.stderr.close()
