@@ -4,7 +4,7 @@ MLflow reads this file as code when a version is logged (`python_model=` path), 
 pickled. It answers probabilities; a plain classifier behind pyfunc would answer labels.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,17 @@ class BundleModel(PythonModel):
         """
         given = model_input.astype(object).where(model_input.notna(), None)
         records = given.to_dict(orient="records")
+        for record in records:
+            record["game_date"] = _day(record.get("game_date"))
         facts = from_records(records, today=datetime.now(tz=UTC).date())
         return [float(p) for p in self.bundle.predict(facts)]
+
+
+def _day(value: Any) -> date | None:
+    """The day that a cell means: a date, a time stamp of pandas, or ISO text as JSON has it."""
+    if isinstance(value, str):
+        return date.fromisoformat(value[:10])
+    return value.date() if isinstance(value, datetime) else value
 
 
 set_model(BundleModel())

@@ -21,7 +21,7 @@ from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from parivision.errors import RegistryError
+from parivision.errors import PariVisionError, RegistryError
 from parivision.models.bundle import Bundle
 from parivision.promotion import Decision
 
@@ -56,7 +56,8 @@ class Registry:
         """Connect lazily; `artifacts` is where a local store keeps files, a server knows."""
         self.uri = uri
         self._artifacts = artifacts
-        self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        with self._translated("open the registry"):
+            self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
 
     def prepare(self) -> str:
         """Create the experiment if it is missing; returns its id. Safe to call again."""
@@ -120,10 +121,14 @@ class Registry:
         """Bring a version's bundle into `folder`, once, and return its path."""
         with self._translated(f"look version {number} up"):
             found = self._client.get_model_version(MODEL_NAME, number)
-        return self._download(str(found.run_id), folder / f"{MODEL_NAME}-{number}")
+        return self._download(str(found.run_id), folder)
 
-    def _download(self, run_id: str, target: Path) -> Path:
-        """Bring a run's bundle to `target`, whole or not at all."""
+    def _download(self, run_id: str, folder: Path) -> Path:
+        """Bring a run's bundle into `folder`, whole or not at all.
+
+        It is kept by the run's id: other stores have versions of the same number.
+        """
+        target = folder / f"run-{run_id}"
         if target.exists():
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -142,15 +147,15 @@ class Registry:
         with self._translated("look trained models up"):
             runs = self._client.search_runs(
                 [self.prepare()],
-                filter_string=f"tags.kind = '{TRAINING}'",
+                # A training that died left a run without its bundle.
+                filter_string=f"tags.kind = '{TRAINING}' and attributes.status = 'FINISHED'",
                 order_by=["attributes.start_time DESC"],
             )
         newest: dict[str, str] = {}
         for run in runs:
             newest.setdefault(run.data.tags["model"], run.info.run_id)
         return {
-            name: Bundle.load(self._download(run_id, folder / f"run-{run_id}"))
-            for name, run_id in newest.items()
+            name: Bundle.load(self._download(run_id, folder)) for name, run_id in newest.items()
         }
 
     def champion_bundle(self, folder: Path) -> tuple[Version, Bundle] | None:
@@ -216,7 +221,9 @@ class Registry:
     def _translated(self, doing: str) -> Iterator[None]:
         try:
             yield
-        except (MlflowException, OSError) as error:
+        except PariVisionError:
+            raise
+        except Exception as error:  # each kind of store has its driver, and each driver its errors
             raise RegistryError(
                 f"cannot {doing}: {error}. "
                 "Is the MLflow store reachable, and are its credentials set?"

@@ -225,6 +225,8 @@ def _refuse_other_champion(evaluated: str | None, champion: Version | None) -> N
 
 
 def _copied(version: Version, registry: Registry, cache: Path, out: Path) -> Path:
+    for old in out.glob("*.model"):  # parts that another bundle had
+        old.unlink()
     return Path(shutil.copytree(registry.fetch(version.number, cache), out, dirs_exist_ok=True))
 
 
