@@ -154,7 +154,9 @@ class TestDeployment:
         card = json.loads((broken / "src" / "champion.json").read_text())
         (broken / "src" / "champion.json").write_text(json.dumps({**card, "version": "3"}))
         (broken / "src" / "bundle" / "form.npz").write_bytes(b"not an archive")
-        with pytest.raises(ServiceError, match=r"(?s)ended while.*form\.npz is damaged: fetch or train"):
+        with pytest.raises(
+            ServiceError, match=r"(?s)ended while.*form\.npz is damaged: fetch or train"
+        ):
             deploy_local.start(broken, port=port, state_dir=state_dir, timeout_s=START_S)
         with ServiceClient(served.url) as client:
             assert client.champion()["version"] == "1"
