@@ -76,7 +76,8 @@ def matrix(facts: Facts, form: Mapping[str, Floats], names: Sequence[str]) -> ND
     """The features `names` of n shots, shape (n, len(names)), NaN where a fact is not known.
 
     `form` holds the columns of `Form.lookup` or `Form.walk`; it may be empty for sets without form
-    features. Raises ModelError for a name that is no feature.
+    features. Numbers are float32: players with ids above 2**24, far above the league's, may share a
+    `Player_ID`; form tells them apart. Raises ModelError for a name that is no feature.
     """
     columns = {**_place(facts), **_clock(facts), **form, **_game(facts)}
     if any(name.startswith("action_") for name in names):

@@ -10,11 +10,13 @@ from parivision.models import families
 from parivision.models.estimators import KINDS, Constant, FirstColumn, Sklearn, load_estimator
 from parivision.models.families import BASELINES, FAMILIES, LEARNERS, Sample
 
-NAMES = (*features.FULL, "Player_ID")
+FORM = ("rate_zone", "player_overall", "player_volume", "rate_action")
+WORDS = ("action_family", "action_driving", "action_tip")
+NAMES = (*features.PLACE, *features.CLOCK, *FORM, *features.GAME, *WORDS, "Player_ID")
 SMALL = {
     "logistic_regression": {},
     "random_forest": {"n_estimators": 8},
-    "gradient_boosting": {"min_samples_leaf": 50, "learning_rate": 0.3},
+    "gradient_boosting": {"min_samples_leaf": 50, "learning_rate": 0.3, "max_leaf_nodes": 6},
     "xgboost": {"min_child_weight": 10},
     "lightgbm": {"min_data_in_leaf": 50},
 }
@@ -24,7 +26,8 @@ SMALL = {
 def _one_thread(monkeypatch):
     """Threads that wait for each other on a busy machine take longer than one alone."""
     monkeypatch.setattr(families, "THREADS", 1)
-    monkeypatch.setattr(families, "MAX_ROUNDS", 40)
+    monkeypatch.setattr(families, "MAX_ROUNDS", 25)
+    monkeypatch.setattr(families, "PATIENCE_ROUNDS", 6)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +41,7 @@ def samples(league_history):
         made = league_history.made[start:stop]
         return Sample(rows, made, np.linspace(0.5, 1, len(made)), NAMES)
 
-    return sample(4000, 6000), sample(6000, 7000)
+    return sample(4500, 6000), sample(6000, 7000)
 
 
 def _fit(name, fit, stop, seed=0, **more):
@@ -97,7 +100,7 @@ def test_few_rows_and_empty_columns_are_no_obstacle(name, samples):
     def poor(sample, rows):
         table = sample.features[:rows].copy()
         table[:, [NAMES.index(column) for column in (*features.GAME, "is_home")]] = np.nan
-        table[:, [NAMES.index(column) for column in features.ACTION]] = 0
+        table[:, [NAMES.index(column) for column in WORDS]] = 0
         return Sample(table, sample.made[:rows], sample.weight[:rows], NAMES)
 
     estimator = FAMILIES[name].fit(poor(fit, 40), poor(stop, 20), FAMILIES[name].defaults, 0)
@@ -157,3 +160,13 @@ def test_foreign_types_are_not_loaded(tmp_path):
     Sklearn(Constant(0.5)).save(tmp_path / "m")
     with pytest.raises(ModelError, match=r"m holds types \['parivision"):
         load_estimator("sklearn", tmp_path / "m")
+
+
+def test_the_linear_family_draws_from_many_rows(samples, tmp_path):
+    """More rows than it needs are drawn from by the seed: the same ones for the same seed."""
+    fit, stop = samples
+    one, two, other = (
+        _bytes(_fit("logistic_regression", fit, stop, seed, max_rows=400), tmp_path / str(number))
+        for number, seed in enumerate((1, 1, 2))
+    )
+    assert one == two != other

@@ -95,6 +95,7 @@ def test_a_wrong_option_is_refused_with_what_was_expected(uri, message):
 )
 @example("http://[bad")
 @example("a\0b")
+@example("~\0")
 @example("~nobody-of-that-name/x")
 @example("synthetic:?seed=" + "9" * 5000)
 @example("synthetic:?seasons=2021&seasons=2022")

@@ -10,6 +10,7 @@ from parivision import settings
 from parivision.errors import SettingsError
 from parivision.settings import TABLE
 
+PLACES = ("cache", "models", "pipeline_runs", "reports", "bentos", "serving", "shots")
 README = Path(__file__).parents[2] / "README.md"
 
 
@@ -21,7 +22,8 @@ def test_an_empty_environment_gives_the_defaults(tmp_path, monkeypatch):
     assert (found.home, found.lake, found.port, found.seed) == (home, str(home / "lake"), 3000, 0)
     assert found.tracking_uri == f"sqlite:///{home}/mlflow.db"
     assert found.artifacts == home / "mlartifacts"
-    places = (found.cache, found.models, found.reports, found.shots, found.bentos)
+    places = {getattr(found, name) for name in PLACES}
+    assert len(places) == len(PLACES)
     assert all(path.is_relative_to(home) for path in places)
     assert not home.exists()
 

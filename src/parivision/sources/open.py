@@ -6,7 +6,6 @@ http://stats-api:8000                             a stats API, by its cursor
 data/nba                                          season files or feed CSVs, a file or folder
 """
 
-import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -34,7 +33,10 @@ def open_source(uri: str) -> Source:
         return SyntheticSource(synthetic_config(uri))
     if scheme == "live":
         return _live(uri)
-    path = Path(os.path.expanduser(uri))  # noqa: PTH111 - the one of Path raises for unknown users
+    try:
+        path = Path(uri).expanduser()
+    except (RuntimeError, ValueError) as error:
+        raise SettingsError(f"{uri!r} is no path of a source ({error})") from error
     return FeedCsv(path) if is_feed(path) else SeasonZips(path)
 
 
