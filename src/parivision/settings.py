@@ -3,11 +3,13 @@
 Library functions take plain values; only `cli` and the components' entry points read this.
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from parivision import __version__
 from parivision.errors import SettingsError
 
 
@@ -26,7 +28,26 @@ TABLE: Final = (
     Setting("MLFLOW_TRACKING_URI", "", "MLflow server; default a SQLite file in HOME"),
     Setting("PARIVISION_PORT", "3000", "port of the prediction service on 127.0.0.1"),
     Setting("PARIVISION_SEED", "0", "seed of every random choice"),
+    Setting("PARIVISION_IMAGES_PUSH", "", "repository to push the champion's image to: http://..."),
+    Setting("PARIVISION_IMAGES_PULL", "", "the same as the nodes call it; default: as pushed"),
+    Setting("PARIVISION_IMAGES_USERNAME", "", "user of that registry"),
+    Setting("PARIVISION_IMAGES_PASSWORD", "", "the user's password"),
+    Setting(
+        "PARIVISION_RUNTIME_IMAGE",
+        f"serving:{__version__}",
+        "what the champion's image is made from: repository:tag in the registry pushed to",
+    ),
+    Setting(
+        "PARIVISION_DEPLOYMENT",
+        "parivision/parivision-shots",
+        "the prediction service's Deployment: namespace/name",
+    ),
+    Setting("PARIVISION_DEPLOY_TIMEOUT_S", "600", "how long a rollout may take"),
+    Setting("PARIVISION_KFP", "", "Kubeflow Pipelines' endpoint; empty for none"),
+    Setting("KUBERNETES_SERVICE_HOST", "", "set in every pod: the target `auto` is the cluster"),
 )
+_DEPLOYMENT: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_PUSH: Final = re.compile(r"https?://[^/@?#\s]+/[^@:?#\s]*[^@:?#\s/]")
 
 
 @dataclass(frozen=True)
@@ -34,10 +55,25 @@ class Settings:
     """Values read from the environment."""
 
     home: Path
-    lake: str
-    tracking_uri: str
+    # What may hold a password is not shown.
+    lake: str = field(repr=False)
+    tracking_uri: str = field(repr=False)
     port: int
     seed: int
+    images_push: str
+    images_pull: str
+    images_username: str
+    images_password: str = field(repr=False)
+    runtime_image: str
+    deployment: str
+    deploy_timeout_s: int
+    kfp: str
+    kubernetes_host: str
+
+    @property
+    def is_in_cluster(self) -> bool:
+        """Whether this process runs in a pod."""
+        return bool(self.kubernetes_host)
 
     @property
     def artifacts(self) -> Path | None:
@@ -90,6 +126,15 @@ def read(environment: Mapping[str, str]) -> Settings:
         tracking_uri=value["MLFLOW_TRACKING_URI"] or f"sqlite:///{home / 'mlflow.db'}",
         port=_whole(value, "PARIVISION_PORT", 1, 65535),
         seed=_whole(value, "PARIVISION_SEED", 0, 2**31 - 1),
+        images_push=_formed(value, "PARIVISION_IMAGES_PUSH", _PUSH, "http://HOST:PORT/REPOSITORY"),
+        images_pull=value["PARIVISION_IMAGES_PULL"],
+        images_username=value["PARIVISION_IMAGES_USERNAME"],
+        images_password=value["PARIVISION_IMAGES_PASSWORD"],
+        runtime_image=value["PARIVISION_RUNTIME_IMAGE"],
+        deployment=_formed(value, "PARIVISION_DEPLOYMENT", _DEPLOYMENT, "NAMESPACE/NAME"),
+        deploy_timeout_s=_whole(value, "PARIVISION_DEPLOY_TIMEOUT_S", 1, 86400),
+        kfp=value["PARIVISION_KFP"],
+        kubernetes_host=value["KUBERNETES_SERVICE_HOST"],
     )
 
 
@@ -107,6 +152,14 @@ def _whole(value: Mapping[str, str], name: str, low: int, high: int) -> int:
     return int(text)
 
 
+def _formed(value: Mapping[str, str], name: str, form: re.Pattern[str], shown: str) -> str:
+    text = value[name]
+    if text and not form.fullmatch(text):
+        said = "a text with '@', which may hold a password" if "@" in text else repr(text)
+        raise SettingsError(f"{name} is {said}: expected {shown}")
+    return text
+
+
 def as_environment(settings: Settings) -> dict[str, str]:
     """The environment that `read` would give these settings from, for child processes."""
     return {
@@ -115,4 +168,13 @@ def as_environment(settings: Settings) -> dict[str, str]:
         "MLFLOW_TRACKING_URI": settings.tracking_uri,
         "PARIVISION_PORT": str(settings.port),
         "PARIVISION_SEED": str(settings.seed),
+        "PARIVISION_IMAGES_PUSH": settings.images_push,
+        "PARIVISION_IMAGES_PULL": settings.images_pull,
+        "PARIVISION_IMAGES_USERNAME": settings.images_username,
+        "PARIVISION_IMAGES_PASSWORD": settings.images_password,
+        "PARIVISION_RUNTIME_IMAGE": settings.runtime_image,
+        "PARIVISION_DEPLOYMENT": settings.deployment,
+        "PARIVISION_DEPLOY_TIMEOUT_S": str(settings.deploy_timeout_s),
+        "PARIVISION_KFP": settings.kfp,
+        "KUBERNETES_SERVICE_HOST": settings.kubernetes_host,
     }

@@ -37,11 +37,24 @@ def test_given_values_are_used():
             "MLFLOW_TRACKING_URI": "http://mlflow:5000",
             "PARIVISION_PORT": "8080",
             "PARIVISION_SEED": "",
+            "PARIVISION_IMAGES_PUSH": "http://registry:5000/shots",
+            "PARIVISION_IMAGES_PULL": "localhost:30500/shots",
+            "PARIVISION_IMAGES_USERNAME": "pusher",
+            "PARIVISION_IMAGES_PASSWORD": "hush",
+            "PARIVISION_RUNTIME_IMAGE": "serving:0.9",
+            "PARIVISION_DEPLOYMENT": "shots/canary",
+            "PARIVISION_DEPLOY_TIMEOUT_S": "60",
+            "PARIVISION_KFP": "http://kfp:8888",
         }
     )
     assert found.home == Path("/srv/p")
     assert (found.lake, found.port, found.seed) == ("mongodb://u:p@host/db", 8080, 0)
     assert found.artifacts is None
+    assert found.images_push == "http://registry:5000/shots"
+    assert found.images_pull == "localhost:30500/shots"
+    assert (found.images_username, found.images_password) == ("pusher", "hush")
+    assert (found.runtime_image, found.deployment) == ("serving:0.9", "shots/canary")
+    assert (found.deploy_timeout_s, found.kfp) == (60, "http://kfp:8888")
 
 
 def test_the_home_may_be_that_of_the_user():
@@ -66,6 +79,42 @@ def test_a_wrong_value_is_refused_by_name(name, value):
     """The error names the setting, what it is, and what was expected."""
     with pytest.raises(SettingsError, match=rf"{name} is '.*': expected a whole number from"):
         settings.read({name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("PARIVISION_DEPLOYMENT", "parivision-shots", "NAMESPACE/NAME"),
+        ("PARIVISION_DEPLOYMENT", "a/b/c", "NAMESPACE/NAME"),
+        ("PARIVISION_DEPLOYMENT", "Parivision/shots", "NAMESPACE/NAME"),
+        ("PARIVISION_IMAGES_PUSH", "localhost:30500/shots", "http://HOST:PORT/REPOSITORY"),
+        ("PARIVISION_IMAGES_PUSH", "http://localhost:30500", "http://HOST:PORT/REPOSITORY"),
+        ("PARIVISION_IMAGES_PUSH", "http://localhost:30500/shots:1", "http://HOST:PORT/REPOSITORY"),
+    ],
+)
+def test_a_value_of_another_form_is_refused(name, value, expected):
+    """A Deployment has a namespace and a name; a repository has a scheme and no tag."""
+    with pytest.raises(SettingsError, match=rf"{name} is {value!r}: expected {expected}"):
+        settings.read({name: value})
+
+
+def test_no_password_is_shown():
+    """Neither an error nor the settings as text show what may be secret."""
+    with pytest.raises(SettingsError) as refused:
+        settings.read({"PARIVISION_IMAGES_PUSH": "http://user:hush@host/shots"})
+    secret = {
+        "PARIVISION_LAKE": "mongodb://user:hush@host/db",
+        "MLFLOW_TRACKING_URI": "http://user:hush@host",
+        "PARIVISION_IMAGES_PASSWORD": "hush",
+    }
+    assert "hush" not in str(refused.value)
+    assert "hush" not in repr(settings.read(secret))
+
+
+def test_a_pod_is_known_by_what_kubernetes_sets():
+    """The target `auto` asks this."""
+    assert settings.read({"KUBERNETES_SERVICE_HOST": "10.96.0.1"}).is_in_cluster
+    assert not settings.read({}).is_in_cluster
 
 
 @pytest.mark.parametrize("value", ["~nobody-of-that-name/p", "a\0b"])
