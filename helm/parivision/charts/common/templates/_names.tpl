@@ -1,0 +1,38 @@
+{{/*
+Names and labels. Every template takes a list: the context and the name of the thing, such as
+(list $ "mongodb") or (list $ "mongodb-users").
+*/}}
+
+{{/* The name of an object: the release's, then its own. */}}
+{{- define "common.fullname" -}}
+{{- printf "%s-%s" (first .).Release.Name (last .) | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* What a selector may use: nothing that an upgrade changes. */}}
+{{- define "common.selectorLabels" -}}
+app.kubernetes.io/name: {{ last . }}
+app.kubernetes.io/instance: {{ (first .).Release.Name }}
+{{- end -}}
+
+{{/* Labels of a pod; without versions, so that an upgrade restarts only what it changes. */}}
+{{- define "common.podLabels" -}}
+{{ include "common.selectorLabels" . }}
+app.kubernetes.io/component: {{ (first .).Chart.Name }}
+app.kubernetes.io/part-of: parivision
+{{- end -}}
+
+{{/* Labels of every other object. */}}
+{{- define "common.labels" -}}
+{{ include "common.podLabels" . }}
+app.kubernetes.io/managed-by: {{ (first .).Release.Service }}
+app.kubernetes.io/version: {{ (first .).Chart.AppVersion | quote }}
+helm.sh/chart: {{ printf "%s-%s" (first .).Chart.Name (first .).Chart.Version }}
+{{- end -}}
+
+{{/* name, namespace and labels: the metadata of an object. */}}
+{{- define "common.metadata" -}}
+name: {{ include "common.fullname" . }}
+namespace: {{ (first .).Release.Namespace }}
+labels:
+  {{- include "common.labels" . | nindent 2 }}
+{{- end -}}

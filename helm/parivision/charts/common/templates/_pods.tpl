@@ -1,0 +1,60 @@
+{{/*
+What every pod and container has in common: no root, no way to become it, nothing to write but
+its own volumes. Pod Security's profile `restricted` asks for most of it.
+*/}}
+
+{{/* The pod's part, as the user of the project's images; fsGroup makes its volumes writable. */}}
+{{- define "common.podSecurityContext" -}}
+runAsNonRoot: true
+runAsUser: 1000
+runAsGroup: 1000
+fsGroup: 1000
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "common.containerSecurityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+runAsUser: 1000
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{/* One of the project's images by its key in global.images, as (list $ "components"). */}}
+{{- define "common.image" -}}
+image: {{ get (first .).Values.global.images (last .) }}
+imagePullPolicy: IfNotPresent
+{{- end -}}
+
+{{/* A variable from a Secret, as (dict "name" VARIABLE "secret" SECRET "key" KEY). */}}
+{{- define "common.secretEnv" -}}
+- name: {{ .name }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ .secret }}
+      key: {{ .key }}
+{{- end -}}
+
+{{/* The one folder that a container may write to; the size is the argument. */}}
+{{- define "common.tmpVolume" -}}
+- name: tmp
+  emptyDir:
+    sizeLimit: {{ . }}
+{{- end -}}
+
+{{- define "common.tmpMount" -}}
+- name: tmp
+  mountPath: /tmp
+{{- end -}}
+
+{{/* An account of its own, without a token: only who talks to Kubernetes gets one. */}}
+{{- define "common.serviceAccount" -}}
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  {{- include "common.metadata" . | nindent 2 }}
+automountServiceAccountToken: false
+{{- end -}}
