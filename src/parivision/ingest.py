@@ -35,11 +35,14 @@ def ingest(
     """Append a source's records to bronze, from where the last run stopped to the source's end.
 
     `limit` stops after that many records. The cursor moves behind whole batches only, so a batch
-    that the limit cuts is read again by the next run, which changes nothing.
+    that the limit cuts is read again by the next run, which changes nothing. A source without news
+    commits its cursor again, so that the lake knows when it was last read.
     """
     layout = known_format(source.format, formats)
     records = new = duplicates = conflicts = 0
-    for batch in source.batches(after=lake.cursor(source.name)):
+    cursor, has_news = lake.cursor(source.name), False
+    for batch in source.batches(after=cursor):
+        has_news = True
         room = batch.records.height if limit is None else limit - records
         table = as_records(batch.records, layout.columns, source.name).head(room)
         if table.height:
@@ -56,6 +59,8 @@ def ingest(
             progress(records, limit or 0)
         if limit is not None and records >= limit:
             break
+    if not has_news:
+        lake.commit_cursor(source.name, cursor)
     return IngestReport(source.name, records, new, duplicates, conflicts)
 
 

@@ -20,6 +20,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge
 from prometheus_client import generate_latest as exposition
 
+from parivision import telemetry
 from parivision.errors import StoreError
 from parivision.stats_archive import Archive, Position, Progress, open_archive
 from parivision.stats_origins import Origin
@@ -41,10 +42,6 @@ NUMBERS: Final = (
     "Shot Made Flag",
 )
 """The columns that are JSON numbers, where the archive's cell is one."""
-
-RECORDS_METRIC: Final = "parivision_stats_records_given"
-POSITION_METRIC: Final = "parivision_stats_position"
-SIZE_METRIC: Final = "parivision_stats_archive_records"
 
 _CURSOR: Final = re.compile(r"([0-9a-f]{16})-(\d{1,12})")
 _NUMBER: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
@@ -113,11 +110,13 @@ def create_app(archive: Archive, state_path: Path) -> FastAPI:
     app = FastAPI(title="PariVision stats API", description=__doc__)
     app.state.feed = feed
     registry = CollectorRegistry()
-    given = Counter(RECORDS_METRIC, "Records given, by endpoint", ["endpoint"], registry=registry)
-    Gauge(SIZE_METRIC, "Records in the archive", registry=registry).set_function(lambda: feed.size)
-    Gauge(POSITION_METRIC, "Records given by /getdata", registry=registry).set_function(
-        lambda: feed.position
+    given = Counter(
+        telemetry.STATS_RECORDS, "Records given, by endpoint", ["endpoint"], registry=registry
     )
+    size = Gauge(telemetry.STATS_SIZE, "Records in the archive", registry=registry)
+    size.set_function(lambda: feed.size)
+    position = Gauge(telemetry.STATS_POSITION, "Records given by /getdata", registry=registry)
+    position.set_function(lambda: feed.position)
     _add_data_routes(app, feed, given)
     _add_service_routes(app, feed, registry)
     app.add_exception_handler(StoreError, _unavailable)

@@ -1,6 +1,7 @@
 """From sources to silver, through both stores."""
 
 import random
+import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -62,6 +63,27 @@ def test_a_source_that_grows_is_read_on(lake: Lake) -> None:
     assert ingest(Records(RECORDS[:70]), lake).new == 70
     assert ingest(Records(RECORDS), lake) == IngestReport("records", 50, 50, 0, 0)
     assert ingest(Records(RECORDS, name="other"), lake).duplicates == 120
+
+
+def test_reading_a_source_without_news_is_ingestion_too(lake: Lake) -> None:
+    """A feed in the summer is no feed that nobody reads; one that cannot be read is."""
+
+    class Broken(Records):
+        def batches(self, after: str | None = None) -> Iterator[Batch]:
+            raise SourceError("gone")
+
+    ingest(Records(RECORDS), lake)
+    first = lake.last_ingest()
+    time.sleep(0.002)  # MongoDB keeps milliseconds
+    ingest(Records(RECORDS), lake)
+    second = lake.last_ingest()
+    assert first is not None
+    assert second is not None
+    assert first < second
+    assert lake.cursor("records") == "120"
+    with pytest.raises(SourceError):
+        ingest(Broken(RECORDS), lake)
+    assert lake.last_ingest() == second
 
 
 def test_a_limit_counts_records(lake: Lake) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -62,6 +62,7 @@ def test_a_new_lake_is_empty(lake: Lake) -> None:
     assert lake.counts() == Counts(0, 0, 0, 0)
     assert list(lake.pending()) == []
     assert lake.cursor("test") is None
+    assert lake.last_ingest() is None
     assert lake.quarantine().height == 0
     assert lake.silver().schema == schema.POLARS_SCHEMA
     assert lake.silver(["made"]).columns == ["made"]
@@ -184,6 +185,20 @@ def test_cursors_are_kept_by_source(lake: Lake) -> None:
     lake.commit_cursor("a/b: c", None)
     lake.commit_cursor("a/b: c", None)
     assert (lake.cursor("a/b: c"), lake.cursor("other")) == (None, "x")
+
+
+def test_the_lake_knows_when_it_was_last_filled(lake: Lake, lake_url: str) -> None:
+    """Each commit of a cursor counts, of whatever source, without news too; reading does not."""
+    for source, cursor in (("a", "1"), ("b", None), ("a", "1")):
+        before = datetime.now(tz=UTC).replace(microsecond=0)
+        lake.commit_cursor(source, cursor)
+        again = open_lake(lake_url)
+        told = again.last_ingest()
+        assert told is not None
+        assert before <= told <= datetime.now(tz=UTC)
+        assert again.cursor("a") == "1"
+        assert again.last_ingest() == told
+        again.close()
 
 
 def test_what_was_written_is_there_after_reopening(lake: Lake, lake_url: str) -> None:

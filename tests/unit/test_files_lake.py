@@ -1,6 +1,7 @@
 """The embedded lake's own promises: commits, locks, merges, and damage that is told."""
 
 import fcntl
+import json
 import os
 import time
 from pathlib import Path
@@ -118,6 +119,10 @@ def test_a_writer_waits_for_another_and_then_says_so(lake: FilesLake) -> None:
         (b"[]", "is damaged"),
         (b'{"version": 1}', "is damaged"),
         (b'{"version": 1, "commit": "x"}', "is damaged"),
+        (
+            b'{"version":1,"commit":1,"segments":[],"cursors":{},"refined":{},"ingested_at":"x"}',
+            "is damaged",
+        ),
         (b'{"version": 99}', "has version 99, this program writes 1"),
         (b"\xff", "is damaged"),
     ],
@@ -130,6 +135,19 @@ def test_a_damaged_manifest_is_told(lake: FilesLake, content: bytes, says: str) 
         lake.counts()
     with pytest.raises(StoreError, match=says):
         append(lake, RECORDS[:5])
+
+
+def test_a_manifest_of_before_the_moment_was_kept_is_read(lake: FilesLake) -> None:
+    """Such a lake does not know when it was filled, until it is filled again."""
+    lake.commit_cursor("test", "1")
+    path = Path(lake.url) / FILE_NAME
+    content = json.loads(path.read_text())
+    del content["ingested_at"]
+    path.write_text(json.dumps(content))
+    assert lake.last_ingest() is None
+    assert lake.cursor("test") == "1"
+    lake.commit_cursor("test", "1")
+    assert lake.last_ingest() is not None
 
 
 def test_lost_and_damaged_data_files_are_told(lake: FilesLake) -> None:

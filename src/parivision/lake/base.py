@@ -12,7 +12,7 @@ killed at any moment leaves a lake that the same steps, run again, bring to the 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -91,7 +91,14 @@ class Lake(Protocol):
         ...
 
     def commit_cursor(self, source: str, cursor: str | None) -> None:
-        """Remember how far a source was read; call it when the records before it are appended."""
+        """Remember how far a source was read; call it when the records before it are appended.
+
+        Committing the same cursor again says that the source was read and had nothing new.
+        """
+        ...
+
+    def last_ingest(self) -> datetime | None:
+        """When a cursor was last committed, in UTC; None before the first time."""
         ...
 
     def append_bronze(

@@ -8,7 +8,7 @@ game number, so a small batch touches small files. Writers take turns by a lock 
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
@@ -79,6 +79,11 @@ class FilesLake:
                 change.manifest.cursors.pop(source, None)
             else:
                 change.manifest.cursors[source] = cursor
+            change.manifest.ingested_at = datetime.now(tz=UTC)
+
+    def last_ingest(self) -> datetime | None:
+        """When a cursor was last committed."""
+        return self._manifest().ingested_at
 
     def append_bronze(
         self, records: pl.DataFrame, keys: pl.DataFrame, *, source: str, layout: str

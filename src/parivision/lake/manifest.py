@@ -7,6 +7,7 @@ that it does not name does not exist for a reader.
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -32,12 +33,13 @@ class Segment:
 
 @dataclass
 class Manifest:
-    """What the lake holds after `commit` commits."""
+    """What the lake holds after `commit` commits, and when a cursor was last among them."""
 
     commit: int = 0
     segments: list[Segment] = field(default_factory=list)
     cursors: dict[str, str] = field(default_factory=dict)
     refined: dict[str, int] = field(default_factory=dict)
+    ingested_at: datetime | None = None
 
     def of(
         self, layer: str, partition: int | None = None, layout: str | None = None
@@ -77,6 +79,7 @@ def read(root: Path) -> Manifest:
             segments=[Segment(**segment) for segment in content["segments"]],
             cursors=dict(content["cursors"]),
             refined=dict(content["refined"]),
+            ingested_at=_moment(content.get("ingested_at")),
         )
     except FileNotFoundError:
         return Manifest()
@@ -90,7 +93,11 @@ def write(root: Path, manifest: Manifest) -> None:
     """Replace the manifest: the commit."""
     content = {"version": VERSION, **asdict(manifest)}
     with replacing(root / FILE_NAME) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, sort_keys=True))
+        temporary.write_text(json.dumps(content, indent=1, sort_keys=True, default=str))
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _mark(partition: int, layout: str) -> str:

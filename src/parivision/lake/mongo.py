@@ -15,7 +15,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -112,8 +112,17 @@ class MongoLake:
         """Remember how far a source was read."""
         with _asking(self._url):
             self._database.cursors.replace_one(
-                {"_id": source}, {"_id": source, "cursor": cursor}, upsert=True
+                {"_id": source},
+                {"_id": source, "cursor": cursor, "at": datetime.now(tz=UTC)},
+                upsert=True,
             )
+
+    def last_ingest(self) -> datetime | None:
+        """When a cursor was last committed."""
+        with _asking(self._url):
+            found = [document.get("at") for document in self._database.cursors.find({}, {"at": 1})]
+        moments = [at.replace(tzinfo=UTC) for at in found if at is not None]
+        return max(moments, default=None)
 
     def append_bronze(
         self, records: pl.DataFrame, keys: pl.DataFrame, *, source: str, layout: str
