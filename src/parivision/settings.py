@@ -45,6 +45,7 @@ TABLE: Final = (
     Setting("PARIVISION_DEPLOY_TIMEOUT_S", "600", "how long a rollout may take"),
     Setting("PARIVISION_KFP", "", "Kubeflow Pipelines' endpoint; empty for none"),
     Setting("KUBERNETES_SERVICE_HOST", "", "set in every pod: the target `auto` is the cluster"),
+    Setting("PARIVISION_POD", "", "pod of a pipeline's task: there lake and MLflow must be named"),
 )
 _DEPLOYMENT: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _PUSH: Final = re.compile(r"https?://[^/@?#\s]+/[^@:?#\s]*[^@:?#\s/]")
@@ -69,6 +70,7 @@ class Settings:
     deploy_timeout_s: int
     kfp: str
     kubernetes_host: str
+    pod: str
 
     @property
     def is_in_cluster(self) -> bool:
@@ -117,13 +119,19 @@ class Settings:
 
 
 def read(environment: Mapping[str, str]) -> Settings:
-    """Settings from an environment; raises SettingsError for a value that is not of its kind."""
+    """Settings from an environment; raises SettingsError for a value that is not of its kind.
+
+    In the pod of a pipeline's task the lake and MLflow have no default: what a task writes into
+    its pod is gone with it, and nobody would notice.
+    """
     value = {item.name: environment.get(item.name) or item.default for item in TABLE}
     home = _folder(value, "PARIVISION_HOME")
+    pod = value["PARIVISION_POD"]
     return Settings(
         home=home,
-        lake=value["PARIVISION_LAKE"] or str(home / "lake"),
-        tracking_uri=value["MLFLOW_TRACKING_URI"] or f"sqlite:///{home / 'mlflow.db'}",
+        lake=value["PARIVISION_LAKE"] or ("" if pod else str(home / "lake")),
+        tracking_uri=value["MLFLOW_TRACKING_URI"]
+        or ("" if pod else f"sqlite:///{home / 'mlflow.db'}"),
         port=_whole(value, "PARIVISION_PORT", 1, 65535),
         seed=_whole(value, "PARIVISION_SEED", 0, 2**31 - 1),
         images_push=_formed(value, "PARIVISION_IMAGES_PUSH", _PUSH, "http://HOST:PORT/REPOSITORY"),
@@ -135,6 +143,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         deploy_timeout_s=_whole(value, "PARIVISION_DEPLOY_TIMEOUT_S", 1, 86400),
         kfp=value["PARIVISION_KFP"],
         kubernetes_host=value["KUBERNETES_SERVICE_HOST"],
+        pod=pod,
     )
 
 
@@ -177,4 +186,5 @@ def as_environment(settings: Settings) -> dict[str, str]:
         "PARIVISION_DEPLOY_TIMEOUT_S": str(settings.deploy_timeout_s),
         "PARIVISION_KFP": settings.kfp,
         "KUBERNETES_SERVICE_HOST": settings.kubernetes_host,
+        "PARIVISION_POD": settings.pod,
     }

@@ -18,6 +18,7 @@ from parivision.settings import Settings
 
 if TYPE_CHECKING:
     from parivision.drift_stage import DriftOutcome
+    from parivision.lake import Lake
     from parivision.models.training import Recipe
     from parivision.package import Bento
     from parivision.pipeline_views import ConfusionMatrix, RocPoints
@@ -70,10 +71,9 @@ class Promoted:
 def ingest(settings: Settings, source: str) -> Counts:
     """Bring new records of a source into bronze; see `parivision.ingest`."""
     from parivision.ingest import ingest as run
-    from parivision.lake import open_lake
     from parivision.sources.open import open_source
 
-    report = run(open_source(source), open_lake(settings.lake))
+    report = run(open_source(source), _lake(settings))
     return {
         "records": report.records,
         "new": report.new,
@@ -85,12 +85,11 @@ def ingest(settings: Settings, source: str) -> Counts:
 def refine(settings: Settings, until: str, shots: Path) -> Refined:
     """Refine what is new in bronze and write the snapshot; `until` is a day or empty."""
     from parivision import pipeline_views
-    from parivision.lake import open_lake
     from parivision.refine import refine as run
     from parivision.snapshot import write_snapshot
 
     last = _day(until)
-    lake = open_lake(settings.lake)
+    lake = _lake(settings)
     report = run(lake)
     rows = write_snapshot(lake, shots, until=last)
     counts = {
@@ -199,12 +198,28 @@ def deploy(settings: Settings, bento: Path, tag: str, target: str) -> str:
     return deploy_local.start(place, port=settings.port, state_dir=settings.serving).url
 
 
+def _lake(settings: Settings) -> "Lake":
+    from parivision.lake import open_lake
+
+    return open_lake(_named(settings.lake, "PARIVISION_LAKE", "parivision-lake"))
+
+
 def _registry(settings: Settings) -> "Registry":
     from parivision.registry import Registry, quiet
 
+    _named(settings.tracking_uri, "MLFLOW_TRACKING_URI", "parivision-mlflow")
     quiet()
     settings.home.mkdir(parents=True, exist_ok=True)
     return Registry(settings.tracking_uri, settings.artifacts)
+
+
+def _named(value: str, name: str, secret: str) -> str:
+    if not value:
+        raise SettingsError(
+            f"{name} is not set in this pod: expected the key `uri` of the Secret {secret} in the "
+            "namespace of the runs (docs/kubeflow.md says how to make it)"
+        )
+    return value
 
 
 def _day(text: str) -> date | None:

@@ -117,6 +117,13 @@ def test_a_pod_is_known_by_what_kubernetes_sets():
     assert not settings.read({}).is_in_cluster
 
 
+def test_in_the_pod_of_a_task_nothing_is_kept_by_default(tmp_path):
+    """A lake or a registry in the pod's own file system would be lost with it, unnoticed."""
+    found = settings.read({"PARIVISION_POD": "etl-1", "PARIVISION_HOME": str(tmp_path)})
+    assert (found.lake, found.tracking_uri) == ("", "")
+    assert settings.read({"PARIVISION_POD": "etl-1", "PARIVISION_LAKE": "/lake"}).lake == "/lake"
+
+
 @pytest.mark.parametrize("value", ["~nobody-of-that-name/p", "a\0b"])
 def test_a_home_that_cannot_be_is_refused(value):
     """A folder that cannot be resolved is an error that names the setting."""

@@ -58,6 +58,16 @@ def test_no_snapshot_without_shots(home: Settings, tmp_path: Path) -> None:
         steps.refine(home, "", tmp_path / "shots")
 
 
+def test_a_pod_without_its_secret_says_which(tmp_path: Path) -> None:
+    """A task never works on a lake or registry of its own pod: the missing Secret is named."""
+    pod = settings.read({"PARIVISION_HOME": str(tmp_path), "PARIVISION_POD": "etl-1"})
+    with pytest.raises(SettingsError, match=r"PARIVISION_LAKE is not set .* parivision-lake"):
+        steps.ingest(pod, SOURCE)
+    with pytest.raises(SettingsError, match=r"MLFLOW_TRACKING_URI is not .* parivision-mlflow"):
+        steps.drift(pod, tmp_path / "shots", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("target", "says"),
     [("kubernetes", "comes with the rollout module"), ("mars", "target is 'mars': expected")],
