@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parivision.errors import ServiceError, SettingsError
+from parivision.last_words import leaves_last_words
 from parivision.models.bundle import CARD
 from parivision.settings import Settings
 
@@ -68,6 +69,7 @@ class Promoted:
     table: str
 
 
+@leaves_last_words
 def ingest(settings: Settings, source: str) -> Counts:
     """Bring new records of a source into bronze; see `parivision.ingest`."""
     from parivision.ingest import ingest as run
@@ -82,6 +84,7 @@ def ingest(settings: Settings, source: str) -> Counts:
     }
 
 
+@leaves_last_words
 def refine(settings: Settings, until: str, shots: Path) -> Refined:
     """Refine what is new in bronze and write the snapshot; `until` is a day or empty."""
     from parivision import pipeline_views
@@ -102,6 +105,7 @@ def refine(settings: Settings, until: str, shots: Path) -> Refined:
     return Refined(counts, pipeline_views.counts_text(report.reasons), rows)
 
 
+@leaves_last_words
 def drift(settings: Settings, shots: Path, out: Path) -> "DriftOutcome":
     """Compare the snapshot's current shots with the champion's training data; files go to `out`."""
     from parivision.drift_stage import drift_stage
@@ -109,6 +113,7 @@ def drift(settings: Settings, shots: Path, out: Path) -> "DriftOutcome":
     return drift_stage(shots, _registry(settings), settings.cache, out)
 
 
+@leaves_last_words
 def train(settings: Settings, shots: Path, recipe: "Recipe", out: Path) -> Trained:
     """Train one model on the snapshot and write its bundle to `out`."""
     from parivision import stages
@@ -118,6 +123,7 @@ def train(settings: Settings, shots: Path, recipe: "Recipe", out: Path) -> Train
     return Trained(recipe.name, bundle.card["run_id"], metrics)
 
 
+@leaves_last_words
 def evaluate(
     settings: Settings, shots: Path, models: Mapping[str, Path], judged: Path, best: Path
 ) -> Evaluated:
@@ -149,6 +155,7 @@ def evaluate(
     )
 
 
+@leaves_last_words
 def promote(
     settings: Settings, shots: Path, judged: Path, best: Mapping[str, Path], out: Path
 ) -> Promoted:
@@ -169,6 +176,7 @@ def promote(
     )
 
 
+@leaves_last_words
 def package(settings: Settings, bundle: Path, version: str, out: Path) -> "Bento":
     """Build the champion's Bento, keep it in the home folder and copy it to `out`."""
     from parivision import package as packing
@@ -179,6 +187,7 @@ def package(settings: Settings, bundle: Path, version: str, out: Path) -> "Bento
     return bento
 
 
+@leaves_last_words
 def deploy(settings: Settings, bento: Path, tag: str, target: str) -> str:
     """Serve a Bento and return its address; `target` says where: local, or kubernetes.
 
