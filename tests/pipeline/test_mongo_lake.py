@@ -146,5 +146,5 @@ def test_long_batches_are_read_in_parts(lake: MongoLake, monkeypatch: pytest.Mon
 def test_other_refusals_of_the_server_are_told() -> None:
     """A command that the server refuses is a StoreError that quotes it."""
     refused = pytest.raises(StoreError, match="mongodb://h refused a command: no such thing")
-    with refused, mongo._asking("mongodb://h"):
+    with refused, mongo.asking("mongodb://h"):
         raise OperationFailure("no such thing", code=59)

@@ -108,7 +108,8 @@ def test_the_core_imports_no_edge(group):
 
 
 @pytest.mark.parametrize(
-    ("package", "home"), [("mlflow", {"registry", "mlflow_model"}), ("pymongo", {"lake.mongo"})]
+    ("package", "home"),
+    [("mlflow", {"registry", "mlflow_model"}), ("pymongo", {"lake.mongo", "lake.users"})],
 )
 def test_a_store_is_known_to_its_own_module_only(package, home):
     """MLflow and MongoDB are spoken to in one place each."""

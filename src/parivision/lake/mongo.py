@@ -85,7 +85,7 @@ class MongoLake:
         shown = _without_credentials(url)
         client = _client(url, shown)
         try:
-            with _asking(shown):
+            with asking(shown):
                 lake = cls(client, shown)
                 lake._database.command("ping")
         except StoreError:
@@ -104,13 +104,13 @@ class MongoLake:
 
     def cursor(self, source: str) -> str | None:
         """The cursor last committed for a source."""
-        with _asking(self._url):
+        with asking(self._url):
             found = self._database.cursors.find_one({"_id": source})
         return None if found is None else found["cursor"]
 
     def commit_cursor(self, source: str, cursor: str | None) -> None:
         """Remember how far a source was read."""
-        with _asking(self._url):
+        with asking(self._url):
             self._database.cursors.replace_one(
                 {"_id": source},
                 {"_id": source, "cursor": cursor, "at": datetime.now(tz=UTC)},
@@ -119,7 +119,7 @@ class MongoLake:
 
     def last_ingest(self) -> datetime | None:
         """When a cursor was last committed."""
-        with _asking(self._url):
+        with asking(self._url):
             found = [document.get("at") for document in self._database.cursors.find({}, {"at": 1})]
         moments = [at.replace(tzinfo=UTC) for at in found if at is not None]
         return max(moments, default=None)
@@ -131,7 +131,7 @@ class MongoLake:
         keys = keys.select(*KEYS, pl.lit(source).alias("source"))
         batch = _batch_id(source, keys["digest"])
         shared = {"batch": batch, "format": layout}
-        with _asking(self._url):
+        with asking(self._url):
             self._index()
             self._insert("batches", [{"_id": batch, "source": source, "state": _OPEN}])
             firsts = sift(keys, keys.clear()).new
@@ -156,7 +156,7 @@ class MongoLake:
 
     def pending(self) -> Iterator[Pending]:
         """Records not refined yet, part by part; what comes meanwhile is left out."""
-        with _asking(self._url):
+        with asking(self._url):
             batches = list(self._database.batches.find({"state": {"$ne": _REFINED}}))
         for batch in batches:
             token = json.dumps([batch["_id"], batch["state"] == _CLOSED])
@@ -173,7 +173,7 @@ class MongoLake:
 
     def write_refined(self, pending: Pending, shots: pl.DataFrame, bad: pl.DataFrame) -> Refined:
         """Keep what became of pending records, and mark their batch with the last of them."""
-        with _asking(self._url):
+        with asking(self._url):
             self._index()
             documents = (
                 {"_id": f"{shot['game_id']}:{shot['event_id']}", **shot}
@@ -215,7 +215,7 @@ class MongoLake:
 
     def counts(self) -> Counts:
         """Rows of each layer; a batch counts as pending until all of it is refined."""
-        with _asking(self._url):
+        with asking(self._url):
             unrefined = self._database.batches.find({"state": {"$ne": _REFINED}}, {"_id": 1})
             batches = [batch["_id"] for batch in unrefined]
             return Counts(
@@ -270,7 +270,7 @@ class MongoLake:
     def _mark_refined(self, token: str) -> None:
         batch, is_whole = json.loads(token)
         if is_whole:
-            with _asking(self._url):
+            with asking(self._url):
                 self._database.batches.update_one({"_id": batch}, {"$set": {"state": _REFINED}})
 
     def _read(
@@ -278,13 +278,13 @@ class MongoLake:
     ) -> Iterator[list[Document]]:
         """Documents that meet a condition, READ_ROWS at a time."""
         projection = None if fields is None else {"_id": 0, **dict.fromkeys(fields, 1)}
-        with _asking(self._url):
+        with asking(self._url):
             found = self._database[collection].find(condition, projection)
             yield from _chunked(found, READ_ROWS)
 
 
 @contextmanager
-def _asking(url: str) -> Iterator[None]:
+def asking(url: str) -> Iterator[None]:
     """Translate the driver's errors into one that says what to do, without credentials."""
     try:
         yield

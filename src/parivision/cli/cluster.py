@@ -1,0 +1,99 @@
+"""Commands that Jobs in the cluster run: the users of its servers, and waiting for both."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from parivision.cli import context
+from parivision.cli.console import out, say
+from parivision.errors import PariVisionError
+
+commands = typer.Typer()
+
+KEYS_HELP = "folder of a mounted Secret with the keys username and password"
+Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait for the server.")]
+
+
+@commands.command("lake-users")
+def lake_users(
+    server: Annotated[str, typer.Option(help="host:port of the MongoDB server.")],
+    root: Annotated[Path, typer.Option(help=f"Its root: {KEYS_HELP}.")],
+    writer: Annotated[Path, typer.Option(help=f"Who fills the lake: {KEYS_HELP}.")],
+    reader: Annotated[Path, typer.Option(help=f"Who watches it: {KEYS_HELP}.")],
+    database: Annotated[str, typer.Option(help="The lake's database.")] = "parivision",
+    wait: Wait = 300.0,
+) -> None:
+    """Make the lake's users in MongoDB, each with its role; again is as good as once."""
+    from parivision.lake.users import LakeUser, ensure_users
+    from parivision.logins import read_login
+
+    users = [
+        LakeUser(read_login(writer), "readWrite"),
+        LakeUser(read_login(reader), "read"),
+    ]
+    done = ensure_users(server, read_login(root), users, database=database, wait_s=wait)
+    _say_done(done.created, done.updated)
+    if not done.with_roles:
+        say("this server is FerretDB and knows no roles: each of these users may write")
+
+
+@commands.command("mlflow-users")
+def mlflow_users(
+    url: Annotated[str, typer.Option(help="Address of the MLflow server.")],
+    admin: Annotated[
+        Path, typer.Option(help="Folder of a mounted Secret: admin-username, admin-password.")
+    ],
+    user: Annotated[list[Path], typer.Option(help=f"A user, may be given again: {KEYS_HELP}.")],
+    wait: Wait = 300.0,
+) -> None:
+    """Make the users of an MLflow server; again is as good as once."""
+    import httpx
+
+    from parivision.logins import read_login
+    from parivision.registry_users import ensure_users, wait_until_healthy
+
+    administrator = read_login(admin, "admin-")
+    with httpx.Client(base_url=url, timeout=30) as client:
+        wait_until_healthy(client, wait)
+        done = ensure_users(client, administrator, [read_login(folder) for folder in user])
+    _say_done(done.created, done.updated)
+
+
+@commands.command("wait")
+def wait_for_services(
+    seconds: Annotated[float, typer.Option("--for", min=0, help="Seconds to try.")] = 300.0,
+    lake: Annotated[bool, typer.Option(help="Wait for the lake.")] = True,
+    registry: Annotated[bool, typer.Option(help="Wait for the registry.")] = True,
+) -> None:
+    """Wait until the lake and the registry let the user of the settings in."""
+    settings = context.current()
+    deadline = time.monotonic() + seconds
+    if lake:
+        _until(deadline, lambda: context.lake(settings).counts())
+        out.print("the lake answers")
+    if registry:
+        _until(deadline, lambda: context.registry(settings).champion())
+        out.print("the registry answers")
+
+
+def _until(deadline: float, ask: Callable[[], object]) -> None:
+    """Ask until there is an answer; the last refusal is raised at the deadline."""
+    while True:
+        try:
+            ask()
+        except PariVisionError as error:
+            if time.monotonic() > deadline:
+                raise
+            say(str(error))
+            time.sleep(3)
+        else:
+            return
+
+
+def _say_done(created: tuple[str, ...], updated: tuple[str, ...]) -> None:
+    for what, names in (("created", created), ("were there", updated)):
+        if names:
+            out.print(f"{what}: {', '.join(names)}", markup=False)
