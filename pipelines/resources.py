@@ -1,7 +1,8 @@
 """What each stage's pod needs: resources, deadline, retries, user, and credentials from Secrets.
 
 `kfp.local` ignores all of it but the retries. Nothing is cached: every stage reads or writes what
-lies outside the pipeline, the lake or the registry.
+lies outside the pipeline, the lake or the registry. A read-only root is what kfp-kubernetes 2.17
+cannot ask for; the stages write to a volume at /tmp and to the places of their artifacts only.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from kfp import kubernetes
 from kfp.dsl import PipelineTask
 
 USER_ID: Final = 1000
+BACKOFF_S: Final = 15
+SCRATCH: Final = "/tmp"  # noqa: S108 - a volume of the pod's own
+SCRATCH_SIZE: Final = "8Gi"
 
 LAKE: Final = "parivision-lake"
 REGISTRY: Final = "parivision-mlflow"
@@ -25,7 +29,12 @@ SECRETS: Final = MappingProxyType(
         },
     }
 )
-"""Secrets in the runs' namespace: their keys and the environment variables they become."""
+"""Secrets in the runs' namespace: their keys and the environment variables they become.
+
+A pod is started without them too: the stage then fails at once and names the Secret that it lacks,
+where a required one would keep the pod waiting until its deadline. `PARIVISION_POD` sees to it that
+no stage makes do with a lake or a registry inside its pod.
+"""
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,16 @@ class Needs:
     timeout_s: int
     retries: int
     secrets: tuple[str, ...] = ()
+
+    @property
+    def retried_for_s(self) -> int:
+        """How long all attempts may take together.
+
+        KFP gives the longest backoff to Argo, where it bounds the time since the first attempt
+        began: one that is shorter than an attempt forbids the retry or cuts it off.
+        """
+        pauses_s = BACKOFF_S * (2**self.retries - 1)
+        return (self.retries + 1) * self.timeout_s + pauses_s
 
 
 STAGES: Final = MappingProxyType(
@@ -61,11 +80,24 @@ def configure(task: PipelineTask, stage: str) -> PipelineTask:
     task.set_cpu_request(needs.cpu[0]).set_cpu_limit(needs.cpu[1])
     task.set_memory_request(needs.memory[0]).set_memory_limit(needs.memory[1])
     if needs.retries:
-        task.set_retry(needs.retries, backoff_duration="15s", backoff_max_duration="300s")
+        longest = f"{needs.retried_for_s}s"
+        task.set_retry(
+            needs.retries, backoff_duration=f"{BACKOFF_S}s", backoff_max_duration=longest
+        )
+    for secret in needs.secrets:
+        kubernetes.use_secret_as_env(task, secret, dict(SECRETS[secret]), optional=True)
+    return _in_its_pod(task, stage, needs)
+
+
+def _in_its_pod(task: PipelineTask, stage: str, needs: Needs) -> PipelineTask:
+    """What only Kubernetes knows of: deadline, user, image, labels, scratch space, own name."""
     kubernetes.set_timeout(task, needs.timeout_s)
     kubernetes.set_security_context(
         task, run_as_user=USER_ID, run_as_group=USER_ID, run_as_non_root=True
     )
-    for secret in needs.secrets:
-        kubernetes.use_secret_as_env(task, secret, dict(SECRETS[secret]))
+    kubernetes.set_image_pull_policy(task, "IfNotPresent")
+    kubernetes.add_pod_label(task, "app.kubernetes.io/part-of", "parivision")
+    kubernetes.add_pod_label(task, "app.kubernetes.io/component", stage)
+    kubernetes.empty_dir_mount(task, "scratch", SCRATCH, size_limit=SCRATCH_SIZE)
+    kubernetes.use_field_path_as_env(task, "PARIVISION_POD", "metadata.name")
     return task

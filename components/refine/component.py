@@ -7,15 +7,15 @@ from kfp.dsl import Dataset, Markdown, Metrics, Output
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 def refine(
-    until: str, shots: Output[Dataset], refused: Output[Markdown], metrics: Output[Metrics]
+    shots: Output[Dataset], refused: Output[Markdown], metrics: Output[Metrics], until: str = ""
 ) -> int:
     """Refine what is new in bronze and write all shots as one file in time order.
 
     Args:
-        until: First day (2023-04-10) to leave out of the snapshot; empty for none.
         shots: The snapshot, Parquet.
         refused: Why records could not become shots.
         metrics: Records refined, shots, quarantined and duplicate, rows of the snapshot.
+        until: First day (2023-04-10) to leave out of the snapshot; empty for none.
 
     Returns:
         The number of shots in the snapshot.

@@ -9,22 +9,22 @@ from kfp.dsl import Dataset, Input, Metrics, Model, Output
 def train(
     shots: Input[Dataset],
     family: str,
-    feature_set: str,
-    seed: int,
-    search_trials: int,
     model: Output[Model],
     metrics: Output[Metrics],
+    feature_set: str = "full",
+    seed: int = 0,
+    search_trials: int = 0,
 ) -> str:
     """Train one model, knowing nothing of the games it will be judged on.
 
     Args:
         shots: The snapshot that `refine` wrote.
         family: logistic_regression, random_forest, gradient_boosting, xgboost or lightgbm.
+        model: The bundle: estimators, form of the league, recalibration.
+        metrics: Shots it was fitted on, seed.
         feature_set: full or classic.
         seed: Seed of every random choice.
         search_trials: Parameter draws to try beside the defaults.
-        model: The bundle: estimators, form of the league, recalibration.
-        metrics: Shots it was fitted on, seed.
 
     Returns:
         The model's name in tables.

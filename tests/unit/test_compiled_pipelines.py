@@ -124,13 +124,66 @@ def test_every_component_runs_as_an_ordinary_user(pipeline: str) -> None:
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
 def test_stages_are_retried_but_a_rollout_is_not_and_nothing_is_cached(pipeline: str) -> None:
-    """A lost node costs a retry; a champion that failed its rollout is not tried again."""
+    """A store away for a moment costs a retry; a champion that failed its rollout no second one."""
     for name, task in task_specs(pipeline).items():
         if name == "deploy":
             assert "retryPolicy" not in task
         else:
             assert task["retryPolicy"]["maxRetryCount"] >= 2, name
         assert not task.get("cachingOptions", {}).get("enableCache", False), name
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_no_retry_is_cut_off_by_the_longest_backoff(pipeline: str) -> None:
+    """Argo counts the longest backoff from the first attempt's begin: all attempts fit into it."""
+    deadlines = platform(pipeline)
+    components = spec(pipeline)["components"]
+    for name, task in task_specs(pipeline).items():
+        if "retryPolicy" not in task:
+            continue
+        retry = task["retryPolicy"]
+        executor = components[task["componentRef"]["name"]]["executorLabel"]
+        attempts = retry["maxRetryCount"] + 1
+        longest_s = attempts * int(deadlines[executor]["activeDeadlineSeconds"])
+        assert int(retry["backoffMaxDuration"].removesuffix("s")) >= longest_s, name
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_every_pod_is_known_by_its_labels_and_knows_its_own_name(pipeline: str) -> None:
+    """Network policies find the pods; a stage in a pod knows that nothing may be kept there."""
+    for name, settings in platform(pipeline).items():
+        stage = name.removeprefix("exec-").split("-")[0]
+        assert settings["podMetadata"]["labels"] == {
+            "app.kubernetes.io/part-of": "parivision",
+            "app.kubernetes.io/component": stage,
+        }, name
+        names = {env["name"]: env["fieldPath"] for env in settings["fieldPathAsEnv"]}
+        assert names == {"PARIVISION_POD": "metadata.name"}, name
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_images_come_from_the_node_and_scratch_files_have_a_bounded_place(pipeline: str) -> None:
+    """An image loaded into the node is enough; no stage fills the node's disk from /tmp."""
+    for name, settings in platform(pipeline).items():
+        assert settings["imagePullPolicy"] == "IfNotPresent", name
+        (scratch,) = settings["emptyDirMounts"]
+        assert (scratch["mountPath"], scratch["sizeLimit"]) == ("/tmp", "8Gi"), name  # noqa: S108
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_a_missing_secret_does_not_keep_a_pod_waiting(pipeline: str) -> None:
+    """The pod starts, and the stage fails at once with the Secret's name."""
+    for name, settings in platform(pipeline).items():
+        for secret in settings.get("secretAsEnv", []):
+            assert secret["optional"] is True, name
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_no_code_reads_like_a_placeholder_of_kfp_or_argo(pipeline: str) -> None:
+    """Both replace what stands in double braces: it is the executor input and nothing else."""
+    for name, container in containers(pipeline).items():
+        for word in container["command"] + container["args"]:
+            assert "{{" not in word.replace("{{$}}", ""), name
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
