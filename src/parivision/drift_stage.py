@@ -17,7 +17,8 @@ from parivision.errors import DataError, ModelError
 from parivision.facts import Floats
 from parivision.models.bundle import Bundle
 from parivision.pipeline_views import NO_CHAMPION
-from parivision.registry import Registry, Version
+from parivision.registered import Version
+from parivision.registry import DRIFT, SEVERITY, Registry
 from parivision.snapshot import read_snapshot
 
 CURRENT_DAYS: Final = 40
@@ -65,7 +66,7 @@ class DriftOutcome:
             "concept_drift": float(self.summary.concept_drift),
             "log_loss": ended.log_loss,
             "promised_log_loss": ended.promised_log_loss,
-            **{f"severity.{column.name}": column.severity for column in self.summary.columns},
+            **{f"{SEVERITY}{column.name}": column.severity for column in self.summary.columns},
         }
         return {name: float(value) for name, value in values.items() if value is not None}
 
@@ -99,7 +100,7 @@ def drift_stage(shots: Path, registry: Registry, cache: Path, out: Path) -> Drif
         "drift",
         metrics=outcome.metrics(),
         tags={
-            "kind": "drift",
+            "kind": DRIFT,
             "champion": watched.version.number,
             "verdict": watched.summary.verdict,
             "drifted_columns": ",".join(watched.summary.drifted_columns),

@@ -1,7 +1,7 @@
 """The model registry: runs, versions and the alias `champion`. The only module that knows MLflow.
 
-A run is kept for every training, evaluation, promotion and drift report. A version is made only of
-a bundle that takes the alias; its tags say why.
+A run is kept for every training, evaluation, promotion, drift report and pipeline. A version is
+made only of a bundle that takes the alias; its tags say why.
 """
 
 import json
@@ -11,42 +11,43 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import mlflow
-from mlflow.entities import RunStatus
-from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
+from mlflow.entities import Run, RunStatus
+from mlflow.environment_variables import (
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR,
+    MLFLOW_HTTP_REQUEST_MAX_RETRIES,
+    MLFLOW_HTTP_REQUEST_TIMEOUT,
+)
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from parivision.errors import PariVisionError, RegistryError
 from parivision.models.bundle import Bundle
 from parivision.promotion import Decision
+from parivision.registered import FAILED, SUCCEEDED, DriftReport, PipelineRun, Version
+
+__all__ = ["DriftReport", "PipelineRun", "Registry", "Version", "impatient", "quiet"]
 
 ALIAS: Final = "champion"
 MODEL_NAME: Final = "shots"
 EXPERIMENT: Final = "parivision"
 TRAINING: Final = "train"
 """Value of the tag `kind` of training runs."""
+DRIFT: Final = "drift"
+"""The same of drift reports."""
+PIPELINE: Final = "pipeline"
+"""The same of whole pipelines."""
+SEVERITY: Final = "severity."
+"""What the metrics of a drift report that tell of a column begin with."""
+KNOWN_RUNS: Final = 500
+"""How many pipeline runs are looked at; they are counted by those who watch, not archived."""
 _PYFUNC_CODE: Final = Path(__file__).with_name("mlflow_model.py")
 # Said explicitly: MLflow would take seconds to infer them, and finds xgboost twice.
 _REQUIREMENTS: Final = ("parivision",)
-
-
-@dataclass(frozen=True)
-class Version:
-    """A registered version: its number, the run it came from, and its tags."""
-
-    number: str
-    run_id: str
-    tags: Mapping[str, str]
-
-    @property
-    def evaluation(self) -> str | None:
-        """The run of the evaluation it was promoted by."""
-        return self.tags.get("evaluation")
 
 
 class Registry:
@@ -115,7 +116,8 @@ class Registry:
                 if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
                     return None
                 raise
-            return Version(str(found.version), str(found.run_id), dict(found.tags))
+            made = _moment(found.creation_timestamp)
+            return Version(str(found.version), str(found.run_id), dict(found.tags), made)
 
     def fetch(self, number: str, folder: Path) -> Path:
         """Bring a version's bundle into `folder`, once, and return its path."""
@@ -164,6 +166,64 @@ class Registry:
         if version is None:
             return None
         return version, Bundle.load(self.fetch(version.number, folder))
+
+    def promised_by(self, version: Version) -> float | None:
+        """The log loss of a version in the evaluation it was promoted by; None if not known."""
+        if version.evaluation is None:
+            return None
+        with self._translated(f"read the evaluation of version {version.number}"):
+            metrics = self._client.get_run(version.evaluation).data.metrics
+        return metrics.get(f"{version.tags.get('winner')}.log_loss")
+
+    def latest_drift(self) -> DriftReport | None:
+        """The newest drift report, or None before the first."""
+        newest = self._newest(DRIFT, 1)
+        if not newest:
+            return None
+        metrics, tags = newest[0].data.metrics, newest[0].data.tags
+        return DriftReport(
+            at=_moment(newest[0].info.end_time),
+            champion=tags["champion"],
+            verdict=tags["verdict"],
+            severities={
+                name.removeprefix(SEVERITY): value
+                for name, value in metrics.items()
+                if name.startswith(SEVERITY)
+            },
+            log_loss=metrics.get("log_loss"),
+            promised_log_loss=metrics.get("promised_log_loss"),
+        )
+
+    def record_pipeline(self, pipeline: str, *, seconds: float, failure: str | None = None) -> None:
+        """Keep how a pipeline run ended; `failure` says why it failed."""
+        tags = {"kind": PIPELINE, "pipeline": pipeline, "state": SUCCEEDED}
+        if failure is not None:
+            tags |= {"state": FAILED, "reason": failure[:1000]}
+        self.log(f"pipeline {pipeline}", metrics={"seconds": seconds}, tags=tags)
+
+    def pipeline_runs(self) -> list[PipelineRun]:
+        """The newest pipeline runs that were recorded, newest first."""
+        return [
+            PipelineRun(
+                run.data.tags["pipeline"], run.data.tags["state"], _moment(run.info.end_time)
+            )
+            for run in self._newest(PIPELINE, KNOWN_RUNS)
+        ]
+
+    def _newest(self, kind: str, count: int) -> list[Run]:
+        """Finished runs of a kind, newest first; reads only, so a reader's rights are enough."""
+        with self._translated(f"look runs of the kind {kind!r} up"):
+            experiment = self._client.get_experiment_by_name(EXPERIMENT)
+            if experiment is None:
+                return []
+            return list(
+                self._client.search_runs(
+                    [experiment.experiment_id],
+                    filter_string=f"tags.kind = '{kind}' and attributes.status = 'FINISHED'",
+                    order_by=["attributes.start_time DESC"],
+                    max_results=count,
+                )
+            )
 
     def record(
         self,
@@ -228,6 +288,17 @@ class Registry:
                 f"cannot {doing}: {error}. "
                 "Is the MLflow store reachable, and are its credentials set?"
             ) from error
+
+
+def _moment(milliseconds: int) -> datetime:
+    """MLflow's moments as ours."""
+    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
+
+
+def impatient(seconds: int) -> None:
+    """Let a server answer within `seconds` or not at all, for those who will ask again anyway."""
+    MLFLOW_HTTP_REQUEST_TIMEOUT.set(seconds)  # type: ignore[no-untyped-call]
+    MLFLOW_HTTP_REQUEST_MAX_RETRIES.set(0)  # type: ignore[no-untyped-call]
 
 
 def quiet() -> None:

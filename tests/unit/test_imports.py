@@ -30,13 +30,16 @@ CORE = (
     "judge",
     "backtest",
     "digest",
+    "registered",
+    "telemetry",
+    "cached",
     "settings",
     "models",
     "drift",
 )
 EDGES = {
     *("sources", "lake", "registry", "service", "cli", "stages", "steps", "package"),
-    *("deploy_local", "stats_api", "client", "local_runs", "kfp_process", "mlflow_model"),
+    *("exporter", "deploy_local", "stats_api", "client", "local_runs", "kfp_process", "mlflow_model"),
 }
 FOREIGN_EDGES = {"mlflow", "pymongo", "kfp", "bentoml", "httpx", "fastapi", "starlette", "nba_api"}
 # They hand their environment on to a process that they start, and read no setting from it.

@@ -2,7 +2,8 @@
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ import typer
 
 from parivision.cli import context
 from parivision.cli.console import bar, err, out, print_scores, say
+from parivision.errors import PipelineError, RegistryError
 from parivision.settings import Settings
 
 if TYPE_CHECKING:
@@ -71,11 +73,11 @@ def demo(
 
 
 def run_pipeline(name: str, arguments: Mapping[str, Any], settings: Settings) -> "Run":
-    """Run a pipeline and tell of its tasks as they end."""
+    """Run a pipeline, tell of its tasks as they end, and let the registry know how it went."""
     from parivision.local_runs import run_local
 
     say(f"pipeline {name}")
-    with err.status("starting") as status:
+    with _recorded(name, settings), err.status("starting") as status:
 
         def tell(event: "Event") -> None:
             if event.state == "running":
@@ -84,6 +86,27 @@ def run_pipeline(name: str, arguments: Mapping[str, Any], settings: Settings) ->
                 say(f"  {event.task:32} {event.state} in {event.seconds:5.1f} s")
 
         return run_local(name, arguments, settings, on_event=tell)
+
+
+@contextmanager
+def _recorded(pipeline: str, settings: Settings) -> Iterator[None]:
+    """Record in the registry how the pipeline run of the block ended."""
+    began_s = time.monotonic()
+    try:
+        yield
+    except PipelineError as error:
+        _record(pipeline, settings, began_s, failure=str(error))
+        raise
+    _record(pipeline, settings, began_s)
+
+
+def _record(pipeline: str, settings: Settings, began_s: float, failure: str | None = None) -> None:
+    """Record a run; when that fails it is said and no more, since the run's own end counts."""
+    seconds = time.monotonic() - began_s
+    try:
+        context.registry(settings).record_pipeline(pipeline, seconds=seconds, failure=failure)
+    except RegistryError as error:
+        say(f"the run is not recorded: {error}")
 
 
 def _load(data: str, settings: Settings) -> date:
