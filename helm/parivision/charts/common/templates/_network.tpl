@@ -10,14 +10,6 @@ flows that it needs, from named pods to named pods.
       {{- include "common.selectorLabels" . | nindent 6 }}
 {{- end -}}
 
-{{/* Every pod of a chart, such as all jobs of the pipelines: (list $ "pipelines"). */}}
-{{- define "common.componentPeer" -}}
-- podSelector:
-    matchLabels:
-      app.kubernetes.io/component: {{ last . }}
-      app.kubernetes.io/instance: {{ (first .).Release.Name }}
-{{- end -}}
-
 {{/* The Prometheus of the chart monitoring; its operator names the pods after the resource. */}}
 {{- define "common.prometheusPeer" -}}
 - podSelector:
@@ -26,8 +18,15 @@ flows that it needs, from named pods to named pods.
       app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{/* Steps of Kubeflow runs in the namespaces that global.runsNamespaces names. */}}
-{{- define "common.runPeers" -}}
+{{/*
+Whatever runs a pipeline: the jobs of the chart pipelines, and the steps of Kubeflow's runs in the
+namespaces that global.runsNamespaces names.
+*/}}
+{{- define "common.pipelinePeers" -}}
+- podSelector:
+    matchLabels:
+      app.kubernetes.io/component: pipelines
+      app.kubernetes.io/instance: {{ .Release.Name }}
 {{- with .Values.global.runsNamespaces }}
 - namespaceSelector:
     matchExpressions:
@@ -36,7 +35,7 @@ flows that it needs, from named pods to named pods.
         values: {{ toJson . }}
   podSelector:
     matchLabels:
-      pipelines.kubeflow.org/v2_component: "true"
+      app.kubernetes.io/part-of: parivision
 {{- end }}
 {{- end -}}
 
@@ -54,4 +53,31 @@ flows that it needs, from named pods to named pods.
       protocol: UDP
     - port: 53
       protocol: TCP
+{{- end -}}
+
+{{/*
+The policy of a pod that only asks others: (list $ "mlflow-users" (dict "mlflow" 5000)), the names
+of the pods that it asks and their ports.
+*/}}
+{{- define "common.clientPolicy" -}}
+{{- $root := first . }}
+{{- $name := index . 1 }}
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  {{- include "common.metadata" (list $root $name) | nindent 2 }}
+spec:
+  podSelector:
+    matchLabels:
+      {{- include "common.selectorLabels" (list $root $name) | nindent 6 }}
+  policyTypes: [Ingress, Egress]
+  ingress: []
+  egress:
+    {{- include "common.dnsEgress" $root | nindent 4 }}
+    {{- range $peer, $port := last . }}
+    - to:
+        {{- include "common.peer" (list $root $peer) | nindent 8 }}
+      ports:
+        - port: {{ $port }}
+    {{- end }}
 {{- end -}}

@@ -58,3 +58,30 @@ metadata:
   {{- include "common.metadata" . | nindent 2 }}
 automountServiceAccountToken: false
 {{- end -}}
+
+{{/* A volume of a part, by its values `storage`: (list $ "mlflow"). */}}
+{{- define "common.volumeClaim" -}}
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata:
+  {{- include "common.metadata" . | nindent 2 }}
+  {{- if (first .).Values.global.keepVolumes }}
+  annotations:
+    helm.sh/resource-policy: keep
+  {{- end }}
+spec:
+  accessModes: [ReadWriteOnce]
+  {{- with (first .).Values.storage.className }}
+  storageClassName: {{ . }}
+  {{- end }}
+  resources:
+    requests:
+      storage: {{ (first .).Values.storage.size }}
+{{- end -}}
+
+{{/* Where MLflow is and who asks it; the argument is the Secret. */}}
+{{- define "common.mlflowEnv" -}}
+{{ include "common.secretEnv" (dict "name" "MLFLOW_TRACKING_URI" "secret" . "key" "uri") }}
+{{ include "common.secretEnv" (dict "name" "MLFLOW_TRACKING_USERNAME" "secret" . "key" "username") }}
+{{ include "common.secretEnv" (dict "name" "MLFLOW_TRACKING_PASSWORD" "secret" . "key" "password") }}
+{{- end -}}

@@ -1,0 +1,82 @@
+{{/* What differs between the two engines: the container's command, variables and probes. */}}
+
+{{- define "mongodb.mongodb.container" -}}
+# Left alone it would size its cache by the memory of the whole node.
+args: [mongod, --bind_ip_all, --wiredTigerCacheSizeGB, "0.25"]
+env:
+  - name: HOME
+    value: /tmp
+  {{- include "common.secretEnv" (dict "name" "MONGO_INITDB_ROOT_USERNAME" "secret" "parivision-mongodb-root" "key" "username") | nindent 2 }}
+  {{- include "common.secretEnv" (dict "name" "MONGO_INITDB_ROOT_PASSWORD" "secret" "parivision-mongodb-root" "key" "password") | nindent 2 }}
+ports:
+  - name: mongodb
+    containerPort: 27017
+# It listens on this address only after root was made. A client in a probe would cost a second of
+# CPU every time.
+startupProbe:
+  tcpSocket: {port: mongodb}
+  periodSeconds: 2
+  failureThreshold: 90
+readinessProbe:
+  tcpSocket: {port: mongodb}
+  periodSeconds: 5
+livenessProbe:
+  tcpSocket: {port: mongodb}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+volumeMounts:
+  - name: data
+    mountPath: /data/db
+  - name: config
+    mountPath: /data/configdb
+  {{- include "common.tmpMount" . | nindent 2 }}
+{{- end -}}
+
+{{- define "mongodb.mongodb.volumes" -}}
+- name: config
+  emptyDir:
+    sizeLimit: 1Mi
+{{- end -}}
+
+{{- define "mongodb.ferretdb.container" -}}
+args:
+  - --handler=sqlite
+  - --sqlite-url=file:/data/
+  - --state-dir=/data
+  - --listen-addr=:27017
+  - --debug-addr=:8088
+  - --telemetry=disable
+  - --log-level=WARN
+  - --test-enable-new-auth
+  - --setup-database=admin
+env:
+  {{- include "common.secretEnv" (dict "name" "FERRETDB_SETUP_USERNAME" "secret" "parivision-mongodb-root" "key" "username") | nindent 2 }}
+  {{- include "common.secretEnv" (dict "name" "FERRETDB_SETUP_PASSWORD" "secret" "parivision-mongodb-root" "key" "password") | nindent 2 }}
+ports:
+  - name: mongodb
+    containerPort: 27017
+  - name: metrics
+    containerPort: 8088
+startupProbe:
+  httpGet: {path: /debug/livez, port: metrics}
+  periodSeconds: 2
+  failureThreshold: 90
+# It logs root in.
+readinessProbe:
+  httpGet: {path: /debug/readyz, port: metrics}
+  periodSeconds: 10
+  timeoutSeconds: 5
+livenessProbe:
+  httpGet: {path: /debug/livez, port: metrics}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+volumeMounts:
+  - name: data
+    mountPath: /data
+  {{- include "common.tmpMount" . | nindent 2 }}
+{{- end -}}
+
+{{- define "mongodb.ferretdb.volumes" -}}
+{{- end -}}

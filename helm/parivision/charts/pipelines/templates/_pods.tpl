@@ -1,0 +1,24 @@
+{{/*
+The pod of a whole pipeline: (dict "root" $ "name" CONTAINER "arguments" LIST). Its tasks are
+processes in it, with the credentials that Kubeflow would give to their pods.
+*/}}
+{{- define "pipelines.pod" -}}
+{{- $env := include "pipelines.env" .root }}
+{{- $command := concat (list "parivision" "run") .arguments }}
+{{- include "common.task" (dict "root" .root "account" "pipelines" "name" .name "command" $command "env" $env "resources" .root.Values.resources "tmp" "8Gi" "token" true) }}
+{{- end -}}
+
+{{- define "pipelines.env" -}}
+{{ include "common.secretEnv" (dict "name" "PARIVISION_LAKE" "secret" "parivision-lake" "key" "uri") }}
+{{ include "common.mlflowEnv" "parivision-mlflow" }}
+{{- range $variable, $key := dict "PUSH" "push" "PULL" "pull" "USERNAME" "username" "PASSWORD" "password" }}
+{{ include "common.secretEnv" (dict "name" (printf "PARIVISION_IMAGES_%s" $variable) "secret" "parivision-images" "key" $key) }}
+{{- end }}
+- name: PARIVISION_DEPLOYMENT
+  value: {{ .Release.Namespace }}/{{ include "common.fullname" (list . "shots") }}
+# Tasks that know their pod never make do with a lake or a registry of their own in it.
+- name: PARIVISION_POD
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+{{- end -}}
