@@ -3,7 +3,7 @@
 import typer
 
 from parivision import __version__
-from parivision.cli import data, demo, models, serving, studies
+from parivision.cli import cluster, data, demo, kubeflow, models, serving, studies, watching
 
 app = typer.Typer(
     name="parivision",
@@ -12,7 +12,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (demo, data, models, serving, studies):
+for group in (demo, data, models, serving, studies, watching, cluster, kubeflow):
     app.registered_commands += group.commands.registered_commands
 app.add_typer(studies.backtest, name="backtest", help="What would have been: seasons, drift.")
 
