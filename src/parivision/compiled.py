@@ -1,5 +1,7 @@
 """A compiled pipeline as data: its parameters, its tasks and their outputs."""
 
+import copy
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ FOLDER: Final = Path(__file__).parents[2] / "pipelines" / "compiled"
 """The committed files; they come with the repository, not with the installed library."""
 
 _COMPONENT_PREFIX: Final = "comp-"
+_IMAGE: Final = re.compile(r"[\w./:-]+?(@sha256:[0-9a-f]{64}|:(?!latest$)[\w.-]+)")
 _KINDS: Final[Mapping[str, type]] = {
     "STRING": str,
     "NUMBER_INTEGER": int,
@@ -83,6 +86,22 @@ class Compiled:
             if kind is not None and type(value) is not kind:
                 raise SettingsError(f"{name} is {value!r}: expected {kind.__name__}")
         return dict(given)
+
+    def with_image(self, image: str) -> "Compiled":
+        """The same pipeline with all components on another image, such as one by its digest."""
+        if not _IMAGE.fullmatch(image):
+            raise SettingsError(
+                f"the image is {image!r}: expected REPOSITORY@sha256:DIGEST or REPOSITORY:VERSION, "
+                "and not `latest`"
+            )
+        documents = copy.deepcopy(self.documents)
+        for executor in documents[0]["deploymentSpec"]["executors"].values():
+            executor["container"]["image"] = image
+        return Compiled(self.name, documents)
+
+    def text(self) -> str:
+        """The YAML: equal pipelines give equal text."""
+        return yaml.safe_dump_all(self.documents, sort_keys=True)
 
     def without_retries(self) -> str:
         """The YAML for a run on this machine, where no node is lost and an error should show."""

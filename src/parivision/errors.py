@@ -8,7 +8,7 @@
     ├── RegistryError        the model registry could not be read or written
     ├── ModelError           a model could not be fitted, loaded or applied
     ├── ServiceError         the prediction service could not be built, started or asked
-    ├── PipelineError        a pipeline run failed
+    ├── PipelineError        a pipeline run failed, or Kubeflow Pipelines could not be asked
     └── SettingsError        a setting is missing or wrong
 
 Messages say what was expected, what came and what to do.
@@ -48,7 +48,7 @@ class ServiceError(PariVisionError):
 
 
 class PipelineError(PariVisionError):
-    """A pipeline run failed."""
+    """A pipeline run failed, or Kubeflow Pipelines could not be asked."""
 
 
 class SettingsError(PariVisionError):

@@ -33,15 +33,28 @@ CORE = (
     "registered",
     "telemetry",
     "cached",
+    "kfp_schedule",
     "settings",
     "models",
     "drift",
 )
 EDGES = {
     *("sources", "lake", "registry", "service", "cli", "stages", "steps", "package"),
-    *("exporter", "deploy_local", "stats_api", "client", "local_runs", "kfp_process", "mlflow_model"),
+    *(
+        "exporter",
+        "deploy_local",
+        "stats_api",
+        "client",
+        "local_runs",
+        "kfp_process",
+        "mlflow_model",
+    ),
+    *("kfp_client", "kfp_answers", "kfp_runs"),
 }
-FOREIGN_EDGES = {"mlflow", "pymongo", "kfp", "bentoml", "httpx", "fastapi", "starlette", "nba_api"}
+FOREIGN_EDGES = {
+    *("mlflow", "pymongo", "kfp", "kfp_server_api", "kubernetes"),
+    *("bentoml", "httpx", "fastapi", "starlette", "nba_api"),
+}
 # They hand their environment on to a process that they start, and read no setting from it.
 STARTERS = {"deploy_local.py", "package.py", "kfp_process.py"}
 SERVING = (
@@ -112,10 +125,15 @@ def test_the_core_imports_no_edge(group):
 
 @pytest.mark.parametrize(
     ("package", "home"),
-    [("mlflow", {"registry", "mlflow_model"}), ("pymongo", {"lake.mongo", "lake.users"})],
+    [
+        ("mlflow", {"registry", "mlflow_model"}),
+        ("pymongo", {"lake.mongo", "lake.users"}),
+        ("kfp", {"kfp_client", "kfp_process"}),
+        ("kfp_server_api", {"kfp_client"}),
+    ],
 )
-def test_a_store_is_known_to_its_own_module_only(package, home):
-    """MLflow and MongoDB are spoken to in one place each."""
+def test_a_server_is_known_to_its_own_module_only(package, home):
+    """MLflow, MongoDB and Kubeflow Pipelines are spoken to in one place each."""
     users = {
         name for name in MODULES if any(full.split(".")[0] == package for full in _imports(name))
     }

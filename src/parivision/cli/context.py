@@ -10,6 +10,7 @@ from parivision.lake import Lake, open_lake
 from parivision.settings import Settings
 
 if TYPE_CHECKING:
+    from parivision.kfp_client import Kubeflow
     from parivision.registry import Registry
 
 
@@ -32,6 +33,13 @@ def registry(chosen: Settings) -> "Registry":
 
     quiet()
     return Registry(chosen.tracking_uri, chosen.artifacts)
+
+
+def kubeflow(chosen: Settings, endpoint: str = "") -> "Kubeflow":
+    """Kubeflow Pipelines at an endpoint, or at the one that the settings name."""
+    from parivision.kfp_client import KfpAccess, connect
+
+    return connect(endpoint or chosen.kfp, KfpAccess.read(os.environ))
 
 
 def models(chosen: Settings, names: list[str]) -> dict[str, Path]:

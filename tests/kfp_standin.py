@@ -1,0 +1,222 @@
+"""A stand-in for Kubeflow Pipelines' API server: HTTP on 127.0.0.1, everything kept in memory.
+
+It takes what KFP's own client sends, holds it against the models of API v2beta1, and can be told
+to fail. Runs are played from frames, or run for real by `parivision.local_runs`.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from kfp_standin_api import ApiError, Json, dispatch, now
+from parivision.compiled import Compiled
+from parivision.errors import PipelineError
+from parivision.local_runs import Event, run_local
+from parivision.settings import Settings
+
+Engine = Callable[["Standin", Json], None]
+
+
+@dataclass
+class Fault:
+    """What goes wrong with a request: an answer of this status, or none at all (0)."""
+
+    status: int
+    body: str = '{"error":"out of order","code":14,"message":"out of order"}'
+    content_type: str = "application/json"
+
+
+@dataclass
+class Standin:
+    """What the server holds, and how it behaves."""
+
+    token: str = ""
+    cookies: str = ""
+    multi_user: bool = False
+    engine: Engine = lambda server, run: server.set_state(run, "SUCCEEDED")
+    faults: list[Fault] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    pipelines: dict[str, Json] = field(default_factory=dict)
+    versions: dict[str, Json] = field(default_factory=dict)
+    experiments: dict[str, Json] = field(default_factory=dict)
+    runs: dict[str, Json] = field(default_factory=dict)
+    recurring: dict[str, Json] = field(default_factory=dict)
+    frames: dict[str, list[Json]] = field(default_factory=dict)
+    url: str = ""
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def new_id(self, kind: str) -> str:
+        """An id that nothing else has."""
+        return f"{kind}-{next(self.numbers):04}"
+
+    def set_state(self, run: Json, state: str, nodes: list[Json] | None = None) -> None:
+        """Change how a run stands."""
+        with self.lock:
+            run["state"] = state
+            if nodes is not None:
+                run["run_details"] = {"task_details": nodes}
+            if state in ("SUCCEEDED", "FAILED", "CANCELED"):
+                run["finished_at"] = now()
+
+    def changes(self) -> list[str]:
+        """The requests that were not mere looks."""
+        return [line for line in self.requests if not line.startswith("GET")]
+
+    def names(self) -> list[str]:
+        """Names of the versions, in the order they were uploaded."""
+        return [version["display_name"] for version in self.versions.values()]
+
+
+def node(name: str, state: str, *children: str, key: str = "", message: str = "") -> Json:
+    """A node of Argo's workflow as KFP tells of it."""
+    detail: Json = {
+        "task_id": key or name,
+        "pod_name": key or name,
+        "display_name": name,
+        "state": state,
+        "create_time": "2026-01-02T03:04:05Z",
+        "start_time": "2026-01-02T03:04:05Z",
+        "child_tasks": [{"pod_name": child} for child in children],
+    }
+    if state != "RUNNING":
+        detail["end_time"] = "2026-01-02T03:04:15Z"
+    if message:
+        detail["error"] = {"code": 13, "message": message}
+    return detail
+
+
+def playing(*frames: tuple[str, list[Json]]) -> Engine:
+    """An engine whose runs move on by one frame (state, nodes) each time somebody looks."""
+
+    def play(server: Standin, run: Json) -> None:
+        server.frames[run["run_id"]] = [
+            {"state": state, "run_details": {"task_details": nodes}} for state, nodes in frames
+        ]
+
+    return play
+
+
+def running_for_real(settings: Settings, folder: Path) -> Engine:
+    """An engine that runs pipelines on this machine, each task a process."""
+
+    def begin(server: Standin, run: Json) -> None:
+        threading.Thread(target=_run, args=(server, run, settings, folder), daemon=True).start()
+
+    return begin
+
+
+def _run(server: Standin, run: Json, settings: Settings, folder: Path) -> None:
+    reference = run["pipeline_version_reference"]
+    version = server.versions[reference["pipeline_version_id"]]
+    file = folder / f"{version['display_name']}.yaml"
+    file.write_text(version["text"])
+    keys = {task.title: task.name for task in Compiled.read(file).tasks()}
+    states: dict[str, str] = {}
+
+    def tell(event: Event) -> None:
+        states[keys[event.task]] = {"done": "SUCCEEDED", "failed": "FAILED"}.get(
+            event.state, "RUNNING"
+        )
+        server.set_state(run, "RUNNING", _nodes(states, ""))
+
+    try:
+        run_local(file, run["runtime_config"].get("parameters", {}), settings, on_event=tell)
+    except PipelineError as error:
+        server.set_state(run, "FAILED", _nodes(states, str(error)))
+    else:
+        server.set_state(run, "SUCCEEDED", _nodes(states, ""))
+
+
+def _nodes(states: Mapping[str, str], message: str) -> list[Json]:
+    nodes = []
+    for name, state in states.items():
+        said = message if state == "FAILED" else ""
+        nodes += [
+            node(f"{name}-driver", "SUCCEEDED", name),
+            node(name, state, f"{name}.executor"),
+            node("executor", state, key=f"{name}.executor", message=said),
+        ]
+    return nodes
+
+
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, standin: Standin) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.standin = standin
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Http
+
+    def answer(self) -> None:
+        """Answer one request, or fail in the way that is next."""
+        standin, split = self.server.standin, urlsplit(self.path)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        with standin.lock:
+            standin.requests.append(f"{self.command} {split.path}")
+            fault = standin.faults.pop(0) if standin.faults else None
+        if fault is not None:
+            self.fail(fault)
+            return
+        try:
+            with standin.lock:
+                self.check_login(standin)
+                query = {name: values[-1] for name, values in parse_qs(split.query).items()}
+                found = dispatch(standin, self.command, split.path, query, body, self.headers)
+            self.send(200, json.dumps(found), "application/json")
+        except ApiError as error:
+            refusal = {"error": str(error), "code": 3, "message": str(error)}
+            self.send(error.status, json.dumps(refusal), "application/json")
+
+    do_GET = do_POST = do_DELETE = answer  # noqa: N815 - names of the standard library
+
+    def check_login(self, standin: Standin) -> None:
+        """Refuse who does not carry what is asked for."""
+        if standin.token and self.headers.get("authorization") != f"Bearer {standin.token}":
+            raise ApiError(401, "request does not carry a valid token")
+        if standin.cookies and self.headers.get("Cookie") != standin.cookies:
+            raise ApiError(403, "RBAC: access denied")
+
+    def fail(self, fault: Fault) -> None:
+        """Answer nothing or something wrong."""
+        if fault.status == 0:
+            self.close_connection = True
+        else:
+            self.send(fault.status, fault.body, fault.content_type)
+
+    def send(self, status: int, text: str, content_type: str) -> None:
+        """Answer with a text."""
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(text.encode())))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def serving() -> Iterator[Standin]:
+    """A stand-in on a free port of 127.0.0.1."""
+    standin = Standin()
+    http = _Http(standin)
+    standin.url = f"http://127.0.0.1:{http.server_port}"
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield standin
+    finally:
+        http.shutdown()
+        thread.join()
+        http.server_close()
