@@ -4,12 +4,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
 from parivision.cli import context
 from parivision.cli.console import out, say
-from parivision.errors import PariVisionError
+from parivision.errors import PariVisionError, ServiceError
+from parivision.settings import Settings
 
 commands = typer.Typer()
 
@@ -67,6 +69,7 @@ def wait_for_services(
     seconds: Annotated[float, typer.Option("--for", min=0, help="Seconds to try.")] = 300.0,
     lake: Annotated[bool, typer.Option(help="Wait for the lake.")] = True,
     registry: Annotated[bool, typer.Option(help="Wait for the registry.")] = True,
+    runtime: Annotated[bool, typer.Option(help="Wait for the champion's runtime image.")] = False,
 ) -> None:
     """Wait until the lake and the registry let the user of the settings in."""
     settings = context.current()
@@ -77,6 +80,21 @@ def wait_for_services(
     if registry:
         _until(deadline, lambda: context.registry(settings).champion())
         out.print("the registry answers")
+    if runtime:
+        _until(deadline, lambda: _require_runtime(settings))
+        out.print("the runtime image is there")
+
+
+def _require_runtime(settings: Settings) -> None:
+    """Raise ServiceError while there is nothing that a champion's image can be made from."""
+    from parivision.oci import ImageRegistry
+
+    place = urlsplit(settings.images_push)
+    repository, _, tag = settings.runtime_image.partition(":")
+    login = (settings.images_username, settings.images_password)
+    with ImageRegistry(f"{place.scheme}://{place.netloc}", *login) as images:
+        if images.manifest(repository, tag) is None:
+            raise ServiceError(f"{images.url} has no {settings.runtime_image} yet: push it there")
 
 
 def _until(deadline: float, ask: Callable[[], object]) -> None:
