@@ -2,13 +2,17 @@
 
 import signal
 from functools import cache
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from parivision.cached import EVERY_S
 from parivision.cli import context
 from parivision.cli.console import say
+from parivision.settings import Settings
+
+if TYPE_CHECKING:
+    from parivision.registry import Registry
 
 commands = typer.Typer()
 
@@ -31,13 +35,11 @@ def exporter(
     """
     from parivision.cached import Cached
     from parivision.exporter import Exporter, LakeFacts, RegistryFacts, serving
-    from parivision.registry import impatient
 
     settings = context.current()
-    impatient(ANSWER_WAIT_S)
-    # Opened by the thread that asks, and again until it is there.
+    # Opened by the thread that asks, and again until they are there.
     lake = cache(lambda: context.lake(settings))
-    registry = cache(lambda: context.registry(settings))
+    registry = cache(lambda: _impatient_registry(settings))
     exports = Exporter(
         Cached("lake", lambda: LakeFacts.of(lake()), every_s=every),
         Cached("mlflow", lambda: RegistryFacts.of(registry()), every_s=every),
@@ -47,3 +49,11 @@ def exporter(
     with serving(exports, host=host, port=port) as used:
         say(f"metrics on http://{host}:{used}/metrics")
         signal.sigwait(_ENDINGS)
+
+
+def _impatient_registry(settings: Settings) -> "Registry":
+    opened = context.registry(settings)
+    from parivision.registry import impatient
+
+    impatient(ANSWER_WAIT_S)
+    return opened
