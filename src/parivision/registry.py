@@ -115,9 +115,21 @@ class Registry:
             except MlflowException as error:
                 if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
                     return None
+                # A server with users forbids to ask for the alias of a model that is not there.
+                if error.error_code == "PERMISSION_DENIED" and not self._has_model():
+                    return None
                 raise
             made = _moment(found.creation_timestamp)
             return Version(str(found.version), str(found.run_id), dict(found.tags), made)
+
+    def _has_model(self) -> bool:
+        try:
+            self._client.get_registered_model(MODEL_NAME)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return False
+            raise
+        return True
 
     def fetch(self, number: str, folder: Path) -> Path:
         """Bring a version's bundle into `folder`, once, and return its path."""
