@@ -1,0 +1,88 @@
+"""The cluster of KUBECONFIG, and what it told when a test failed.
+
+What fails leaves a folder of its own below tests/cluster/failures: pods, events, logs.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from kubernetes import client, config
+from live_cluster import LiveCluster, wait_for
+
+GATEWAY = "http://127.0.0.1:8080"
+FAILURES = Path(__file__).parent / "failures"
+HOW_TO = "KUBECONFIG names no cluster: `make cluster` makes one, `make test-cluster` finds it"
+
+_collected: dict[str, LiveCluster] = {}
+
+
+@pytest.fixture(scope="session")
+def kubeconfig() -> str:
+    """Path of the kubeconfig; nothing is asked of a cluster that nobody named."""
+    path = os.environ.get("KUBECONFIG", "")
+    if not Path(path).is_file():
+        pytest.fail(HOW_TO)
+    return path
+
+
+@pytest.fixture(scope="session")
+def cluster(kubeconfig: str) -> Iterator[LiveCluster]:
+    """The cluster under test."""
+    with config.new_client_from_config(kubeconfig) as api:
+        live = LiveCluster(
+            kubeconfig,
+            client.CoreV1Api(api),
+            client.AppsV1Api(api),
+            client.BatchV1Api(api),
+            client.AutoscalingV2Api(api),
+            client.CustomObjectsApi(api),
+        )
+        _collected["cluster"] = live
+        yield live
+        _collected.clear()
+
+
+@pytest.fixture(scope="session")
+def gateway_url() -> str:
+    """Where the gateway is reached from here; nothing else is sent traffic."""
+    return os.environ.get("PARIVISION_GATEWAY", GATEWAY)
+
+
+@pytest.fixture(scope="session")
+def http() -> Iterator[httpx.Client]:
+    """A client that gives up after 10 s."""
+    with httpx.Client(timeout=10, trust_env=False) as session:
+        yield session
+
+
+@pytest.fixture(scope="session")
+def champion(cluster: LiveCluster, gateway_url: str, http: httpx.Client) -> dict[str, object]:
+    """What the champion says of itself, once one answers through the gateway."""
+
+    def ask() -> dict[str, object]:
+        try:
+            answer = http.get(f"{gateway_url}/champion")
+        except httpx.TransportError as error:
+            raise AssertionError(str(error)) from error
+        assert answer.status_code == httpx.codes.OK, answer.text
+        return answer.json()
+
+    return wait_for("a champion behind the gateway", ask, timeout_s=60)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Collect what the cluster tells while it still is as the test left it."""
+    report = yield
+    live = _collected.get("cluster")
+    if report.failed and live is not None:
+        folder = FAILURES / re.sub(
+            r"[^\w.-]+", "-", f"{item.nodeid.rpartition('/')[2]}-{call.when}"
+        )
+        live.collect(folder)
+        report.sections.append(("cluster", f"pods, events and logs: {folder}"))
+    return report
