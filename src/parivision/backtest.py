@@ -4,8 +4,9 @@ Three policies answer every following season, all of them brought up to date eve
 promotion rule, never retraining, and always taking the newest model whatever the judgement.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,9 +14,9 @@ import polars as pl
 
 from parivision import judge, metrics, promotion, tables
 from parivision.errors import DataError
-from parivision.models.bundle import Bundle
+from parivision.models.bundle import CARD, Bundle, blended
 from parivision.models.training import History, Recipe, train
-from parivision.split import time_split
+from parivision.split import TimeSplit, time_split
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,11 +47,14 @@ def by_season(
     families: Sequence[str],
     seed: int = 0,
     progress: Progress | None = None,
+    keep: Path | None = None,
 ) -> Iterator[SeasonResult]:
     """Run the training pipeline's judgement at the end of every season but the last.
 
-    `shots` are canonical; yields one result a season as soon as it is known. Raises DataError for
-    fewer than two seasons, or a season of too few days.
+    `shots` are canonical; yields one result a season as soon as it is known. Models found in the
+    folder `keep` are not trained again, so that a run that died goes on where it ended; it is for
+    one set of shots and one seed. Raises DataError for fewer than two seasons, or a season of too
+    few days.
     """
     shots = tables.in_time_order(shots)
     history = History.of(tables.facts_from_shots(shots), tables.made_array(shots))
@@ -66,8 +70,16 @@ def by_season(
     for index, season in enumerate(known_seasons[:-1]):
         past = slice(0, int(np.searchsorted(seasons, season, "right")))
         then = _upto(history, past)
-        bundles, decision, newest = _retrain(shots[past], then, families, seed, champion)
-        champion = _crown(decision, bundles, champion, then)
+        split = time_split(then.facts.day)
+        bundles = {
+            name: _trained(then, split, Recipe(name, seed=seed), keep and keep / f"{name}_{season}")
+            for name in families
+        }
+        judgement = judge.judge(shots[past], then, split, bundles, champion)
+        decision = judge.decide(judgement)
+        best = judge.best_of(judgement.made, {n: judgement.predictions[n] for n in bundles})
+        newest = bundles[best or families[0]]
+        champion = _crown(decision, newest, champion, then)
         first = first or champion
         next_season = known_seasons[index + 1]
         rows = slice(past.stop, int(np.searchsorted(seasons, next_season, "right")))
@@ -114,31 +126,26 @@ def _upto(history: History, rows: slice) -> History:
     return History(history.facts.take(rows), history.made[rows], form)
 
 
-def _retrain(
-    shots: pl.DataFrame,
-    history: History,
-    families: Sequence[str],
-    seed: int,
-    champion: Bundle | None,
-) -> tuple[Mapping[str, Bundle], promotion.Decision, Bundle]:
-    split = time_split(history.facts.day)
-    bundles = {name: train(history, split, Recipe(name, seed=seed)) for name in families}
-    judgement = judge.judge(shots, history, split, bundles, champion)
-    decision = judge.decide(judgement)
-    newest = min(bundles.keys() & decision.scores, key=lambda n: (decision.scores[n].log_loss, n))
-    return bundles, decision, bundles[newest]
+def _trained(history: History, split: TimeSplit, recipe: Recipe, kept: Path | None) -> Bundle:
+    if kept is not None and (kept / CARD).is_file():
+        return Bundle.load(kept)
+    bundle = train(history, split, recipe)
+    if kept is not None:
+        bundle.save(kept)
+    return bundle
 
 
 def _crown(
-    decision: promotion.Decision,
-    bundles: Mapping[str, Bundle],
-    champion: Bundle | None,
-    history: History,
+    decision: promotion.Decision, newest: Bundle, champion: Bundle | None, history: History
 ) -> Bundle:
-    winner = champion if decision.winner not in bundles else bundles[str(decision.winner)]
-    if winner is None:  # nothing is served yet: the first model stands in for it
-        winner = next(iter(bundles.values()))
-    return winner.refreshed(history.facts, history.made)
+    """The champion after a decision, up to date; while nothing is served the newest stands in."""
+    fresh = newest.refreshed(history.facts, history.made)
+    if champion is None:
+        return fresh
+    old = champion.refreshed(history.facts, history.made)
+    if decision.winner == promotion.BLENDED:
+        return blended(fresh, old)
+    return old if decision.winner in {None, promotion.CHAMPION, promotion.RECALIBRATED} else fresh
 
 
 def _loss(bundle: Bundle, history: History, rows: slice) -> float:

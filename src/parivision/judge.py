@@ -12,11 +12,11 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from parivision import evaluate, promotion, tables
+from parivision import evaluate, metrics, promotion, tables
 from parivision.errors import DataError
 from parivision.evaluate import Scores
 from parivision.facts import EPOCH, Facts, Floats, Ints
-from parivision.models.bundle import WITH_ACTION, Bundle
+from parivision.models.bundle import WITH_ACTION, Bundle, blended
 from parivision.models.families import BASELINES
 from parivision.models.training import History, Recipe, train
 from parivision.split import TimeSplit
@@ -79,28 +79,52 @@ def judge(
 
     `shots` and `history` are the same rows in time order. The champion answers as it is served, and
     recalibrated: the same estimators with the state of the morning of the first game judged. A
-    champion that knows some of the games answers only in that second way, as the champion.
+    champion that knows some of the games answers only in that second way, as the champion. It also
+    answers together with the best of the challengers.
     """
     facts, made = history.facts, history.made
     known, later = slice(0, split.stop(facts.day).stop), split.later(facts.day)
     baselines = {name: train(history, split, Recipe(name)) for name in BASELINES}
-    asked = {**baselines, **bundles}
-    if champion is not None:
-        rebuilt = champion.rebuilt(facts.take(known), made[known])
-        known_day = champion.form.as_of_day
-        if known_day is not None and known_day > split.stop_through:
-            asked[promotion.CHAMPION] = rebuilt
-        else:
-            asked |= {promotion.CHAMPION: champion, promotion.RECALIBRATED: rebuilt}
     rows = shots[later]
     games_facts = facts.take(later)
+    asked: dict[str, Bundle] = {**baselines, **bundles}
+    predictions = {name: model.predict(games_facts) for name, model in asked.items()}
+    if champion is not None:
+        rebuilt = champion.rebuilt(facts.take(known), made[known])
+        predictions |= _incumbents(champion, rebuilt, split, games_facts)
+        best = best_of(made[later], {name: predictions[name] for name in bundles})
+        if best is not None:
+            together = blended(bundles[best], rebuilt).predict(games_facts)
+            predictions[promotion.BLENDED] = together
     return Judgement(
         shots=rows,
         made=made[later],
         games=rows["game_id"].to_numpy(),
         player_volume=history.form_columns["player_volume"][later],
-        predictions={name: bundle.predict(games_facts) for name, bundle in asked.items()},
+        predictions=predictions,
     )
+
+
+def best_of(made: Floats, predictions: Mapping[str, Floats]) -> str | None:
+    """The name of the lowest log loss; None when nothing here is a probability."""
+    losses = {
+        name: metrics.log_loss(made, p)
+        for name, p in predictions.items()
+        if promotion.are_probabilities(p)
+    }
+    return min(losses, key=lambda name: (losses[name], name), default=None)
+
+
+def _incumbents(
+    champion: Bundle, rebuilt: Bundle, split: TimeSplit, facts: Facts
+) -> dict[str, Floats]:
+    known = champion.form.as_of_day
+    if known is not None and known > split.stop_through:
+        return {promotion.CHAMPION: rebuilt.predict(facts)}
+    return {
+        promotion.CHAMPION: champion.predict(facts),
+        promotion.RECALIBRATED: rebuilt.predict(facts),
+    }
 
 
 def judge_refresh(shots: pl.DataFrame, history: History, champion: Bundle) -> Judgement:

@@ -211,7 +211,8 @@ def _assemble(context: Path, bundle: Path, service: Path, champion: Champion) ->
 
 def _kinds(bundle: Path) -> list[str]:
     """Kinds of the bundle's estimators, which loading proves usable."""
-    return sorted({part.estimator.kind for part in Bundle.load(bundle).parts.values()})
+    parts = Bundle.load(bundle).parts.values()
+    return sorted({each.estimator.kind for part in parts for each in part.members()})
 
 
 def _digest(folder: Path) -> str:

@@ -6,7 +6,8 @@ The order of the questions:
 1. Without a champion, the best challenger must beat the zone rate, or nothing is served.
 2. The champion recalibrated on recent games takes over if it is better than the champion as it is
    served. That costs seconds, so it comes first.
-3. The best retrained challenger takes over if it is better than whichever of the two stands.
+3. The best retrained challenger takes over if it is better than whichever of the two stands. One
+   of them is the best of the others in which the champion keeps a say.
 
 "Better" is a lower log loss by a paired one-sided t test by game; on top, the calibration error
 may not exceed the stated bound. Missing or thin evidence never promotes.
@@ -26,6 +27,8 @@ from parivision.metrics import none_for_nan
 
 CHAMPION: Final = "champion"
 RECALIBRATED: Final = "champion_recalibrated"
+BLENDED: Final = "champion_blended"
+"""The best retrained challenger with the champion still having a say; a challenger like another."""
 BASELINE: Final = "zone_rate"
 ALPHA: Final = 0.05
 ECE_BOUND: Final = 0.010
@@ -107,7 +110,7 @@ def decide(
     """
     own = {CHAMPION: champion, RECALIBRATED: recalibrated, BASELINE: baseline}
     answers = {**challengers, **{name: p for name, p in own.items() if p is not None}}
-    judged = {n: scores(made, p, games) for n, p in answers.items() if _are_probabilities(p)}
+    judged = {n: scores(made, p, games) for n, p in answers.items() if are_probabilities(p)}
     contenders = [name for name in challengers if name not in judged]
     contenders += sorted(judged.keys() & challengers, key=lambda n: (judged[n].log_loss, n))[:1]
     contests: list[Contest] = []
@@ -140,7 +143,8 @@ def _decision(
     return Decision(standing, standing != CHAMPION, reason, tuple(contests), judged)
 
 
-def _are_probabilities(p: ArrayLike) -> bool:
+def are_probabilities(p: ArrayLike) -> bool:
+    """Whether all are numbers from 0 to 1."""
     values = np.asarray(p, np.float64)
     return bool(((values >= 0) & (values <= 1)).all())
 

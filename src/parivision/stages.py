@@ -19,7 +19,7 @@ from parivision.drift_report import sample
 from parivision.errors import DataError, ModelError
 from parivision.evaluate import Scores
 from parivision.judge import Judgement
-from parivision.models.bundle import Bundle
+from parivision.models.bundle import Bundle, blended
 from parivision.models.training import History, Recipe, train
 from parivision.registry import TRAINING, Registry, Version
 from parivision.snapshot import read_snapshot
@@ -188,9 +188,9 @@ def promote(
         if champion is None:
             return Promotion(decision, None, None)
         return Promotion(decision, champion[0], _copied(champion[0], registry, cache, out))
-    winner = _winner(decision, models, champion[1] if champion else None)
     rows = read_snapshot(shots)
-    fresh = winner.refreshed(tables.facts_from_shots(rows), tables.made_array(rows))
+    best = Bundle.load(models[evaluated["best"]]) if evaluated["best"] in models else None
+    fresh = _winner(str(decision.winner), best, champion[1] if champion else None, rows)
     fresh.card["scores"] = decision.scores[str(decision.winner)].to_dict()
     fresh.save(out)
     _keep_references(rows, judgement, str(decision.winner), out)
@@ -200,11 +200,15 @@ def promote(
 
 
 def _winner(
-    decision: promotion.Decision, models: Mapping[str, Path], champion: Bundle | None
+    winner: str, best: Bundle | None, champion: Bundle | None, shots: pl.DataFrame
 ) -> Bundle:
-    if decision.winner == promotion.RECALIBRATED and champion is not None:
-        return champion
-    return Bundle.load(models[str(decision.winner)])
+    """The winning model, brought up to date; `best` is the best of those newly trained."""
+    facts, made = tables.facts_from_shots(shots), tables.made_array(shots)
+    names = {promotion.RECALIBRATED: (champion,), promotion.BLENDED: (best, champion)}
+    fresh = [
+        model.refreshed(facts, made) for model in names.get(winner, (best,)) if model is not None
+    ]
+    return blended(*fresh) if winner == promotion.BLENDED else fresh[0]
 
 
 def _alone(champion: tuple[Version, Bundle] | None) -> dict[str, Bundle]:

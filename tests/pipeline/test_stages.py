@@ -1,6 +1,7 @@
 """The stages between files: train, evaluate, promote, examine; each may be run again."""
 
 import json
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -13,7 +14,7 @@ from parivision.judge import Judgement
 from parivision.models import families
 from parivision.models.bundle import Bundle
 from parivision.models.training import Recipe
-from parivision.promotion import CHAMPION, RECALIBRATED, Rule
+from parivision.promotion import BLENDED, CHAMPION, RECALIBRATED, Rule
 from parivision.registry import MODEL_NAME, Registry, quiet
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("mlflow")]
@@ -179,6 +180,24 @@ def test_a_champion_stays_unless_it_is_beaten(place):
     fetched = place.registry.fetch("1", place.cache)
     assert _files(place.folder / "champion") == _files(fetched)
     assert place.versions() == 1
+
+
+def test_a_champion_may_keep_a_say_in_the_next_one(place):
+    """When the two together win, the new champion answers as both, and knows all games."""
+    place.train("lightgbm")
+    place.evaluate("lightgbm")
+    place.promote("lightgbm")
+    place.train("logistic_regression")
+    assert BLENDED in place.evaluate("logistic_regression")
+    judged = Judgement.from_frame(pl.read_parquet(place.out / stages.JUDGEMENT))
+    sure = {**judged.predictions, BLENDED: 0.2 + 0.6 * judged.made}
+    replace(judged, predictions=sure).to_frame().write_parquet(place.out / stages.JUDGEMENT)
+    result = place.promote("logistic_regression")
+    assert (result.decision.winner, result.champion.number) == (BLENDED, "2")
+    champion = place.registry.champion_bundle(place.cache)[1]
+    kinds = [part.estimator.kind for part in champion.parts["with_action"].members()]
+    assert kinds == ["sklearn", "lightgbm"]
+    assert champion.card["known_through"] == str(judged.shots["game_date"].max())
 
 
 def test_nobody_is_champion_when_nobody_is_good_enough(place):

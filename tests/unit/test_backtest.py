@@ -7,6 +7,7 @@ from parivision import backtest, tables
 from parivision.backtest import SeasonResult
 from parivision.errors import DataError
 from parivision.models import families
+from parivision.promotion import BLENDED, CHAMPION, RECALIBRATED, Decision
 from parivision.sources.synthetic import P_TRUE, SyntheticConfig, generate
 
 RESULTS = [
@@ -43,6 +44,36 @@ def test_a_season_is_decided_without_the_ones_after_the_next(three_seasons):
     assert steps == [(1, 2), (2, 2)]
     assert whole[0].promoted_loss == whole[0].never_loss
     assert all(0.5 < r.promoted_loss < 0.75 for r in whole)
+
+
+def test_a_run_that_died_goes_on_with_the_models_it_kept(three_seasons, tmp_path, monkeypatch):
+    """Models in the folder are not trained again, and the results are the same."""
+    whole = list(backtest.by_season(three_seasons, ["lightgbm"], keep=tmp_path))
+    assert {path.name for path in tmp_path.iterdir()} == {"lightgbm_2021", "lightgbm_2022"}
+    monkeypatch.setattr(backtest, "train", None)
+    assert list(backtest.by_season(three_seasons, ["lightgbm"], keep=tmp_path)) == whole
+
+
+@pytest.mark.parametrize(
+    ("winner", "members"),
+    [
+        (CHAMPION, ["old"]),
+        (RECALIBRATED, ["old"]),
+        (BLENDED, ["new", "old"]),
+        ("lightgbm", ["new"]),
+        (None, ["old"]),
+    ],
+)
+def test_the_season_is_played_with_who_won(winner, members, league_bundle, league_history):
+    """The champion as it was, the newest, or both together, each with all games known."""
+    old, new = (league_bundle.copy() for _ in range(2))
+    old.family, new.family = "old", "new"
+    decision = Decision(winner, True, "")
+    crowned = backtest._crown(decision, new, old, league_history)
+    partner = crowned.card.get("partner")
+    assert [crowned.family, *([partner["family"]] if partner else [])] == members
+    assert crowned.form.as_of_day == league_history.facts.day[-1]
+    assert backtest._crown(decision, new, None, league_history).family == "new"
 
 
 def test_results_become_a_table_and_a_summary():

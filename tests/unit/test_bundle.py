@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 from parivision.errors import ModelError
 from parivision.facts import from_records
-from parivision.models.bundle import CARD, FORM, WITH_ACTION, WITHOUT_ACTION, Bundle, Part
+from parivision.models.bundle import (
+    CARD,
+    FORM,
+    NEWER_SHARE,
+    PARTNER,
+    WITH_ACTION,
+    WITHOUT_ACTION,
+    Bundle,
+    Part,
+    blended,
+)
 from parivision.models.estimators import Constant
 from parivision.models.recalibration import Recalibration
 
@@ -164,6 +174,63 @@ def test_importances_name_the_features_of_the_better_part(bundle):
     assert set(shares) == set(bundle.parts[WITH_ACTION].names)
     assert sum(shares.values()) == pytest.approx(1.0)
     assert _told(bundle, 0.5, 0.5).importances() == {}
+
+
+def test_of_two_models_the_newer_has_the_larger_say(bundle, later):
+    """The log odds of both are averaged, the newer one's weighing more; neither changes."""
+    newer, older = (_told(bundle, p, p) for p in (0.6, 0.4))
+    blend = blended(newer, older)
+    odds = NEWER_SHARE * np.log(0.6 / 0.4) + (1 - NEWER_SHARE) * np.log(0.4 / 0.6)
+    np.testing.assert_allclose(blend.predict(later[0]), 1 / (1 + np.exp(-odds)))
+    followed = blend.copy().follow(*later, blend.form.lookup(later[0]))
+    assert len(followed) == len(later[0])
+    assert set(newer.predict(later[0])) == {0.6}
+    assert blend.card["partner"]["family"] == older.family
+
+
+def test_a_champion_never_grows(bundle):
+    """A blend that becomes the older model gives its newer half only."""
+    one, two, three = (_told(bundle, p, p) for p in (0.3, 0.4, 0.5))
+    blend = blended(three, blended(two, one))
+    for part in blend.parts.values():
+        assert [each.estimator.p_made for each in part.members()] == [0.5, 0.4]
+    assert "partner" not in blend.card["partner"]
+
+
+def test_a_model_without_actions_may_be_half_of_a_blend(bundle, later):
+    """Shots with an action are answered by its only part and the other's better one."""
+    untold = replace(_told(bundle, 0.3, 0.9), parts={WITHOUT_ACTION: bundle.parts[WITHOUT_ACTION]})
+    for newer, older in ((bundle, untold), (untold, bundle)):
+        blend = blended(newer, older)
+        assert set(blend.parts) == {WITH_ACTION, WITHOUT_ACTION}
+        kinds = [part.estimator for part in blend.parts[WITH_ACTION].members()]
+        assert kinds == [
+            each.parts.get(WITH_ACTION, each.parts[WITHOUT_ACTION]).estimator
+            for each in (newer, older)
+        ]
+
+
+def test_models_of_different_days_are_not_blended(bundle, later):
+    """One form serves both, so both must know the same games."""
+    with pytest.raises(ModelError, match="refresh both with the same games"):
+        blended(bundle.refreshed(*later), bundle)
+
+
+def test_a_blend_walks_and_is_kept_like_any_model(bundle, league_history, later, tmp_path):
+    """Saved, loaded, refreshed and rebuilt, a blend answers as its two models averaged."""
+    facts, made = later
+    blend = blended(bundle, bundle)
+    np.testing.assert_allclose(blend.predict(facts), bundle.predict(facts), atol=1e-12)
+    blend.save(tmp_path)
+    names = {f"{part}{end}.model" for part in bundle.parts for end in ("", PARTNER)}
+    assert set(_files(tmp_path)) == {CARD, FORM, *names}
+    loaded = Bundle.load(tmp_path)
+    assert loaded.predict(facts).tobytes() == blend.predict(facts).tobytes()
+    moved, alone = loaded.refreshed(facts, made), bundle.refreshed(facts, made)
+    np.testing.assert_allclose(moved.predict(facts), alone.predict(facts), atol=1e-12)
+    known = slice(0, len(league_history.facts) - len(facts))
+    again = moved.rebuilt(league_history.facts.take(known), league_history.made[known])
+    np.testing.assert_allclose(again.predict(facts), bundle.predict(facts), atol=1e-9)
 
 
 @pytest.mark.parametrize("name", [CARD, FORM, "with_action.model", "without_action.model"])

@@ -9,9 +9,9 @@ import pytest
 from parivision import judge, promotion, tables
 from parivision.errors import DataError
 from parivision.judge import Judgement
-from parivision.models.bundle import WITH_ACTION, WITHOUT_ACTION
-from parivision.models.training import History
-from parivision.promotion import CHAMPION, RECALIBRATED
+from parivision.models.bundle import WITH_ACTION, WITHOUT_ACTION, blended
+from parivision.models.training import History, Recipe, train
+from parivision.promotion import BLENDED, CHAMPION, RECALIBRATED
 from tiny_league import shot, table
 
 
@@ -45,6 +45,7 @@ def test_all_answer_the_same_later_games(judgement, league_bundle, league_histor
         "new",
         CHAMPION,
         RECALIBRATED,
+        BLENDED,
     }
     served = league_bundle.predict(league_history.facts.take(later))
     for name in ("new", CHAMPION):
@@ -60,6 +61,28 @@ def test_recalibrated_means_its_state_made_anew(judgement):
     """A champion of that very morning recalibrated is itself."""
     champion, recalibrated = (judgement.predictions[name] for name in (CHAMPION, RECALIBRATED))
     np.testing.assert_allclose(recalibrated, champion, atol=1e-9)
+
+
+def test_the_champion_keeps_a_say_beside_the_best_challenger(
+    league_shots, league_history, league_split, league_bundle, later
+):
+    """The blend is of the recalibrated champion and the best of those newly trained."""
+    bundles = {
+        name: train(league_history, league_split, Recipe(name)) for name in ("zone_rate", "xgboost")
+    }
+    found = judge.judge(league_shots, league_history, league_split, bundles, league_bundle)
+    assert judge.best_of(found.made, {n: found.predictions[n] for n in bundles}) == "xgboost"
+    expected = blended(bundles["xgboost"], league_bundle)
+    served = expected.predict(league_history.facts.take(later))
+    np.testing.assert_allclose(found.predictions[BLENDED], served, atol=1e-9)
+
+
+def test_without_probabilities_nobody_is_the_best():
+    """What is no probability is not compared, and with nothing left there is no best."""
+    made, broken = np.array([0.0, 1.0]), np.array([np.nan, 0.5])
+    fine = np.array([0.4, 0.6])
+    assert judge.best_of(made, {"broken": broken}) is None
+    assert judge.best_of(made, {"broken": broken, "b": fine, "a": fine}) == "a"
 
 
 def test_later_outcomes_reach_no_answer(
@@ -101,12 +124,14 @@ def test_a_judgement_survives_being_kept(judgement, tmp_path):
 
 def test_the_decision_follows_from_the_answers(judgement):
     """The champion and its recalibration are told from challengers, baselines are none."""
-    found = judge.decide(judgement, promotion.Rule(min_games=2))
+    kept = {name: p for name, p in judgement.predictions.items() if name != BLENDED}
+    found = judge.decide(replace(judgement, predictions=kept), promotion.Rule(min_games=2))
     assert {(c.challenger, c.incumbent) for c in found.contests} == {
         (RECALIBRATED, CHAMPION),
         ("new", CHAMPION),
     }
-    first = {k: p for k, p in judgement.predictions.items() if k not in {CHAMPION, RECALIBRATED}}
+    own = {CHAMPION, RECALIBRATED, BLENDED}
+    first = {k: p for k, p in judgement.predictions.items() if k not in own}
     found = judge.decide(replace(judgement, predictions=first), promotion.Rule(min_games=2))
     assert [(c.challenger, c.incumbent) for c in found.contests] == [("new", "zone_rate")]
 

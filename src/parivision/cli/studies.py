@@ -21,6 +21,10 @@ def seasons(
     ] = "lightgbm",
     json: Json = False,
     plot: Annotated[Path | None, typer.Option(help="SVG file for the picture.")] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the trained models: run again, it goes on from there."),
+    ] = None,
 ) -> None:
     """Run the training pipeline's decision at the end of every season, knowing nothing later.
 
@@ -34,7 +38,8 @@ def seasons(
     shots, _ = read_shots(open_source(data))
     results = []
     with bar("seasons") as progress:
-        for result in study.by_season(shots, models.split(","), settings.seed, progress):
+        families = models.split(",")
+        for result in study.by_season(shots, families, settings.seed, progress, keep):
             results.append(result)
             say(f"{result.season}: {result.winner}; {result.reason}")
     table = study.to_frame(results)

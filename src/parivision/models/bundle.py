@@ -21,10 +21,13 @@ from parivision.errors import ModelError
 from parivision.facts import EPOCH, NO_ACTION, Facts, Floats
 from parivision.form import Form
 from parivision.models.estimators import Estimator, load_estimator
-from parivision.models.recalibration import Recalibration
+from parivision.models.recalibration import Recalibration, logit, sigmoid
 
 WITH_ACTION: Final = "with_action"
 WITHOUT_ACTION: Final = "without_action"
+NEWER_SHARE: Final = 0.7
+"""Found on the seasons 2006 to 2023: anything from 0.6 to 0.85 is better than the newer alone."""
+PARTNER: Final = "_partner"
 CARD: Final = "bundle.json"
 FORM: Final = "form.npz"
 
@@ -33,17 +36,44 @@ FORM: Final = "form.npz"
 class Part:
     """One estimator with its features and its recalibration.
 
-    `settled` is the recalibration as training left it, before any game that came later.
+    `settled` is the recalibration as training left it, before any game that came later. A part may
+    have a `partner`, an older model's part that has its say too: the log odds of the two are
+    averaged, the newer one's weighing `NEWER_SHARE`.
     """
 
     names: tuple[str, ...]
     estimator: Estimator
     recalibration: Recalibration = field(default_factory=Recalibration)
     settled: Recalibration = field(default_factory=Recalibration)
+    partner: "Part | None" = None
 
     def raw(self, facts: Facts, form: Mapping[str, Floats]) -> Floats:
-        """Probabilities before recalibration."""
+        """The estimator's probabilities, before recalibration and without the partner."""
         return self.estimator.predict(features.matrix(facts, form, self.names))
+
+    def predict(self, facts: Facts, form: Mapping[str, Floats]) -> Floats:
+        """Probabilities as of the last day known."""
+        own = self.recalibration.apply(self.raw(facts, form))
+        return own if self.partner is None else _mean(own, self.partner.predict(facts, form))
+
+    def walk(self, facts: Facts, form: Mapping[str, Floats], made: Floats) -> Floats:
+        """Probabilities of past games, each day's as of its morning; recalibration moves on."""
+        own = self.recalibration.walk(self.raw(facts, form), made, facts.by_day())
+        return own if self.partner is None else _mean(own, self.partner.walk(facts, form, made))
+
+    def copy(self) -> "Part":
+        """A copy whose recalibration moves on its own; the estimators are shared."""
+        partner = self.partner.copy() if self.partner else None
+        return replace(self, recalibration=self.recalibration.copy(), partner=partner)
+
+    def as_settled(self) -> "Part":
+        """A copy with the recalibration that training left."""
+        partner = self.partner.as_settled() if self.partner else None
+        return replace(self, recalibration=self.settled.copy(), partner=partner)
+
+    def members(self) -> "list[Part]":
+        """The part and its partners."""
+        return [self, *(self.partner.members() if self.partner else ())]
 
 
 @dataclass
@@ -70,11 +100,8 @@ class Bundle:
             (WITH_ACTION, np.flatnonzero(given)),
         ):
             if len(rows):
-                part = self.parts[name]
-                raw = part.raw(
-                    facts.take(rows), {key: values[rows] for key, values in form.items()}
-                )
-                out[rows] = part.recalibration.apply(raw)
+                known = {key: values[rows] for key, values in form.items()}
+                out[rows] = self.parts[name].predict(facts.take(rows), known)
         return out
 
     def walk(self, facts: Facts, made: Floats) -> Floats:
@@ -92,9 +119,8 @@ class Bundle:
         # In this order: a shot whose action is known is answered by the part that uses it.
         for name, rows in ((WITHOUT_ACTION, everything), (WITH_ACTION, given)):
             if name in self.parts and len(rows):
-                part, seen = self.parts[name], facts.take(rows)
-                raw = part.raw(seen, {key: values[rows] for key, values in form.items()})
-                out[rows] = part.recalibration.walk(raw, made[rows], seen.by_day())
+                known = {key: values[rows] for key, values in form.items()}
+                out[rows] = self.parts[name].walk(facts.take(rows), known, made[rows])
         return out
 
     def refreshed(self, facts: Facts, made: Floats) -> "Bundle":
@@ -114,15 +140,13 @@ class Bundle:
         How a champion that knows later games already is judged on them. `facts` are the whole
         history in time order.
         """
-        parts = {
-            name: replace(part, recalibration=part.settled.copy())
-            for name, part in self.parts.items()
-        }
+        parts = {name: part.as_settled() for name, part in self.parts.items()}
         past = replace(self, parts=parts, form=Form(), card=dict(self.card))
         columns = past.form.walk(facts, made)
-        days = [part.settled.as_of_day for part in parts.values()]
+        days = [each.settled.as_of_day for part in parts.values() for each in part.members()]
+        # From where the older of two models was settled: the newer one passes over what it counted.
         # A part that no shot with an action settled was settled on the same games all the same.
-        settled = max((day for day in days if day is not None), default=None)
+        settled = min((day for day in days if day is not None), default=None)
         rows = facts.after(settled)
         later = {name: values[rows] for name, values in columns.items()}
         past.follow(facts.take(rows), made[rows], later)
@@ -138,10 +162,7 @@ class Bundle:
 
     def copy(self) -> "Bundle":
         """A copy whose state moves on its own; the estimators are shared."""
-        parts = {
-            name: replace(part, recalibration=part.recalibration.copy())
-            for name, part in self.parts.items()
-        }
+        parts = {name: part.copy() for name, part in self.parts.items()}
         return replace(self, parts=parts, form=self.form.copy(), card=dict(self.card))
 
     def save(self, folder: Path) -> None:
@@ -153,17 +174,9 @@ class Bundle:
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.glob(_model_file("*")):
             old.unlink()
-        described = {}
-        for name, part in self.parts.items():
-            part.estimator.save(folder / _model_file(name))
-            described[name] = {
-                "features": list(part.names),
-                "kind": part.estimator.kind,
-                "recalibration": part.recalibration.to_dict(),
-                "settled": part.settled.to_dict(),
-            }
+        described = {name: _save_part(part, folder, name) for name, part in self.parts.items()}
         _save_arrays(folder / FORM, self.form.to_arrays())
-        files = (FORM, *(_model_file(name) for name in self.parts))
+        files = (FORM, *_files_of(described))
         card = {
             "family": self.family,
             "feature_set": self.feature_set,
@@ -178,21 +191,13 @@ class Bundle:
         """Read what `save` wrote; raises ModelError when a file is missing, damaged or unusable."""
         try:
             card = json.loads((folder / CARD).read_text())
-            for name in (FORM, *(_model_file(part) for part in card["parts"])):
+            for name in (FORM, *_files_of(card["parts"])):
                 # Before it is parsed: the families' own readers may abort on a damaged file.
                 if _digest(folder / name) != card["digests"][name]:
                     raise ModelError(f"{folder / name} is damaged: fetch or train the model again")
             with np.load(folder / FORM, allow_pickle=False) as arrays:
                 form = Form.from_arrays(dict(arrays))
-            parts = {
-                name: Part(
-                    names=tuple(part["features"]),
-                    estimator=load_estimator(part["kind"], folder / _model_file(name)),
-                    recalibration=Recalibration.from_dict(part["recalibration"]),
-                    settled=Recalibration.from_dict(part["settled"]),
-                )
-                for name, part in card["parts"].items()
-            }
+            parts = {name: _load_part(part, folder, name) for name, part in card["parts"].items()}
             parts[WITHOUT_ACTION]  # a shot without an action can always be answered
             return cls(card["family"], card["feature_set"], parts, form, card["card"])
         except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
@@ -201,8 +206,70 @@ class Bundle:
             ) from error
 
 
+def blended(newer: Bundle, older: Bundle) -> Bundle:
+    """A bundle in which an older model keeps a say: `1 - NEWER_SHARE` of the log odds.
+
+    Both must know the same games. Of an older model that is a blend itself only the newer half
+    stays, so that a champion never grows. Raises ModelError when the two know different games.
+    """
+    if newer.form.as_of_day != older.form.as_of_day:
+        raise ModelError(
+            f"the newer model knows games through {_iso(newer.form.as_of_day)}, the older one "
+            f"through {_iso(older.form.as_of_day)}: refresh both with the same games"
+        )
+    parts = {}
+    for name in newer.parts | older.parts:
+        own, partner = (
+            bundle.parts.get(name, bundle.parts[WITHOUT_ACTION]).copy() for bundle in (newer, older)
+        )
+        parts[name] = replace(own, partner=replace(partner, partner=None))
+    blend = replace(newer.copy(), parts=parts)
+    blend.card["partner"] = {"family": older.family, **_alone(older.card)}
+    return blend
+
+
+def _alone(card: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in card.items() if key not in {"partner", "scores"}}
+
+
+def _mean(newer: Floats, older: Floats) -> Floats:
+    return sigmoid(NEWER_SHARE * logit(newer) + (1 - NEWER_SHARE) * logit(older))
+
+
 def _model_file(part: str) -> str:
     return f"{part}.model"
+
+
+def _files_of(described: Mapping[str, Any]) -> list[str]:
+    names = []
+    for name, part in described.items():
+        partner = part.get("partner")  # bundles of before there were partners lack it
+        below = {} if partner is None else {name + PARTNER: partner}
+        names += [_model_file(name), *_files_of(below)]
+    return names
+
+
+def _save_part(part: Part, folder: Path, name: str) -> dict[str, Any]:
+    part.estimator.save(folder / _model_file(name))
+    partner = part.partner
+    return {
+        "features": list(part.names),
+        "kind": part.estimator.kind,
+        "recalibration": part.recalibration.to_dict(),
+        "settled": part.settled.to_dict(),
+        "partner": _save_part(partner, folder, name + PARTNER) if partner else None,
+    }
+
+
+def _load_part(card: Mapping[str, Any], folder: Path, name: str) -> Part:
+    partner = card.get("partner")
+    return Part(
+        names=tuple(card["features"]),
+        estimator=load_estimator(card["kind"], folder / _model_file(name)),
+        recalibration=Recalibration.from_dict(card["recalibration"]),
+        settled=Recalibration.from_dict(card["settled"]),
+        partner=None if partner is None else _load_part(partner, folder, name + PARTNER),
+    )
 
 
 def _digest(path: Path) -> str:
