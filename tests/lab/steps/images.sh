@@ -49,6 +49,7 @@ program() { # IMAGE BINARY [BASE] [USER] [PATH]: an image that runs one binary
   image "$1" "$BIN/$2" <<D
 FROM ${3:-lab/debian:bookworm}
 COPY $2 ${5:-/usr/local/bin/$2}
+WORKDIR ${5:+$(dirname "$5")}/
 USER ${4:-65532}
 ENTRYPOINT ["${5:-/usr/local/bin/$2}"]
 D
