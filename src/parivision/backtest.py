@@ -66,7 +66,7 @@ def by_season(
             f"{len(known_seasons)}: give more games"
         )
     champion: Bundle | None = None
-    first: Bundle | None = None
+    never: Bundle | None = None
     for index, season in enumerate(known_seasons[:-1]):
         past = slice(0, int(np.searchsorted(seasons, season, "right")))
         then = _upto(history, past)
@@ -80,10 +80,9 @@ def by_season(
         best = judge.best_of(judgement.made, {n: judgement.predictions[n] for n in bundles})
         newest = bundles[best or families[0]]
         champion = _crown(decision, newest, champion, then)
-        first = first or champion
         next_season = known_seasons[index + 1]
         rows = slice(past.stop, int(np.searchsorted(seasons, next_season, "right")))
-        never = first.refreshed(then.facts, then.made)
+        never = (never or champion).refreshed(then.facts, then.made)
         newest = newest.refreshed(then.facts, then.made)
         losses = [_loss(bundle, history, rows) for bundle in (champion, never, newest)]
         yield SeasonResult(
