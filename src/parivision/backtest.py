@@ -6,6 +6,7 @@ promotion rule, never retraining, and always taking the newest model whatever th
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import polars as pl
 
 from parivision import judge, metrics, promotion, tables
 from parivision.errors import DataError
+from parivision.facts import NO_ACTION
 from parivision.models.bundle import CARD, Bundle, blended
 from parivision.models.training import History, Recipe, train
 from parivision.split import TimeSplit, time_split
@@ -65,6 +67,8 @@ def by_season(
             f"expected at least two seasons, one to learn from and one to be judged on, got "
             f"{len(known_seasons)}: give more games"
         )
+    all_told = not (history.facts.action == NO_ACTION).any()
+    recipe = partial(Recipe, seed=seed, untold=not all_told)
     champion: Bundle | None = None
     never: Bundle | None = None
     for index, season in enumerate(known_seasons[:-1]):
@@ -72,7 +76,7 @@ def by_season(
         then = _upto(history, past)
         split = time_split(then.facts.day)
         bundles = {
-            name: _trained(then, split, Recipe(name, seed=seed), keep and keep / f"{name}_{season}")
+            name: _trained(then, split, recipe(name), keep and keep / f"{name}_{season}")
             for name in families
         }
         judgement = judge.judge(shots[past], then, split, bundles, champion)

@@ -65,6 +65,18 @@ def test_every_set_has_its_parts(league_history, league_split, league_bundle):
         assert set(train(league_history, league_split, Recipe(name)).parts) == {WITHOUT_ACTION}
 
 
+def test_where_all_actions_are_known_half_of_the_work_can_be_left(
+    league_history, league_split, league_bundle
+):
+    """Without a part for untold shots the others are answered as ever, those by the zone's rate."""
+    half = train(league_history, league_split, Recipe("lightgbm", untold=False))
+    facts, _ = _later(league_history, league_split)
+    assert half.predict(facts).tobytes() == league_bundle.predict(facts).tobytes()
+    zone = half.parts[WITHOUT_ACTION].raw(facts, half.form.lookup(facts))
+    np.testing.assert_allclose(zone, half.form.lookup(facts)["rate_zone"], atol=1e-6)
+    assert len(half.predict(facts.without_action())) == len(facts)
+
+
 def test_only_boosted_models_are_fitted_on_the_games_they_stopped_on(league_history, league_split):
     """What needs no later games to stop on is settled on them instead, and its card says so."""
     bundle = train(league_history, league_split, Recipe("zone_rate"))

@@ -19,6 +19,7 @@ from parivision.facts import EPOCH, Facts, Floats
 from parivision.form import Form
 from parivision.metrics import log_loss
 from parivision.models.bundle import WITH_ACTION, WITHOUT_ACTION, Bundle, Part
+from parivision.models.estimators import FirstColumn
 from parivision.models.families import FAMILIES, Family, Sample
 from parivision.split import TimeSplit
 
@@ -47,13 +48,18 @@ class History:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to train: family, feature set (`full` or `classic`), seed, and a bound on the search."""
+    """What to train: family, feature set (`full` or `classic`), seed, and a bound on the search.
+
+    Without `untold` nothing is fitted for shots that come without an action, which is half of the
+    work: the zone's rate answers them. For studies of games whose actions are all known.
+    """
 
     family: str
     feature_set: str = "full"
     seed: int = 0
     search_trials: int = 0
     search_budget_s: float = 600.0
+    untold: bool = True
 
     @property
     def name(self) -> str:
@@ -82,7 +88,11 @@ def train(
     parts: dict[str, Part] = {}
     joined: dict[str, Sample] = {}
     params: dict[str, Any] = {}
-    for name, columns in _feature_names(family, recipe.feature_set).items():
+    names = _feature_names(family, recipe.feature_set)
+    if not recipe.untold and WITH_ACTION in names:
+        del names[WITHOUT_ACTION]
+        parts[WITHOUT_ACTION] = Part(("rate_zone",), FirstColumn())
+    for name, columns in names.items():
         fit, stop = _samples(history, split, columns, recipe.seed)
         chosen = dict(_search(family, fit, stop, recipe, clock))
         parts[name] = Part(columns, family.fit(fit, stop, chosen, recipe.seed))
@@ -93,7 +103,7 @@ def train(
     is_boosted = any(part.estimator.rounds is not None for part in parts.values())
     for name, part in parts.items():
         part.settled = part.recalibration.copy()
-        if is_boosted:
+        if is_boosted and name in joined:
             params[name]["rounds"] = part.estimator.rounds
             part.estimator = family.fit(joined[name], None, params[name], recipe.seed)
     fitted_through = split.stop_through if is_boosted else split.fit_through
