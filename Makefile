@@ -6,13 +6,13 @@ BIN := $(VENV)/bin
 DATA ?=
 # Where the lab, too, keeps what it builds from Go modules.
 LAB_HOME ?= $(HOME)/.cache/lab
-KUBE_LINTER := v0.8.3
+KUBE_SCORE := v1.20.0
 export PATH := $(PATH):$(LAB_HOME)/bin
 # Pure tests go to any worker; a file of the others stays on one, so that what it shares is made once.
 UNIT := -n 2 --dist loadgroup tests/unit
 PIPELINE := -n 2 --dist loadfile tests/pipeline
 
-.PHONY: help demo test test-unit lint lint-charts format compile charts helm secrets ferretdb cluster cluster-down test-cluster lock clean
+.PHONY: help demo test test-unit lint lint-charts format compile charts helm secrets ferretdb skaffold-schema cluster cluster-down test-cluster lock clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -27,7 +27,7 @@ $(VENV)/.done: requirements.lock pyproject.toml
 demo: $(VENV)/.done ## the whole way of a shot; DATA=folder of season files for real shots
 	$(BIN)/parivision demo $(if $(DATA),--data $(DATA))
 
-test: $(VENV)/.done ferretdb helm ## unit and pipeline tests with coverage
+test: $(VENV)/.done ferretdb helm skaffold-schema ## unit and pipeline tests with coverage
 	$(BIN)/pytest --cov --cov-report= $(UNIT)
 	$(BIN)/pytest --cov --cov-append --cov-report=term-missing:skip-covered $(PIPELINE)
 
@@ -38,12 +38,12 @@ lint: $(VENV)/.done lint-charts ## ruff, mypy, yamllint, and the charts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/yamllint --strict .github pipelines bentos manifests kind-config.yaml
+	$(BIN)/yamllint --strict .github pipelines bentos manifests kind-config.yaml skaffold.yaml
 	$(BIN)/shellcheck .ci/run tests/lab/lab tests/lab/node/{import-images,runc-lab} manifests/{cluster,install} helm/*.sh
 
-lint-charts: $(VENV)/.done helm ## helm lint, kube-linter and Kubernetes' schemas, on every values file
-	@if command -v helm >/dev/null && command -v kube-linter >/dev/null; then VALIDATE=$(BIN)/kubernetes-validate helm/lint.sh; \
-	else echo "neither helm and kube-linter nor go: the charts are not checked"; fi
+lint-charts: $(VENV)/.done helm ## helm lint, kube-score and Kubernetes' schemas, on every values file
+	@if command -v helm >/dev/null && command -v kube-score >/dev/null; then VALIDATE=$(BIN)/kubernetes-validate helm/lint.sh; \
+	else echo "neither helm and kube-score nor go: the charts are not checked"; fi
 
 format: $(VENV)/.done ## rewrite the code in the project's format
 	$(BIN)/ruff check --fix .
@@ -58,16 +58,20 @@ charts: $(VENV)/.done helm ## render the charts that the tests compare
 secrets: $(VENV)/.done ## random passwords in the cluster of KUBECONFIG; what exists stays
 	$(BIN)/python manifests/secrets.py
 
-helm: ## helm and kube-linter, from their Go modules unless they are there
+helm: ## helm and kube-score, from their Go modules unless they are there
 	@build() { command -v "$$1" >/dev/null || ! command -v go >/dev/null || { echo "build $$1"; \
 	  GOBIN=$(LAB_HOME)/bin CGO_ENABLED=0 go install -trimpath -ldflags "-s -w" "$$2"; }; }; \
 	command -v helm >/dev/null || ! command -v go >/dev/null || tests/lab/lab binaries helm; \
-	build kube-linter golang.stackrox.io/kube-linter/cmd/kube-linter@$(KUBE_LINTER)
+	build kube-score github.com/zegl/kube-score/cmd/kube-score@$(KUBE_SCORE)
 
 ferretdb: ## a MongoDB server for the tests, from its Go module, where there is no mongod
 	@if command -v mongod >/dev/null; then echo "mongod is there"; \
 	elif command -v go >/dev/null; then tests/lab/lab binaries ferretdb .tools; \
 	else echo "neither mongod nor go: the tests of the MongoDB lake are skipped"; fi
+
+skaffold-schema: ## what skaffold.yaml is held against, from skaffold's Go module
+	@if command -v go >/dev/null; then go mod download github.com/GoogleContainerTools/skaffold/v2@$(SKAFFOLD); \
+	else echo "no go: skaffold.yaml is not held against its schema"; fi
 
 cluster: $(VENV)/.done ## a cluster of one node with everything on it, up to the first champion
 	PYTHON=$(abspath $(BIN)/python) manifests/cluster up
@@ -75,7 +79,11 @@ cluster: $(VENV)/.done ## a cluster of one node with everything on it, up to the
 cluster-down: ## take it away again
 	manifests/cluster down
 
-test-cluster: $(VENV)/.done ## the tests that need a cluster, on that of `make cluster` or of KUBECONFIG
+test-skaffold-schema: ## what skaffold.yaml is held against, from skaffold's Go module
+	@if command -v go >/dev/null; then go mod download github.com/GoogleContainerTools/skaffold/v2@$(SKAFFOLD); \
+	else echo "no go: skaffold.yaml is not held against its schema"; fi
+
+cluster: $(VENV)/.done ## the tests that need a cluster, on that of `make cluster` or of KUBECONFIG
 	@[ -n "$${KUBECONFIG:-}" ] || eval "$$(manifests/cluster env)"; $(BIN)/pytest tests/cluster
 
 lock: $(VENV)/.done ## resolve the dependencies anew
