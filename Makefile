@@ -7,6 +7,7 @@ DATA ?=
 # Where the lab, too, keeps what it builds from Go modules.
 LAB_HOME ?= $(HOME)/.cache/lab
 KUBE_SCORE := v1.20.0
+SKAFFOLD := v2.16.1
 export PATH := $(PATH):$(LAB_HOME)/bin
 # Pure tests go to any worker; a file of the others stays on one, so that what it shares is made once.
 UNIT := -n 2 --dist loadgroup tests/unit
@@ -79,11 +80,7 @@ cluster: $(VENV)/.done ## a cluster of one node with everything on it, up to the
 cluster-down: ## take it away again
 	manifests/cluster down
 
-test-skaffold-schema: ## what skaffold.yaml is held against, from skaffold's Go module
-	@if command -v go >/dev/null; then go mod download github.com/GoogleContainerTools/skaffold/v2@$(SKAFFOLD); \
-	else echo "no go: skaffold.yaml is not held against its schema"; fi
-
-cluster: $(VENV)/.done ## the tests that need a cluster, on that of `make cluster` or of KUBECONFIG
+test-cluster: $(VENV)/.done ## the tests that need a cluster, on that of `make cluster` or of KUBECONFIG
 	@[ -n "$${KUBECONFIG:-}" ] || eval "$$(manifests/cluster env)"; $(BIN)/pytest tests/cluster
 
 lock: $(VENV)/.done ## resolve the dependencies anew
