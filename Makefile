@@ -59,10 +59,10 @@ charts: $(VENV)/.done helm ## render the charts that the tests compare
 secrets: $(VENV)/.done ## random passwords in the cluster of KUBECONFIG; what exists stays
 	$(BIN)/python manifests/secrets.py
 
-helm: ## helm and kube-score, from their Go modules unless they are there
+helm: ## helm, promtool and kube-score, from their Go modules unless they are there
 	@build() { command -v "$$1" >/dev/null || ! command -v go >/dev/null || { echo "build $$1"; \
 	  GOBIN=$(LAB_HOME)/bin CGO_ENABLED=0 go install -trimpath -ldflags "-s -w" "$$2"; }; }; \
-	command -v helm >/dev/null || ! command -v go >/dev/null || tests/lab/lab binaries helm; \
+	for tool in helm promtool; do command -v $$tool >/dev/null || ! command -v go >/dev/null || tests/lab/lab binaries $$tool; done; \
 	build kube-score github.com/zegl/kube-score/cmd/kube-score@$(KUBE_SCORE)
 
 ferretdb: ## a MongoDB server for the tests, from its Go module, where there is no mongod

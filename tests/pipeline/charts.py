@@ -47,7 +47,7 @@ def by_part(values: str) -> dict[str, str]:
     texts: dict[str, str] = {}
     for document in done.stdout.split("\n---\n"):
         source = document.partition("# Source: ")[2].partition("\n")[0]
-        if source:
+        if source and not source.endswith("/dashboards.yaml"):  # which are files as they are
             part = source.split("/")[2]
             texts[part] = texts.get(part, "") + f"---\n{document.removeprefix('---').strip()}\n"
     return texts

