@@ -86,10 +86,10 @@ def refusal(endpoint: str, status: int | None, body: object) -> str:
     return f"{endpoint} answered {status}: {said(body)}"
 
 
-def silence(endpoint: str, error: Exception) -> str:
+def silence(endpoint: str, why: str) -> str:
     """What it means that no answer came."""
     return (
-        f"no answer from Kubeflow Pipelines at {endpoint} ({_short(str(error))}): is it running "
+        f"no answer from Kubeflow Pipelines at {endpoint} ({_short(why)}): is it running "
         "and its port forwarded?"
     )
 

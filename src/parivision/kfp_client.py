@@ -81,17 +81,13 @@ class Kubeflow:
 
     def check(self) -> None:
         """Raise a PipelineError that says what is wrong, unless KFP answers here and lets us in."""
-        with self._asking() as api:
-            answer = api.HealthzServiceApi(self._api).healthz_service_get_healthz(
-                _preload_content=False, _request_timeout=_TIMEOUT_S
-            )
-        body = answer.data
-        if answer.status in (401, 403):
-            raise PipelineError(refusal(self.endpoint, answer.status, body))
-        if answer.status != 200 or not is_object(body):
+        status, body = self._health()
+        if status in (401, 403):
+            raise PipelineError(refusal(self.endpoint, status, body))
+        if status != 200 or not is_object(body):
             raise PipelineError(
                 f"{self.endpoint} is not Kubeflow Pipelines, or asks to log in first: "
-                f"{answer.status}, {said(body)[:80]!r} where its health was expected"
+                f"{status}, {said(body)[:80]!r} where its health was expected"
             )
 
     def upload(self, compiled: Compiled) -> Version:
@@ -205,6 +201,17 @@ class Kubeflow:
         """Address of a run in KFP's user interface."""
         return f"{self.endpoint}/#/runs/details/{run_id}"
 
+    def _health(self) -> tuple[int, Any]:
+        """Status and body of the answer, whatever they are."""
+        with self._asking() as api:
+            try:
+                answer = api.HealthzServiceApi(self._api).healthz_service_get_healthz(
+                    _preload_content=False, _request_timeout=_TIMEOUT_S
+                )
+            except api.ApiException as error:
+                return error.status, error.body
+            return answer.status, answer.data
+
     def _pipeline_id(self, compiled: Compiled) -> str | None:
         with self._asking() as api:
             found = api.PipelineServiceApi(self._api).pipeline_service_list_pipelines(
@@ -265,7 +272,13 @@ class Kubeflow:
         except kfp_server_api.ApiException as error:
             raise PipelineError(refusal(self.endpoint, error.status, error.body)) from error
         except urllib3.exceptions.HTTPError as error:
-            raise PipelineError(silence(self.endpoint, error)) from error
+            raise PipelineError(silence(self.endpoint, str(error))) from error
+        except AttributeError as error:
+            # KFP's client stumbles over its own error when the encryption fails.
+            cause = error.__context__
+            if not isinstance(cause, kfp_server_api.ApiException):
+                raise
+            raise PipelineError(silence(self.endpoint, str(cause.reason))) from error
 
     @contextmanager
     def _changing(self) -> Iterator["kfp.Client"]:
@@ -313,6 +326,7 @@ def _configuration(host: str, access: KfpAccess) -> "kfp_server_api.Configuratio
     if access.token:
         found.api_key["authorization"] = access.token
     elif access.token_file:
+        found.api_key["authorization"] = "read before each request"
         found.refresh_api_key_hook = access.refresh_api_key_hook
     return found
 

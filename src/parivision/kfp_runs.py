@@ -146,12 +146,12 @@ def _first_cause(nodes: Mapping[str, Node], titles: Mapping[str, str]) -> Node |
 
     An attempt that failed before a later one succeeded broke nothing.
     """
-    broken = {key: node for key, node in nodes.items() if node.state in _BROKEN}
+    broken = [node for node in nodes.values() if node.state in _BROKEN]
+    above = {higher.key for node in broken for higher in _ancestors(node, nodes)}
     causes = [
         node
-        for node in broken.values()
-        if not any(child in broken for child in node.children)
-        and _owner(node, nodes, titles).state in _BROKEN
+        for node in broken
+        if node.key not in above and _owner(node, nodes, titles).state in _BROKEN
     ]
     return next((node for node in causes if node.message), causes[0] if causes else None)
 

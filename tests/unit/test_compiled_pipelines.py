@@ -12,6 +12,7 @@ import pytest
 from parivision.compiled import FOLDER, Compiled, compiled_file
 
 ROOT = Path(__file__).parents[2]
+DOCS = (ROOT / "docs" / "kubeflow.md").read_text()
 PIPELINES = ("etl", "training", "monitoring")
 MODELS = {
     "logistic_regression",
@@ -199,6 +200,34 @@ def test_a_stage_gets_only_the_credentials_it_needs(pipeline: str) -> None:
             "deploy": set(),
         }
         assert secrets == expected.get(stage, {"parivision-mlflow"}), name
+
+
+def test_the_docs_say_what_a_pod_gets() -> None:
+    """docs/kubeflow.md has a row with each stage's resources, deadline and retries."""
+    rows = [line for line in DOCS.splitlines() if line.startswith("| `")]
+    for pipeline in PIPELINES:
+        for title, task in task_specs(pipeline).items():
+            executor = spec(pipeline)["components"][task["componentRef"]["name"]]["executorLabel"]
+            needs = containers(pipeline)[executor]["resources"]
+            deadline = platform(pipeline)[executor]["activeDeadlineSeconds"]
+            row = (
+                f"| `{title.split()[0]}` "
+                f"| {needs['resourceCpuRequest']}, {needs['resourceCpuLimit']} "
+                f"| {needs['resourceMemoryRequest']}, {needs['resourceMemoryLimit']} "
+                f"| {deadline} s | {task.get('retryPolicy', {}).get('maxRetryCount', 'none')} |"
+            )
+            assert row in rows
+
+
+def test_the_docs_say_what_a_secret_holds() -> None:
+    """docs/kubeflow.md has a row with each Secret and all its keys."""
+    for pipeline in PIPELINES:
+        for settings in platform(pipeline).values():
+            for secret in settings.get("secretAsEnv", []):
+                (row,) = [r for r in DOCS.splitlines() if f"`{secret['secretName']}` |" in r]
+                for key in secret["keyToEnv"]:
+                    assert f"`{key['secretKey']}`" in row
+                    assert key["envVar"].rpartition("_")[2] in row
 
 
 def test_the_trainings_are_six_tasks_that_can_run_at_the_same_time() -> None:
