@@ -13,9 +13,14 @@ fence() {
 
 is_ready() { kubectl get --raw /readyz >/dev/null 2>&1; }
 
-revived() { # a cluster that was stopped with its daemon is started, not made anew
+# A cluster that was stopped with its daemon is started, not made anew, unless its node is an old one
+# or LAB_FRESH is set.
+revived() {
+  local node=$NAME-control-plane
+  [ -z "${LAB_FRESH:-}" ] || return 1
   kind get clusters 2>/dev/null | grep -qx "$NAME" || return 1
-  docker start "$NAME-control-plane" >/dev/null || return 1
+  [ "$(docker inspect --format '{{.Image}}' "$node")" = "$(image_id "kindest/node:$KUBERNETES")" ] || return 1
+  docker start "$node" >/dev/null || return 1
   kind export kubeconfig --name "$NAME" 2>/dev/null || return 1
   for _ in $(seq 60); do is_ready && return; sleep 1; done
   return 1
@@ -36,7 +41,32 @@ delete_cluster() {
   kind delete cluster --name "$NAME"
 }
 
-load() { kind load docker-image --name "$NAME" "$@"; }
+full_name() { # as the node calls what docker calls more shortly
+  case $1 in
+    *.*/* | *:*/* | localhost/*) echo "$1" ;;
+    */*) echo "docker.io/$1" ;;
+    *) echo "docker.io/library/$1" ;;
+  esac
+}
+
+# Copies what the node does not have yet. As a file: what is piped into a container is slow.
+load() {
+  local name node=$NAME-control-plane file=/var/tmp/images.tar missing=()
+  on_node() { docker exec "$node" "$@"; }
+  for name; do
+    on_node ctr -n k8s.io images ls "name==$(full_name "$name")" | grep -q "lab.id=$(image_id "$name")" ||
+      missing+=("$name")
+  done
+  ((${#missing[@]})) || return 0
+  step "load ${missing[*]}" "The images must be in the local Docker daemon: docker images."
+  docker save --output "$LAB_HOME/load.tar" "${missing[@]}"
+  docker cp "$LAB_HOME/load.tar" "$node:$file" >"$LOG" 2>&1
+  on_node ctr -n k8s.io images import "$file" >>"$LOG" 2>&1
+  on_node rm "$file" && rm "$LAB_HOME/load.tar"
+  for name in "${missing[@]}"; do
+    on_node ctr -n k8s.io images label "$(full_name "$name")" "lab.id=$(image_id "$name")" >>"$LOG"
+  done
+}
 
 # The charts and definitions that upstream publishes lie in the modules that the lab builds from.
 sources() { # prints a folder of the form that manifests/install --from takes

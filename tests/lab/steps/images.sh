@@ -26,32 +26,49 @@ stop_daemon() { # containers and the daemon's own processes end with it
 
 image_id() { docker image inspect --format '{{.Id}}' "$1" 2>/dev/null | grep . || echo none; }
 
-# image NAME [FILE...] <DOCKERFILE: the files lie in the build's context. What it was made of is
-# kept as a label: sizes and times of the files, the text, and the image it starts from.
-image() {
+# fresh NAME MADE-OF: whether an image is there that was made of just that; it is kept as a label.
+fresh() { [ "$(docker image inspect --format '{{index .Config.Labels "lab.made-of"}}' "$1" 2>/dev/null)" = "$2" ]; }
+
+# made_of TEXT IMAGE [FILE...]: changes with a recipe, the image it starts from, its files' sizes and times.
+made_of() {
+  {
+    echo "$1"
+    image_id "$2"
+    (($# < 3)) || find "${@:3}" -type f -printf '%f %s %T@\n' | sort
+  } | sha256sum | cut -c1-16
+}
+
+image() { # NAME [FILE...] <DOCKERFILE: the files lie in the build's context
   local name=$1 && shift
-  local text made_of context
+  local text key context
   text=$(cat)
-  made_of=$({
-    echo "$text"
-    find "$@" -type f -printf '%f %s %T@\n' | sort
-    image_id "$(sed -n 's/^FROM //p' <<<"$text")"
-  } | sha256sum | cut -c1-16)
-  [ "$(docker image inspect --format '{{index .Config.Labels "lab.made-of"}}' "$name" 2>/dev/null)" != "$made_of" ] || return 0
-  step "image $name" "Debian's mirrors must be within reach of containers on Docker's default network."
+  key=$(made_of "$text" "$(sed -n 's/^FROM //p' <<<"$text")" "$@")
+  fresh "$name" "$key" && return
+  step "image $name" "Containers on Docker's default network must reach Debian's mirrors."
   context=$(mktemp -d "$LAB_HOME/context.XXXX")
-  (($# == 0)) || cp -rl "$@" "$context/" 2>/dev/null || cp -r "$@" "$context/"
-  docker build --tag "$name" --label "lab.made-of=$made_of" --file - "$context" <<<"$text" >"$LOG" 2>&1
+  (($# == 0)) || cp -r "$@" "$context/"
+  docker build --tag "$name" --label "lab.made-of=$key" --file - "$context" <<<"$text" >"$LOG" 2>&1
   rm -rf "$context"
 }
 
-program() { # IMAGE BINARY [BASE] [USER] [PATH]: an image that runs one binary
-  image "$1" "$BIN/$2" <<D
-FROM ${3:-lab/debian:bookworm}
-COPY $2 ${5:-/usr/local/bin/$2}
-WORKDIR ${5:+$(dirname "$5")}/
+program() { # IMAGE BINARY [USER] [PATH]: an image of one static binary and nothing else
+  local name=$1 binary=$2 user=${3:-65532} path=${4:-/usr/local/bin/$2}
+  local key entrypoint="ENTRYPOINT [\"$path\"]"
+  key=$(made_of "$entrypoint $user" scratch "$BIN/$binary")
+  fresh "$name" "$key" && return
+  step "image $name" "The Docker daemon must have room in $LAB_HOME."
+  tar --create --directory "$BIN" --transform "s,.*,${path#/}," "$binary" |
+    docker import --change "$entrypoint" --change "USER $user" --change "LABEL lab.made-of=$key" - "$name" >"$LOG"
+}
+
+program_on() { # BASE IMAGE BINARY [USER] [PATH]: a binary that needs other programs or libraries
+  local path=${5:-/usr/local/bin/$3}
+  image "$2" "$BIN/$3" <<D
+FROM $1
+COPY $3 $path
+WORKDIR $(dirname "$path")
 USER ${4:-65532}
-ENTRYPOINT ["${5:-/usr/local/bin/$2}"]
+ENTRYPOINT ["$path"]
 D
 }
 
@@ -60,7 +77,8 @@ debian_image() {
   step "image lab/debian:bookworm" "Debian's mirrors must be within reach."
   mmdebstrap --variant=minbase --include=ca-certificates --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-    --customize-hook='copy-in /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs' bookworm - 2>"$LOG" |
+    --customize-hook='copy-in /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs' \
+    --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*' bookworm - 2>"$LOG" |
     docker import - lab/debian:bookworm >/dev/null
 }
 
@@ -88,41 +106,37 @@ RUN $install bash containerd containernetworking-plugins curl dbus ethtool jq li
 D
 }
 
+# kept IMAGE: prints the name, and notes that the node comes with it.
+kept() { echo "$1" | tee -a "$LAB_HOME/cluster-images"; }
+
 control_plane_images() { # by the names that kubeadm will ask for
   local name
   for name in $(kubeadm config images list --kubernetes-version "$KUBERNETES"); do
-    case $name in
-      */kube-proxy:*) program "$name" kube-proxy lab/network:bookworm 0 ;;
-      */kube-*) program "$name" "$(basename "${name%:*}")" scratch 0 ;;
-      */etcd:*) program "$name" etcd scratch 0 ;;
-      */coredns:*) program "$name" coredns lab/debian:bookworm 0 ;; # it binds port 53
-      */pause:*) program "$name" pause scratch 65535 && docker tag "$name" registry.k8s.io/pause:3.10 ;;
+    case $(kept "$name") in
+      */kube-proxy:*) program_on lab/network:bookworm "$name" kube-proxy 0 ;;
+      */kube-*) program "$name" "$(basename "${name%:*}")" 0 ;;
+      */coredns:*) program "$name" coredns 0 ;; # it binds port 53
+      */etcd:*) program "$name" etcd 0 ;;
+      */pause:*) program "$name" pause 65535 && docker tag "$name" "$(kept registry.k8s.io/pause:3.10)" ;;
     esac
-    echo "$name" >>"$LAB_HOME/cluster-images"
   done
-  program lab/kube-router kube-router lab/network:bookworm 0
-  program lab/local-volumes local-volumes lab/debian:bookworm 0
-  printf '%s\n' registry.k8s.io/pause:3.10 lab/kube-router lab/local-volumes >>"$LAB_HOME/cluster-images"
-}
-
-service() { # IMAGE BINARY ...: a program that the cluster's node comes with
-  program "$@"
-  echo "$1" >>"$LAB_HOME/cluster-images"
+  program_on lab/network:bookworm "$(kept lab/kube-router)" kube-router 0
+  program "$(kept lab/local-volumes)" local-volumes 0
 }
 
 service_images() {
-  local operator=quay.io/prometheus-operator
-  service "docker.io/envoyproxy/gateway:$ENVOY_GATEWAY" envoy-gateway
-  service "docker.io/envoyproxy/envoy:$ENVOY" envoy
-  service "$operator/prometheus-operator:$PROMETHEUS_OPERATOR" operator
-  service "$operator/prometheus-config-reloader:$PROMETHEUS_OPERATOR" prometheus-config-reloader \
-    lab/debian:bookworm 65534 /bin/prometheus-config-reloader
-  service "quay.io/prometheus/prometheus:$PROMETHEUS" prometheus lab/debian:bookworm 65534 /bin/prometheus
-  service "quay.io/prometheus/alertmanager:$ALERTMANAGER" alertmanager lab/debian:bookworm 65534 /bin/alertmanager
-  service "registry.k8s.io/metrics-server/metrics-server:$METRICS_SERVER" metrics-server
-  service "registry:$REGISTRY" registry
-  service "ghcr.io/ferretdb/ferretdb:$FERRETDB" ferretdb
-  service "ghcr.io/fluxcd/flagger:$FLAGGER" flagger lab/network:bookworm 65532 /home/flagger/flagger
+  local operator=quay.io/prometheus-operator prometheus=quay.io/prometheus
+  program "$(kept "docker.io/envoyproxy/gateway:$ENVOY_GATEWAY")" envoy-gateway
+  program_on lab/debian:bookworm "$(kept "docker.io/envoyproxy/envoy:$ENVOY")" envoy
+  program_on lab/network:bookworm "$(kept "ghcr.io/fluxcd/flagger:$FLAGGER")" flagger 65532 /home/flagger/flagger
+  program "$(kept "$operator/prometheus-operator:$PROMETHEUS_OPERATOR")" operator
+  program "$(kept "$operator/prometheus-config-reloader:$PROMETHEUS_OPERATOR")" \
+    prometheus-config-reloader 65534 /bin/prometheus-config-reloader
+  program "$(kept "$prometheus/prometheus:$PROMETHEUS")" prometheus 65534 /bin/prometheus
+  program "$(kept "$prometheus/alertmanager:$ALERTMANAGER")" alertmanager 65534 /bin/alertmanager
+  program "$(kept "registry.k8s.io/metrics-server/metrics-server:$METRICS_SERVER")" metrics-server
+  program "$(kept "registry:$REGISTRY")" registry
+  program "$(kept "ghcr.io/ferretdb/ferretdb:$FERRETDB")" ferretdb
 }
 
 images() {
@@ -133,21 +147,22 @@ images() {
   node_image
 }
 
-# The node holds the images of the control plane and of the services, so that a new cluster starts
-# without loading any. containerd imports them in a container of the node's own image.
+# The node holds all these images, so that a new cluster starts without loading any. containerd
+# imports them in a container of the node's own image, from a file: what is piped into a container
+# is slow. No layer of theirs may delete what a lower one holds, which overlay on overlay refuses.
 node_image() {
-  local files base made_of
+  local name=kindest/node:$KUBERNETES files key
   files=$(module_folder services sigs.k8s.io/kind)/images/base/files
   image lab/node-base "$LAB/node" "$files" "$BIN"/{kubeadm,kubelet,kubectl} <"$LAB/node/Dockerfile"
-  base=$(image_id lab/node-base)
-  made_of=$({ echo "$base"; xargs docker image inspect --format "{{.Id}}" <"$LAB_HOME/cluster-images"; } | sha256sum | cut -c1-16)
-  [ "$(docker image inspect --format '{{index .Config.Labels "lab.holds"}}' "kindest/node:$KUBERNETES" 2>/dev/null)" != "$made_of" ] || return 0
-  step "image kindest/node:$KUBERNETES" "Containers must be allowed to be privileged."
-  docker rm -f -v lab-node-build >/dev/null 2>&1 || true
-  docker run -d --name lab-node-build --privileged --entrypoint sleep lab/node-base infinity >"$LOG"
-  xargs docker save <"$LAB_HOME/cluster-images" | docker exec -i lab-node-build /kind/import-images >"$LOG" 2>&1
-  docker commit --change "LABEL lab.holds=$made_of" \
-    --change 'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]' \
-    lab-node-build "kindest/node:$KUBERNETES" >/dev/null
-  docker rm -f -v lab-node-build >/dev/null
+  key=$(made_of "$(xargs docker image inspect --format '{{.Id}}' <"$LAB_HOME/cluster-images")" lab/node-base)
+  fresh "$name" "$key" && return
+  step "image $name" "The Docker daemon must allow privileged containers."
+  docker rm --force --volumes lab-node-build >/dev/null 2>&1 || true
+  xargs docker save --output "$LAB_HOME/cluster-images.tar" <"$LAB_HOME/cluster-images"
+  docker run --name lab-node-build --privileged --volume "$LAB_HOME:/lab:ro" --entrypoint /kind/import-images \
+    lab/node-base /lab/cluster-images.tar >"$LOG" 2>&1
+  docker commit --change "LABEL lab.made-of=$key" \
+    --change 'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]' lab-node-build "$name" >>"$LOG"
+  docker rm --force --volumes lab-node-build >>"$LOG"
+  rm "$LAB_HOME/cluster-images.tar"
 }
