@@ -1,11 +1,10 @@
 {{/*
-The pod of a whole pipeline: (dict "root" $ "name" CONTAINER "arguments" LIST). Its tasks are
+The pod of a whole pipeline: (dict "root" $ "name" CONTAINER "command" LIST). Its tasks are
 processes in it, with the credentials that Kubeflow would give to their pods.
 */}}
 {{- define "pipelines.pod" -}}
 {{- $env := include "pipelines.env" .root }}
-{{- $command := concat (list "parivision" "run") .arguments }}
-{{- include "common.task" (dict "root" .root "account" "pipelines" "name" .name "command" $command "env" $env "resources" .root.Values.resources "tmp" "8Gi" "token" true) }}
+{{- include "common.task" (dict "root" .root "account" "pipelines" "name" .name "command" .command "env" $env "resources" .root.Values.resources "tmp" "8Gi" "token" true) }}
 {{- end -}}
 
 {{- define "pipelines.env" -}}
