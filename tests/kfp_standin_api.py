@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from kfp_standin import Standin
 
 Json = dict[str, Any]
+# KFP's client names the operations of filters by their numbers.
+MATCHES = dict.fromkeys((1, "EQUALS"), str.__eq__) | {"IS_SUBSTRING": str.__contains__}
 LISTS = {"page_token", "page_size", "sort_by", "filter", "namespace"}
 NATIVE = {"str": str, "bool": bool, "datetime": str, "int": int, "float": float, "object": object}
 
@@ -98,9 +100,11 @@ def _check_model(value: Any, model: Any, where: str) -> None:
 def _page(items: list[Json], query: Json, name: str) -> Json:
     """A page of what the filter lets through."""
     for predicate in json.loads(query.get("filter") or "{}").get("predicates", []):
-        if predicate["operation"] not in (1, "EQUALS"):
+        matches = MATCHES.get(predicate["operation"])
+        if matches is None:
             raise ApiError(400, f"the filter {predicate} is not known here")
-        items = [i for i in items if i.get(predicate["key"]) == predicate["stringValue"]]
+        key, text = predicate["key"], predicate["stringValue"]
+        items = [item for item in items if matches(str(item.get(key)), text)]
     if query.get("sort_by") == "created_at desc":
         items = items[::-1]
     start, size = int(query.get("page_token") or 0), int(query.get("page_size") or 10)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import kfp_server_api
 
 EXPERIMENT: Final = "parivision"
+PREFIX: Final = "parivision-"
+"""Before the names of our pipelines: a KFP may hold somebody else's `training` too."""
 NEWEST_RUNS: Final = 500
 _PAGE: Final = 100
 _TIMEOUT_S: Final = 20.0
@@ -93,7 +95,8 @@ class Kubeflow:
     def upload(self, compiled: Compiled) -> Version:
         """Have the pipeline there as a version named by its content; uploading again is as once."""
         text = compiled.text()
-        name = f"{compiled.name}-{sha256(text.encode()).hexdigest()[:_DIGEST_CHARACTERS]}"
+        digest = sha256(text.encode()).hexdigest()[:_DIGEST_CHARACTERS]
+        name = f"{PREFIX}{compiled.name}-{digest}"
         pipeline_id = self._pipeline_id(compiled) or self._new_pipeline(compiled)
         there = self._version_id(pipeline_id, name)
         if there:
@@ -159,12 +162,18 @@ class Kubeflow:
         ]
 
     def pipelines(self) -> dict[str, str]:
-        """Names of the pipelines there, by id."""
+        """Names of the project's pipelines there, by id."""
         with self._asking() as api:
             found = api.PipelineServiceApi(self._api).pipeline_service_list_pipelines(
-                page_size=_PAGE, _request_timeout=_TIMEOUT_S
+                filter=_named(PREFIX, "IS_SUBSTRING"),
+                page_size=_PAGE,
+                _request_timeout=_TIMEOUT_S,
             )
-        return {item.pipeline_id: item.display_name for item in found.pipelines or []}
+        return {
+            item.pipeline_id: item.display_name.removeprefix(PREFIX)
+            for item in found.pipelines or []
+            if item.display_name.startswith(PREFIX)
+        }
 
     def recurring(self) -> list[Existing]:
         """The project's recurring runs."""
@@ -215,18 +224,17 @@ class Kubeflow:
     def _pipeline_id(self, compiled: Compiled) -> str | None:
         with self._asking() as api:
             found = api.PipelineServiceApi(self._api).pipeline_service_list_pipelines(
-                filter=_named(compiled.name), _request_timeout=_TIMEOUT_S
+                filter=_named(PREFIX + compiled.name), _request_timeout=_TIMEOUT_S
             )
         return found.pipelines[0].pipeline_id if found.pipelines else None
 
     def _new_pipeline(self, compiled: Compiled) -> str:
         """A pipeline without versions: `kfp.Client` can only make one with an unnamed version."""
         about = compiled.spec["pipelineInfo"].get("description", "")
+        name = PREFIX + compiled.name
         with self._asking() as api:
             made = api.PipelineServiceApi(self._api).pipeline_service_create_pipeline(
-                api.V2beta1Pipeline(
-                    name=compiled.name, display_name=compiled.name, description=about
-                ),
+                api.V2beta1Pipeline(name=name, display_name=name, description=about),
                 _request_timeout=_TIMEOUT_S,
             )
         return str(made.pipeline_id)
@@ -331,8 +339,8 @@ def _configuration(host: str, access: KfpAccess) -> "kfp_server_api.Configuratio
     return found
 
 
-def _named(name: str) -> str:
-    """KFP's filter for what has a name."""
+def _named(name: str, operation: str = "EQUALS") -> str:
+    """KFP's filter for what has a name, or a part of it with IS_SUBSTRING."""
     return json.dumps(
-        {"predicates": [{"operation": "EQUALS", "key": "display_name", "stringValue": name}]}
+        {"predicates": [{"operation": operation, "key": "display_name", "stringValue": name}]}
     )

@@ -107,9 +107,9 @@ def test_the_same_content_is_one_version_and_another_image_is_another(
         assert run("submit", "etl", "--no-follow", *arguments)[0] == 0
     assert len(server.runs) == 3
     first, second = server.names()
-    assert first.startswith("etl-")
+    assert first.startswith("parivision-etl-")
     assert first != second
-    assert only(server.pipelines)["name"] == "etl"
+    assert only(server.pipelines)["name"] == "parivision-etl"
     text = list(server.versions.values())[1]["text"]
     assert text.count(f"image: {DIGEST}") == 2
 
@@ -184,6 +184,9 @@ def test_all_runs_of_the_project_are_told_to_who_counts_them(run: Run, server: S
     """The exporter gets every run on every page, and no end for a run that has none."""
     run("submit", "etl", "--no-follow")
     model = only(server.runs)
+    for number in range(150):
+        server.pipelines[f"p{number}"] = {"pipeline_id": f"p{number}", "display_name": "training"}
+    server.pipelines = dict(reversed(server.pipelines.items()))
     for number in range(250):
         server.runs[f"r{number}"] = {**model, "run_id": f"r{number}"}
     server.runs["r0"]["state"] = "RUNNING"
