@@ -77,8 +77,7 @@ debian_image() {
   step "image lab/debian:bookworm" "Debian's mirrors must be within reach."
   mmdebstrap --variant=minbase --include=ca-certificates --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-    --customize-hook='copy-in /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs' \
-    --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*' bookworm - 2>"$LOG" |
+    --customize-hook='copy-in /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs' bookworm - 2>"$LOG" |
     docker import - lab/debian:bookworm >/dev/null
 }
 
@@ -86,7 +85,7 @@ base_images() { # everything that Debian's mirrors give; nothing here waits for 
   daemon
   debian_image
   local install='apt-get update -qq && apt-get install -y -qq --no-install-recommends'
-  local tidy='rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin'
+  local tidy='rm -rf /var/lib/apt/lists/*_* /var/cache/apt/*.bin' # nothing that the layer below holds
   image lab/network:bookworm <<D
 FROM lab/debian:bookworm
 RUN $install conntrack ipset iptables iproute2 kmod wget && $tidy
