@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from importlib import metadata
@@ -81,11 +82,12 @@ def build(
 ) -> Bento:
     """Build the Bento of a bundle into `store`, a folder that serves as BENTOML_HOME.
 
-    `version` is the registry's. `metrics` are those the model was promoted with. Building again
-    what is there does nothing; other content under the same version takes its place, whole or not
-    at all. Raises ServiceError.
+    `version` is the registry's. `metrics` are those the model was promoted with, by default the
+    scores in the bundle's card. Building again what is there does nothing; other content under the
+    same version takes its place, whole or not at all. Raises ServiceError.
     """
-    champion = Champion(name, version, metrics=_finite(metrics or {}))
+    scores = Bundle.load(bundle).card.get("scores", {}) if metrics is None else metrics
+    champion = Champion(name, version, metrics=_finite(scores))
     _check_tag(champion)
     store = store.resolve()
     target = store / "bentos" / name / version
@@ -93,12 +95,16 @@ def build(
     scratch.parent.mkdir(parents=True, exist_ok=True)
     with exclusive(store / "build.lock", BUILD_TIMEOUT_S):
         shutil.rmtree(scratch, ignore_errors=True)
-        try:
-            champion = _assemble(scratch / "context", bundle, service, champion)
+        # BentoML reads no file in or below a hidden folder, which the store may well be.
+        with tempfile.TemporaryDirectory(prefix="bento-") as folder:
+            work = Path(folder).resolve()
+            champion = _assemble(work / "context", bundle, service, champion)
             built = Bento(name, version, champion.digest, target, is_new=True)
             if _digest_of(target) == champion.digest:
                 return replace(built, is_new=False)
-            _take_place(_run_build(scratch, champion), target)
+            shutil.copytree(_run_build(work, champion), scratch / "built")
+        try:
+            _take_place(scratch / "built", target)
             with replacing(target.parent / "latest") as latest:
                 latest.write_text(version)
         finally:

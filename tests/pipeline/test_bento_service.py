@@ -36,8 +36,8 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the Bentos are built."""
-    return tmp_path_factory.mktemp("bentoml")
+    """Where the Bentos are kept: below a hidden folder, as the default home is."""
+    return tmp_path_factory.mktemp("home") / ".parivision" / "bentoml"
 
 
 @pytest.fixture(scope="module")
