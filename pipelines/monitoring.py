@@ -12,12 +12,12 @@ from pipelines.resources import configure
 @dsl.pipeline(
     name="monitoring", description="Drift report, and the champion recalibrated where that helps."
 )
-def monitoring(until: str = "", target: str = "local") -> None:
+def monitoring(until: str = "", target: str = "auto") -> None:
     """Look for drift; with a champion, let it compete with itself recalibrated.
 
     Args:
         until: First day (2023-04-10) to leave out of the snapshot; empty for none.
-        target: Where to deploy: local or kubernetes.
+        target: Where to deploy: local, kubernetes, or auto, the cluster that the run is in.
     """
     refined = configure(refine(until=until), "refine")
     shots = refined.outputs["shots"]

@@ -13,4 +13,5 @@ def release(promotion: PipelineTask, target: str) -> None:
     with dsl.If(promotion.outputs["Output"] == True, name="promoted"):  # noqa: E712
         packed = package(model=promotion.outputs["model"], version=promotion.outputs["version"])
         configure(packed, "package")
-        configure(deploy(bento=packed.outputs["bento"], target=target), "deploy")
+        built = {name: packed.outputs[name] for name in ("bento", "image")}
+        configure(deploy(**built, target=target), "deploy")

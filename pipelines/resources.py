@@ -19,6 +19,7 @@ SCRATCH_SIZE: Final = "8Gi"
 
 LAKE: Final = "parivision-lake"
 REGISTRY: Final = "parivision-mlflow"
+IMAGES: Final = "parivision-images"
 SECRETS: Final = MappingProxyType(
     {
         LAKE: {"uri": "PARIVISION_LAKE"},
@@ -26,6 +27,12 @@ SECRETS: Final = MappingProxyType(
             "uri": "MLFLOW_TRACKING_URI",
             "username": "MLFLOW_TRACKING_USERNAME",
             "password": "MLFLOW_TRACKING_PASSWORD",
+        },
+        IMAGES: {
+            "push": "PARIVISION_IMAGES_PUSH",
+            "pull": "PARIVISION_IMAGES_PULL",
+            "username": "PARIVISION_IMAGES_USERNAME",
+            "password": "PARIVISION_IMAGES_PASSWORD",
         },
     }
 )
@@ -66,7 +73,7 @@ STAGES: Final = MappingProxyType(
         "train": Needs(("500m", "2"), ("1Gi", "8Gi"), 7200, 2, (REGISTRY,)),
         "evaluate": Needs(("250m", "2"), ("1Gi", "8Gi"), 3600, 2, (REGISTRY,)),
         "promote": Needs(("250m", "2"), ("1Gi", "4Gi"), 1800, 2, (REGISTRY,)),
-        "package": Needs(("250m", "1"), ("512Mi", "2Gi"), 900, 2),
+        "package": Needs(("250m", "1"), ("512Mi", "2Gi"), 900, 2, (IMAGES,)),
         # A rollout that failed was judged: trying the same champion again would be no news.
         "deploy": Needs(("100m", "1"), ("256Mi", "1Gi"), 7200, 0),
     }

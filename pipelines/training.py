@@ -29,7 +29,7 @@ def training(
     until: str = "",
     seed: int = 0,
     search_trials: int = 0,
-    target: str = "local",
+    target: str = "auto",
 ) -> None:
     """Ingest, refine, look for drift, train in parallel, judge; package and deploy if promoted.
 
@@ -38,7 +38,7 @@ def training(
         until: First day (2023-04-10) to leave out of the snapshot; empty for none.
         seed: Seed of every random choice.
         search_trials: Parameter draws to try beside each family's defaults.
-        target: Where to deploy: local or kubernetes.
+        target: Where to deploy: local, kubernetes, or auto, the cluster that the run is in.
     """
     ingested = configure(ingest(source=source), "ingest")
     refined = configure(refine(until=until), "refine").after(ingested)

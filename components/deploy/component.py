@@ -6,12 +6,13 @@ from kfp.dsl import Artifact, Input
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
-def deploy(bento: Input[Artifact], target: str) -> str:
+def deploy(bento: Input[Artifact], image: str, target: str) -> str:
     """Serve a Bento; what was served before is replaced.
 
     Args:
         bento: What `package` built.
-        target: Where to: local, on 127.0.0.1, or kubernetes.
+        image: The Bento's image; a cluster serves it.
+        target: Where to: local, on 127.0.0.1; kubernetes; or auto, the cluster if this is a pod.
 
     Returns:
         The address it answers on.
@@ -22,4 +23,5 @@ def deploy(bento: Input[Artifact], target: str) -> str:
     from parivision import settings, steps
 
     chosen = settings.read(os.environ)
-    return steps.deploy(chosen, Path(bento.path), bento.metadata["tag"], target)
+    tag, digest = bento.metadata["tag"], bento.metadata["digest"]
+    return steps.deploy(chosen, Path(bento.path), tag, digest, image, target)

@@ -1,4 +1,4 @@
-"""Package: the champion's Bento."""
+"""Package: the champion's Bento and image."""
 
 from components.image import IMAGE
 from kfp import dsl
@@ -6,13 +6,16 @@ from kfp.dsl import Artifact, Input, Model, Output
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
-def package(model: Input[Model], version: str, bento: Output[Artifact]) -> str:
-    """Build the Bento of the new champion.
+def package(
+    model: Input[Model], version: str, bento: Output[Artifact], image: dsl.OutputPath(str)
+) -> str:
+    """Build the Bento of the new champion, and its image where a registry is named.
 
     Args:
         model: The champion's bundle.
         version: The champion's version.
         bento: The Bento, a folder.
+        image: The image by its digest; empty where no registry is named.
 
     Returns:
         The Bento's tag.
@@ -24,5 +27,6 @@ def package(model: Input[Model], version: str, bento: Output[Artifact]) -> str:
 
     chosen = settings.read(os.environ)
     built = steps.package(chosen, Path(model.path), version, Path(bento.path))
-    bento.metadata.update({"tag": built.tag, "digest": built.digest})
-    return built.tag
+    bento.metadata.update({"tag": built.bento.tag, "digest": built.bento.digest})
+    Path(image).write_text(built.image)
+    return built.bento.tag

@@ -10,22 +10,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from parivision.errors import ServiceError, SettingsError
 from parivision.last_words import leaves_last_words
-from parivision.models.bundle import CARD
 from parivision.settings import Settings
 
 if TYPE_CHECKING:
     from parivision.drift_stage import DriftOutcome
     from parivision.lake import Lake
     from parivision.models.training import Recipe
+    from parivision.oci import ImageRegistry
     from parivision.package import Bento
     from parivision.pipeline_views import ConfusionMatrix, RocPoints
     from parivision.registry import Registry
 
 Counts = Mapping[str, int]
+TARGETS: Final = ("auto", "local", "kubernetes")
+"""Where a champion can be deployed to."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,14 @@ class Promoted:
     family: str
     reason: str
     table: str
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """The champion's Bento, and its image by digest; empty where no registry is named."""
+
+    bento: "Bento"
+    image: str
 
 
 @leaves_last_words
@@ -177,29 +188,82 @@ def promote(
 
 
 @leaves_last_words
-def package(settings: Settings, bundle: Path, version: str, out: Path) -> "Bento":
-    """Build the champion's Bento, keep it in the home folder and copy it to `out`."""
+def package(settings: Settings, bundle: Path, version: str, out: Path) -> "Packaged":
+    """Build the champion's Bento, keep it in the home folder and copy it to `out`.
+
+    Where a registry of images is named, the champion's image is made and pushed too.
+    """
     from parivision import package as packing
 
-    scores = json.loads((bundle / CARD).read_text())["card"].get("scores", {})
-    bento = packing.build(bundle, version=version, store=settings.bentos, metrics=scores)
+    bento = packing.build(bundle, version=version, store=settings.bentos)
     shutil.copytree(bento.path, out, dirs_exist_ok=True)
-    return bento
+    return Packaged(bento, push(settings, bento.path) if settings.images_push else "")
+
+
+def push(settings: Settings, bento: Path) -> str:
+    """Make the image of a Bento and push it; returns how the cluster's nodes pull it."""
+    from parivision.oci import push_bento
+
+    with image_registry(settings) as registry:
+        place = urlsplit(settings.images_push)
+        repository = place.path.strip("/")
+        pull = settings.images_pull or f"{place.netloc}/{repository}"
+        image = push_bento(
+            bento, registry, repository=repository, runtime=settings.runtime_image, pull=pull
+        )
+    return image.reference
+
+
+def image_registry(settings: Settings) -> "ImageRegistry":
+    """The registry that the champion's image is pushed to."""
+    from parivision.oci import ImageRegistry
+
+    if not settings.images_push:
+        raise SettingsError(
+            "PARIVISION_IMAGES_PUSH is not set: expected the repository for the champion's image, "
+            "in a pod the key `push` of the Secret parivision-images"
+        )
+    place = urlsplit(settings.images_push)
+    login = (settings.images_username, settings.images_password)
+    return ImageRegistry(f"{place.scheme}://{place.netloc}", *login)
 
 
 @leaves_last_words
-def deploy(settings: Settings, bento: Path, tag: str, target: str) -> str:
-    """Serve a Bento and return its address; `target` says where: local, or kubernetes.
+def deploy(settings: Settings, bento: Path, tag: str, digest: str, image: str, target: str) -> str:
+    """Serve a Bento, or its image, and return its address.
 
-    Locally the home folder's copy is served if there is one: it outlives the files of the run.
+    `target` says where: local, kubernetes, or auto, which is the cluster where this runs in one.
     """
-    if target == "kubernetes":
+    if is_for_cluster(settings, target):
+        return _deploy_in_cluster(settings, tag, digest, image)
+    return _deploy_here(settings, bento, tag)
+
+
+def is_for_cluster(settings: Settings, target: str) -> bool:
+    """Whether a target means a cluster, and not this machine."""
+    if target not in TARGETS:
+        raise SettingsError(f"target is {target!r}: expected {', '.join(TARGETS)}")
+    return target == "kubernetes" or (target == "auto" and settings.is_in_cluster)
+
+
+def _deploy_in_cluster(settings: Settings, tag: str, digest: str, image: str) -> str:
+    from parivision import rollout
+
+    if not image:
         raise ServiceError(
-            "deploying to Kubernetes comes with the rollout module, which this version lacks: "
-            "run the pipeline with target=local"
+            f"{tag} has no image, and a cluster serves images: set PARIVISION_IMAGES_PUSH, in a "
+            "pod by the Secret parivision-images, and package it again; or run with target=local"
         )
-    if target != "local":
-        raise SettingsError(f"target is {target!r}: expected local or kubernetes")
+    return rollout.deploy(
+        rollout.Release(image, tag.partition(":")[2], digest),
+        settings.deployment,
+        timeout_s=settings.deploy_timeout_s,
+        cluster=rollout.connect(),
+    )
+
+
+def _deploy_here(settings: Settings, bento: Path, tag: str) -> str:
+    """Serve the home folder's copy if there is one: it outlives the files of the run."""
     from parivision import deploy_local
 
     kept = settings.bentos.joinpath("bentos", *tag.split(":"))
@@ -214,9 +278,10 @@ def _lake(settings: Settings) -> "Lake":
 
 
 def _registry(settings: Settings) -> "Registry":
+    # Before MLflow's import, which takes seconds.
+    _named(settings.tracking_uri, "MLFLOW_TRACKING_URI", "parivision-mlflow")
     from parivision.registry import Registry, quiet
 
-    _named(settings.tracking_uri, "MLFLOW_TRACKING_URI", "parivision-mlflow")
     quiet()
     settings.home.mkdir(parents=True, exist_ok=True)
     return Registry(settings.tracking_uri, settings.artifacts)

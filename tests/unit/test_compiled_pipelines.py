@@ -189,14 +189,14 @@ def test_no_code_reads_like_a_placeholder_of_kfp_or_argo(pipeline: str) -> None:
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
 def test_a_stage_gets_only_the_credentials_it_needs(pipeline: str) -> None:
-    """Only ingest and refine reach the lake, only model stages reach MLflow, both by Secrets."""
+    """The lake, MLflow and the images' registry are each for the stages that use them."""
     for name, settings in platform(pipeline).items():
         stage = name.removeprefix("exec-").split("-")[0]
         secrets = {secret["secretName"] for secret in settings.get("secretAsEnv", [])}
         expected = {
             "ingest": {"parivision-lake"},
             "refine": {"parivision-lake"},
-            "package": set(),
+            "package": {"parivision-images"},
             "deploy": set(),
         }
         assert secrets == expected.get(stage, {"parivision-mlflow"}), name

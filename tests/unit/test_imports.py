@@ -49,7 +49,7 @@ EDGES = {
         "kfp_process",
         "mlflow_model",
     ),
-    *("kfp_client", "kfp_answers", "kfp_runs"),
+    *("kfp_client", "kfp_answers", "kfp_runs", "oci", "rollout"),
 }
 FOREIGN_EDGES = {
     *("mlflow", "pymongo", "kfp", "kfp_server_api", "kubernetes"),
@@ -130,10 +130,11 @@ def test_the_core_imports_no_edge(group):
         ("pymongo", {"lake.mongo", "lake.users"}),
         ("kfp", {"kfp_client", "kfp_process"}),
         ("kfp_server_api", {"kfp_client"}),
+        ("kubernetes", {"rollout.cluster"}),
     ],
 )
 def test_a_server_is_known_to_its_own_module_only(package, home):
-    """MLflow, MongoDB and Kubeflow Pipelines are spoken to in one place each."""
+    """MLflow, MongoDB, Kubeflow and Kubernetes are spoken to in one place each."""
     users = {
         name for name in MODULES if any(full.split(".")[0] == package for full in _imports(name))
     }

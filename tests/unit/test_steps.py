@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from parivision import settings, steps
-from parivision.errors import DataError, PariVisionError, SettingsError
+from parivision.errors import DataError, ServiceError, SettingsError
 from parivision.settings import Settings
 from parivision.snapshot import read_snapshot
 
@@ -68,14 +68,27 @@ def test_a_pod_without_its_secret_says_which(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("target", "says"),
-    [("kubernetes", "comes with the rollout module"), ("mars", "target is 'mars': expected")],
-)
-def test_other_targets_are_refused(home: Settings, target: str, says: str) -> None:
-    """Only this machine can be deployed to yet."""
-    with pytest.raises(PariVisionError, match=says):
-        steps.deploy(home, home.home, "shots:1", target)
+def test_another_target_is_refused(home: Settings) -> None:
+    """A champion is served on this machine or in a cluster."""
+    with pytest.raises(SettingsError, match="target is 'mars': expected auto, local, kubernetes"):
+        steps.deploy(home, home.home, "shots:1", "0123", "", "mars")
+
+
+def test_auto_is_the_cluster_in_a_pod_and_this_machine_elsewhere(home: Settings) -> None:
+    """One compiled pipeline serves both; a target that is named is obeyed everywhere."""
+    pod = settings.read({"KUBERNETES_SERVICE_HOST": "10.96.0.1"})
+    assert [steps.is_for_cluster(pod, target) for target in steps.TARGETS] == [True, False, True]
+    assert [steps.is_for_cluster(home, target) for target in steps.TARGETS] == [False, False, True]
+
+
+def test_a_cluster_needs_an_image(home: Settings) -> None:
+    """Without a registry there is no image: what to set is said before anything is rolled out."""
+    with pytest.raises(ServiceError, match=r"shots:1 has no image.*PARIVISION_IMAGES_PUSH"):
+        steps.deploy(home, home.home, "shots:1", "0123", "", "kubernetes")
+    with pytest.raises(
+        SettingsError, match=r"_PUSH is not set.*parivision-images"
+    ):
+        steps.push(home, home.home)
 
 
 def test_the_first_steps_do_without_the_registry(tmp_path: Path) -> None:

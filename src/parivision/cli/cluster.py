@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 
@@ -87,12 +86,10 @@ def wait_for_services(
 
 def _require_runtime(settings: Settings) -> None:
     """Raise ServiceError while there is nothing that a champion's image can be made from."""
-    from parivision.oci import ImageRegistry
+    from parivision.steps import image_registry
 
-    place = urlsplit(settings.images_push)
     repository, _, tag = settings.runtime_image.partition(":")
-    login = (settings.images_username, settings.images_password)
-    with ImageRegistry(f"{place.scheme}://{place.netloc}", *login) as images:
+    with image_registry(settings) as images:
         if images.manifest(repository, tag) is None:
             raise ServiceError(f"{images.url} has no {settings.runtime_image} yet: push it there")
 

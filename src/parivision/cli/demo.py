@@ -12,6 +12,7 @@ import typer
 
 from parivision.cli import context
 from parivision.cli.console import bar, err, out, print_scores, say
+from parivision.cli.serving import TARGET_HELP, bento_of_champion
 from parivision.errors import PipelineError, RegistryError
 from parivision.settings import Settings
 
@@ -38,9 +39,14 @@ def run(
     pipeline: Annotated[str, typer.Argument(help="etl, training or monitoring")],
     source: Annotated[str, typer.Option(help="Source of shots, for etl and training.")] = SYNTHETIC,
     until: Annotated[str, typer.Option(help="First day to leave out; empty for none.")] = "",
+    target: Annotated[str, typer.Option(help=TARGET_HELP)] = "auto",
 ) -> None:
     """Run a compiled pipeline on this machine, each task a process of its own."""
-    given = {"etl": {"source": source}, "training": {"source": source, "until": until}}
+    given = {
+        "etl": {"source": source},
+        "training": {"source": source, "until": until, "target": target},
+        "monitoring": {"target": target},
+    }
     result = run_pipeline(pipeline, given.get(pipeline, {}), context.current())
     for task, outputs in result.tasks.items():
         for name, value in outputs.parameters.items():
@@ -135,7 +141,9 @@ def _load(data: str, settings: Settings) -> date:
 
 def _train(settings: Settings, source: str, until: str) -> "Run":
     return run_pipeline(
-        "training", {"source": source, "until": until, "seed": settings.seed}, settings
+        "training",
+        {"source": source, "until": until, "seed": settings.seed, "target": "local"},
+        settings,
     )
 
 
@@ -178,7 +186,6 @@ def _show_judgement(run: "Run") -> None:
 
 def _show_prediction(settings: Settings) -> None:
     from parivision import deploy_local
-    from parivision.cli.serving import bento_of_champion
     from parivision.client import ServiceClient
 
     served = deploy_local.start(

@@ -19,21 +19,35 @@ if TYPE_CHECKING:
 commands = typer.Typer()
 
 
+TARGET_HELP = "Where to: local, on 127.0.0.1; kubernetes; auto, the cluster if this is a pod."
+
+
 @commands.command()
-def package() -> None:
+def package(
+    push: Annotated[
+        bool, typer.Option("--push", help="Push its image to PARIVISION_IMAGES_PUSH, too.")
+    ] = False,
+) -> None:
     """Build the champion's Bento."""
-    out.print(bento_of_champion(context.current()).tag, markup=False)
-
-
-@commands.command()
-def deploy() -> None:
-    """Serve the champion's Bento on 127.0.0.1; a running older version is replaced."""
-    from parivision import deploy_local
+    from parivision import steps
 
     settings = context.current()
     bento = bento_of_champion(settings)
-    served = deploy_local.start(bento.path, port=settings.port, state_dir=settings.serving)
-    out.print(f"version {served.version} answers on {served.url}/predict", markup=False)
+    out.print(bento.tag, markup=False)
+    if push:
+        out.print(steps.push(settings, bento.path), markup=False, soft_wrap=True)
+
+
+@commands.command()
+def deploy(target: Annotated[str, typer.Option(help=TARGET_HELP)] = "auto") -> None:
+    """Serve the champion's Bento; a running older version is replaced."""
+    from parivision import steps
+
+    settings = context.current()
+    bento = bento_of_champion(settings)
+    image = steps.push(settings, bento.path) if steps.is_for_cluster(settings, target) else ""
+    url = steps.deploy(settings, bento.path, bento.tag, bento.digest, image, target)
+    out.print(f"version {bento.version} answers on {url}/predict", markup=False, soft_wrap=True)
 
 
 def bento_of_champion(settings: Settings) -> "Bento":
