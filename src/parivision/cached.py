@@ -37,6 +37,7 @@ class Cached(Generic[T]):
         self._clock = clock
         self._answer: tuple[T, float] | None = None
         self._is_down = False
+        self._is_open = False
 
     def value(self) -> T | None:
         """The answer; None when the source is down, has not answered yet, or not for too long."""
@@ -51,25 +52,24 @@ class Cached(Generic[T]):
         try:
             answer = self._ask()
         except PariVisionError as error:
-            self._lost(str(error))
+            return self._lost(str(error))
         except Exception:  # a fault of ours; the source is asked again all the same
             _logger.exception("%s could not be read", self.name)
-            self._lost("see above")
-        else:
-            self._found(answer, took_s=self._clock() - began_s)
-        return self._pause_s(self._clock() - began_s)
+            return self._lost("see above")
+        return self._found(answer, took_s=self._clock() - began_s)
 
-    def _pause_s(self, took_s: float) -> float:
-        return max(self._every_s, SHARE * took_s)
-
-    def _found(self, answer: T, took_s: float) -> None:
-        self._answer = answer, self._clock() + self._pause_s(took_s) + PATIENCE_S
+    def _found(self, answer: T, took_s: float) -> float:
+        # The first time a source is opened too, and that time says nothing about the next.
+        pause_s = max(self._every_s, SHARE * took_s) if self._is_open else self._every_s
+        self._answer = answer, self._clock() + pause_s + PATIENCE_S
         if self._is_down:
             _logger.warning("%s answers again", self.name)
-        self._is_down = False
+        self._is_down, self._is_open = False, True
+        return pause_s
 
-    def _lost(self, why: str) -> None:
+    def _lost(self, why: str) -> float:
         self._answer = None
         if not self._is_down:  # said once, not every few seconds
             _logger.warning("%s is down: %s", self.name, why)
         self._is_down = True
+        return self._every_s

@@ -1,6 +1,8 @@
 """The registry on a real MLflow store: runs, versions, the alias, and what happens in between."""
 
 import json
+import socket
+import time
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -13,7 +15,18 @@ from mlflow.tracking import MlflowClient
 from parivision.errors import RegistryError
 from parivision.facts import from_records
 from parivision.promotion import Decision
-from parivision.registry import ALIAS, EXPERIMENT, MODEL_NAME, TRAINING, Registry, quiet
+from parivision.registry import (
+    ALIAS,
+    DRIFT,
+    EXPERIMENT,
+    MODEL_NAME,
+    SEVERITY,
+    TRAINING,
+    DriftReport,
+    Registry,
+    impatient,
+    quiet,
+)
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("mlflow")]
 
@@ -207,6 +220,76 @@ def test_a_server_that_does_not_answer_is_a_clear_error(monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(RegistryError, match=r"cannot look the champion up.*reachable"):
         Registry("http://127.0.0.1:9").champion()
+
+
+def test_who_asks_again_anyway_does_not_wait(monkeypatch):
+    """A server that takes the connection and then says nothing is given up after the seconds."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "120")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "7")
+    impatient(1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        began_s = time.monotonic()
+        with pytest.raises(RegistryError, match="cannot look the champion up"):
+            Registry(f"http://127.0.0.1:{silent.getsockname()[1]}").champion()
+        assert 1 <= time.monotonic() - began_s < 10
+
+
+def test_who_watches_changes_nothing(registry):
+    """Before the first run there is nothing to tell, and asking makes no experiment."""
+    assert registry.latest_drift() is None
+    assert registry.pipeline_runs() == []
+    assert MlflowClient(registry.uri).get_experiment_by_name(EXPERIMENT) is None
+
+
+def test_a_champion_is_known_by_its_day_and_its_score(registry, small_bundle_dir):
+    """The score is the one of the evaluation that promoted it, under the name it had there."""
+    before = datetime.now(tz=UTC).replace(microsecond=0)
+    evaluation = registry.log(
+        "evaluation", metrics={"lightgbm.log_loss": 0.63, "champion.log_loss": 0.64}
+    )
+    registry.record(WON, small_bundle_dir, None, {"evaluation": evaluation})
+    champion = registry.champion()
+    assert before <= champion.registered_at <= datetime.now(tz=UTC)
+    assert registry.promised_by(champion) == 0.63
+    assert registry.promised_by(replace(champion, tags={"evaluation": evaluation})) is None
+    assert registry.promised_by(replace(champion, tags={})) is None
+    with pytest.raises(RegistryError, match="cannot read the evaluation of version 1"):
+        registry.promised_by(replace(champion, tags={"evaluation": "nobody"}))
+
+
+def test_the_newest_drift_report_counts(registry):
+    """Its verdict, its columns and both log losses; runs of another kind, and dead ones, do not."""
+    tags = {"kind": DRIFT, "champion": "1", "verdict": "quiet"}
+    registry.log("drift", tags=tags, metrics={f"{SEVERITY}period": 0.5})
+    registry.log(
+        "drift",
+        tags=tags | {"champion": "2", "verdict": "drift"},
+        metrics={
+            f"{SEVERITY}distance_ft": 5.0,
+            "log_loss": 0.66,
+            "promised_log_loss": 0.64,
+            "shots": 9000,
+        },
+    )
+    registry.log("evaluation", tags={"kind": "evaluation"})
+    MlflowClient(registry.uri).create_run(registry.prepare(), tags=tags)
+    found = registry.latest_drift()
+    assert (datetime.now(tz=UTC) - found.at).total_seconds() < 60
+    assert found == DriftReport(found.at, "2", "drift", {"distance_ft": 5.0}, 0.66, 0.64)
+
+
+def test_pipeline_runs_are_told_with_their_end(registry):
+    """Newest first; a failure keeps its reason, cut to what a tag holds."""
+    registry.record_pipeline("training", seconds=61.5)
+    registry.record_pipeline("etl", seconds=2.0, failure="the task 'ingest' failed: " + "x" * 5000)
+    failed, succeeded = registry.pipeline_runs()
+    assert (failed.pipeline, failed.state) == ("etl", "FAILED")
+    assert (succeeded.pipeline, succeeded.state) == ("training", "SUCCEEDED")
+    assert succeeded.finished_at <= failed.finished_at <= datetime.now(tz=UTC)
+    client = MlflowClient(registry.uri)
+    runs = client.search_runs([registry.prepare()], "tags.pipeline = 'etl'")
+    assert runs[0].data.tags["reason"].startswith("the task 'ingest' failed")
+    assert runs[0].data.metrics == {"seconds": 2.0}
 
 
 def test_other_tools_can_load_the_champion(registry, small_bundle_dir, small_bundle):

@@ -71,11 +71,21 @@ def test_an_answer_is_kept_until_it_is_overdue(cached, source, clock):
 
 def test_a_slow_source_is_left_alone_for_longer(cached, source, clock):
     """It is asked a tenth of the time, and its answer counts until the next can be there."""
+    cached.refresh()
     source.takes_s = 30.0
     pause_s = cached.refresh()
     assert pause_s == SHARE * 30.0
     clock.now_s += pause_s + 30.0
     assert cached.value() == 1
+
+
+def test_only_a_slow_answer_is_a_reason_to_wait(cached, source):
+    """Opening a source may take long, and waiting for one that is down; both are asked soon."""
+    source.says, source.takes_s = StoreError("no answer within 30 s"), 30.0
+    assert cached.refresh() == EVERY_S
+    source.says = 1
+    assert cached.refresh() == EVERY_S
+    assert cached.refresh() == SHARE * 30.0
 
 
 def test_an_answer_of_nothing_is_an_answer(clock):

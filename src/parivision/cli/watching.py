@@ -1,24 +1,26 @@
 """Commands that watch: the exporter."""
 
 import signal
+import threading
 from functools import cache
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from parivision.cached import EVERY_S
 from parivision.cli import context
 from parivision.cli.console import say
+from parivision.registered import PipelineRun
 from parivision.settings import Settings
 
 if TYPE_CHECKING:
+    from parivision.kfp_client import Kubeflow
     from parivision.registry import Registry
 
 commands = typer.Typer()
 
 PORT = 9108
 ANSWER_WAIT_S = 10
-_ENDINGS = (signal.SIGINT, signal.SIGTERM)
 
 
 @commands.command()
@@ -40,15 +42,26 @@ def exporter(
     # Opened by the thread that asks, and again until they are there.
     lake = cache(lambda: context.lake(settings))
     registry = cache(lambda: _impatient_registry(settings))
+    kfp = cache(lambda: context.kubeflow(settings))
     exports = Exporter(
         Cached("lake", lambda: LakeFacts.of(lake()), every_s=every),
         Cached("mlflow", lambda: RegistryFacts.of(registry()), every_s=every),
+        Cached("kfp", lambda: _runs(kfp()), every_s=every) if settings.kfp else None,
     )
-    # Waited for and not handled: nothing is interrupted, and PID 1 of a container sees them too.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
+    # The first process of a container gets no signal that it does not handle.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
     with serving(exports, host=host, port=port) as used:
         say(f"metrics on http://{host}:{used}/metrics")
-        signal.sigwait(_ENDINGS)
+        threading.Event().wait()
+
+
+def _runs(kubeflow: "Kubeflow") -> list[PipelineRun]:
+    return [PipelineRun(*run) for run in kubeflow.runs()]
+
+
+def _end(*_: object) -> NoReturn:
+    raise typer.Exit
 
 
 def _impatient_registry(settings: Settings) -> "Registry":

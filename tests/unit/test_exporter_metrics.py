@@ -14,7 +14,7 @@ from parivision import telemetry
 from parivision.cached import Cached
 from parivision.errors import RegistryError, ServiceError, StoreError
 from parivision.exporter import Exporter, LakeFacts, RegistryFacts, run_metrics, serving
-from parivision.lake import Counts
+from parivision.lake import Counts, open_lake
 from parivision.registered import DriftReport, PipelineRun, Version
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -113,6 +113,33 @@ def test_everything_known_is_exported():
             ("state", "FAILED"),
         ): LATER.timestamp(),
     }
+
+
+def test_facts_are_asked_for_at_their_sources(tmp_path):
+    """A lake and a registry tell all that is exported, the registry of one champion throughout."""
+
+    class Registry:
+        def champion(self):
+            return REGISTRY.champion
+
+        def promised_by(self, version):
+            return REGISTRY.log_loss if version is REGISTRY.champion else None
+
+        def latest_drift(self):
+            return DRIFT
+
+        def pipeline_runs(self):
+            return REGISTRY.runs
+
+    class Empty(Registry):
+        def champion(self):
+            return None
+
+    assert RegistryFacts.of(Registry()) == REGISTRY
+    assert RegistryFacts.of(Empty()) == replace(REGISTRY, champion=None, log_loss=None)
+    lake = open_lake(str(tmp_path / "lake"))
+    lake.commit_cursor("feed", "1")
+    assert LakeFacts.of(lake) == LakeFacts(Counts(0, 0, 0, 0), lake.last_ingest())
 
 
 def test_an_empty_system_exports_that_its_sources_answer():
