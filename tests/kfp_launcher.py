@@ -228,7 +228,13 @@ def _with_defaults(spec: Json, given: Mapping[str, Any]) -> Json:
     """Parameters with the defaults of those that are not given and have one."""
     declared = spec.get("inputDefinitions", {}).get("parameters", {})
     defaults = {n: p["defaultValue"] for n, p in declared.items() if "defaultValue" in p}
-    return {**defaults, **given}
+    return {name: _as_go_writes(value) for name, value in {**defaults, **given}.items()}
+
+
+def _as_go_writes(value: Any) -> Any:
+    """Every number of Protobuf's is a double; Go writes a whole one without a point."""
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e21
+    return int(value) if is_whole else value
 
 
 def _needs(task: Json) -> set[str]:

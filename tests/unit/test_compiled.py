@@ -69,6 +69,45 @@ def test_without_retries_nothing_else_changes(training: Compiled) -> None:
     assert here == committed
 
 
+@pytest.mark.parametrize(
+    "image",
+    [
+        "registry.example:5000/parivision/components@sha256:" + "a" * 64,
+        "localhost:30500/components:0.1.0-python3.11",
+        "parivision/components:0.1.0",
+    ],
+)
+def test_all_components_can_be_put_on_another_image(training: Compiled, image: str) -> None:
+    """A digest or a version names what runs; nothing else of the pipeline changes."""
+    moved = training.with_image(image)
+    before = training.spec["deploymentSpec"]["executors"]
+    assert {
+        e["container"]["image"] for e in moved.spec["deploymentSpec"]["executors"].values()
+    } == {image}
+    (own,) = {executor["container"]["image"] for executor in before.values()}
+    assert moved.text().replace(image, own) == training.text()
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        *("", "components", "components:latest", "registry.example:5000/components"),
+        *("components@sha256:0123", "a b:1", "components:1:2@sha256:" + "g" * 64),
+    ],
+)
+def test_an_image_without_a_digest_or_a_version_is_refused(training: Compiled, image: str) -> None:
+    """What a run was made with can be told later."""
+    with pytest.raises(SettingsError, match=r"expected REPOSITORY@sha256:DIGEST or REPOSITORY:"):
+        training.with_image(image)
+
+
+def test_equal_pipelines_give_equal_text(training: Compiled) -> None:
+    """The text depends on the content alone, and reads back as the same pipeline."""
+    again = Compiled(training.name, tuple(yaml.safe_load_all(training.text())))
+    assert again == training
+    assert again.text() == training.text()
+
+
 @pytest.mark.parametrize("text", ["", "- 1", "a: [", "x: 1", "5"])
 def test_other_files_are_refused(tmp_path: Path, text: str) -> None:
     """A file that is no compiled pipeline is named, with what to do."""
