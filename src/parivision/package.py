@@ -86,9 +86,9 @@ def build(
     scores in the bundle's card. Building again what is there does nothing; other content under the
     same version takes its place, whole or not at all. Raises ServiceError.
     """
+    _check_tag(name, version)
     scores = Bundle.load(bundle).card.get("scores", {}) if metrics is None else metrics
     champion = Champion(name, version, metrics=_finite(scores))
-    _check_tag(champion)
     store = store.resolve()
     target = store / "bentos" / name / version
     scratch = store / "tmp" / f"{name}-{version}"
@@ -177,8 +177,8 @@ def _imported(path: Path) -> list[str]:
     return [".".join(parts[:end]) for parts in inside for end in range(1, len(parts) + 1)]
 
 
-def _check_tag(champion: Champion) -> None:
-    for what, value in (("name", champion.name), ("version", champion.version)):
+def _check_tag(name: str, version: str) -> None:
+    for what, value in (("name", name), ("version", version)):
         if not _TAG.fullmatch(value):
             raise ServiceError(
                 f"a Bento's {what} is {value!r}: expected up to 60 lower-case letters, digits, "

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -216,6 +216,7 @@ def test_a_stray_quote_hides_no_record(tmp_path: Path, text: str) -> None:
 
 
 @settings(deadline=None, max_examples=40)
+@example(content=b"\r\x00", suffix=".csv", has_header=False)
 @given(st.binary(max_size=300), st.sampled_from([".csv", ".csv.gz", ".zip"]), st.booleans())
 def test_any_bytes_give_records_or_a_clear_error(
     tmp_path_factory: pytest.TempPathFactory, content: bytes, suffix: str, has_header: bool

@@ -78,7 +78,7 @@ def is_feed(path: Path) -> bool:
     first = next(iter(members(path)))
     with opened(first) as stream:
         header = stream.readline(1 << 16).decode("utf-8-sig", "replace")
-    return feed22.COLUMNS[1] in [name.strip() for name in next(csv.reader([header]), [])]
+    return feed22.COLUMNS[1] in _names(header)
 
 
 class _Progress:
@@ -171,7 +171,7 @@ def _header(member: Member, columns: tuple[str, ...]) -> list[str]:
     """The names of a file's columns; raises SourceError when one that is needed lacks."""
     with opened(member) as stream:
         line = stream.readline(_HEADER_BYTES).decode("utf-8-sig")
-        names = [name.strip() for name in next(csv.reader([line]), [])]
+        names = _names(line)
         is_only_line = not stream.read(1)
     lacking = [name for name in columns if name not in names]
     doubled = sorted({name for name in names if names.count(name) > 1})
@@ -183,6 +183,14 @@ def _header(member: Member, columns: tuple[str, ...]) -> list[str]:
     if is_only_line:
         raise _no_record(member)
     return names
+
+
+def _names(header: str) -> list[str]:
+    """The column names of a header line; of a line that is none, what is there, as one name."""
+    try:
+        return [name.strip() for name in next(csv.reader([header]), [])]
+    except csv.Error:
+        return [header]
 
 
 def _no_record(member: Member) -> SourceError:
