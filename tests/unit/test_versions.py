@@ -64,6 +64,12 @@ def test_the_chart_names_the_images_of_the_list(name: str) -> None:
     assert f"{image}:{_versions()[name]}" in _strings(values)
 
 
+def test_the_lab_runs_the_envoy_of_the_list() -> None:
+    """Envoy Gateway would choose an image that the lab does not have."""
+    values = yaml.safe_load((ROOT / "helm/parivision/ci/lab.yaml").read_text())
+    assert values["gateway"]["image"] == f"docker.io/envoyproxy/envoy:{_versions()['ENVOY']}"
+
+
 def _strings(value: object) -> set[str]:
     if isinstance(value, dict):
         return set().union(*(_strings(inner) for inner in value.values()))

@@ -87,5 +87,5 @@ sources() { # prints a folder of the form that manifests/install --from takes
 
 services() {
   step "cluster services" "kubectl get pods -A tells what does not start."
-  "$ROOT/manifests/install" --from "$(sources)" --envoy "docker.io/envoyproxy/envoy:$ENVOY" >"$LOG" 2>&1
+  "$ROOT/manifests/install" --from "$(sources)" >"$LOG" 2>&1
 }
