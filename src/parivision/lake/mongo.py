@@ -219,12 +219,10 @@ class MongoLake:
             unrefined = self._database.batches.find({"state": {"$ne": _REFINED}}, {"_id": 1})
             batches = [batch["_id"] for batch in unrefined]
             return Counts(
-                bronze=self._database.bronze.count_documents({}),
-                pending=self._database.bronze.count_documents({"batch": {"$in": batches}})
-                if batches
-                else 0,
-                silver=self._database.silver.count_documents({}),
-                quarantine=self._database.quarantine.count_documents({}),
+                bronze=self._count("bronze"),
+                pending=self._count("bronze", {"batch": {"$in": batches}}) if batches else 0,
+                silver=self._count("silver"),
+                quarantine=self._count("quarantine"),
             )
 
     def export_silver(self, path: Path) -> int:
@@ -233,6 +231,13 @@ class MongoLake:
         with exporting(path) as stream:
             shots.write_csv(stream)
         return shots.height
+
+    def _count(self, collection: str, condition: Document | None = None) -> int:
+        """Documents that meet a condition; without one the server knows the number.
+
+        Not `count_documents`: that is an aggregation, for which FerretDB keeps them all in memory.
+        """
+        return int(self._database.command("count", collection, query=condition or {})["n"])
 
     def _index(self) -> None:
         if not self._indexed:
