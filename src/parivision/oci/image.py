@@ -87,8 +87,8 @@ def _base(registry: ImageRegistry, runtime: str) -> _Base:
         manifest = registry.manifest(repository, _of_this_machine(manifest, runtime))
     if manifest is None:
         raise ServiceError(
-            f"the image registry at {registry.url} holds no runtime image {runtime}: push it with "
-            "`make push-runtime`, or name another in PARIVISION_RUNTIME_IMAGE"
+            f"the image registry at {registry.url} holds no runtime image {runtime}: push it, as "
+            "`manifests/cluster up` does, or name another in PARIVISION_RUNTIME_IMAGE"
         )
     config = registry.document(repository, manifest.content["config"]["digest"])
     return _Base(repository, manifest, config)

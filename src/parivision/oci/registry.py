@@ -124,7 +124,7 @@ class ImageRegistry:
             if not response.is_success:
                 response.read()
                 raise self._refusal(response)
-            for chunk in response.iter_raw(_CHUNK_BYTES):
+            for chunk in response.iter_bytes(_CHUNK_BYTES):
                 into.write(chunk)
 
     def _finish(self, started: httpx.Response, digest: str, size: int, blob: IO[bytes]) -> None:
