@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import charts
-import promql
+import promtool
 import pytest
 import yaml
 
+import promql
 from parivision import telemetry
 
 pytestmark = pytest.mark.skipif(
-    charts.helm() is None or promql.promtool() is None,
+    charts.helm() is None or promtool.promtool() is None,
     reason="no helm or no promtool: run `make helm`",
 )
 
@@ -78,7 +79,7 @@ def exported() -> set[str]:
         | series
         | FROM_EVERY_TARGET
         | OF_OTHERS
-        | promql.rules("record").keys()
+        | promtool.rules("record").keys()
     )
 
 
@@ -104,7 +105,7 @@ def test_every_metric_that_is_asked_for_is_exported() -> None:
     known = exported()
     unknown = {
         place: missing
-        for place, query in promql.every_query()
+        for place, query in promtool.every_query()
         if (missing := promql.metrics(query) - known)
     }
     assert unknown == {}
@@ -112,15 +113,15 @@ def test_every_metric_that_is_asked_for_is_exported() -> None:
 
 def test_no_name_is_kept_for_nothing() -> None:
     """What is listed as others' is asked for somewhere, and every rule that records is used."""
-    asked = {name for _, query in promql.every_query() for name in promql.metrics(query)}
-    assert (OF_OTHERS | FROM_EVERY_TARGET | promql.rules("record").keys()) <= asked
+    asked = {name for _, query in promtool.every_query() for name in promql.metrics(query)}
+    assert (OF_OTHERS | FROM_EVERY_TARGET | promtool.rules("record").keys()) <= asked
 
 
 def test_what_is_asked_for_passes_the_monitors() -> None:
     """A monitor that keeps some metrics only keeps those that rules and dashboards need."""
     kept = [
         relabeling["regex"]
-        for one in promql.rendered()
+        for one in promtool.rendered()
         if one["kind"] in {"ServiceMonitor", "PodMonitor"}
         for endpoint in one["spec"].get("endpoints") or one["spec"]["podMetricsEndpoints"]
         for relabeling in endpoint.get("metricRelabelings", [])
@@ -134,25 +135,25 @@ def test_every_query_is_promql(tmp_path: Path) -> None:
     """Prometheus can read each of them."""
     checked = [
         {"record": f"check:{number}", "expr": query}
-        for number, (_, query) in enumerate(promql.every_query())
+        for number, (_, query) in enumerate(promtool.every_query())
     ]
-    promql.write_rules(tmp_path, [{"name": "queries", "rules": checked}])
-    done = promql.run("check", "rules", "rules.yaml", folder=tmp_path)
+    promtool.write_rules(tmp_path, [{"name": "queries", "rules": checked}])
+    done = promtool.run("check", "rules", "rules.yaml", folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in promql.TESTS.glob("*.yaml")))
+@pytest.mark.parametrize("name", sorted(path.name for path in promtool.TESTS.glob("*.yaml")))
 def test_rules_do_what_their_tests_say(name: str, tmp_path: Path) -> None:
     """They are computed on made-up series, by promtool."""
-    promql.write_rules(tmp_path)
-    shutil.copy(promql.TESTS / name, tmp_path)
-    done = promql.run("test", "rules", name, folder=tmp_path)
+    promtool.write_rules(tmp_path)
+    shutil.copy(promtool.TESTS / name, tmp_path)
+    done = promtool.run("test", "rules", name, folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_alerts_are_these() -> None:
     """None is lost, and none comes without being written down here."""
-    assert tuple(sorted(promql.rules("alert"))) == tuple(sorted(ALERTS))
+    assert tuple(sorted(promtool.rules("alert"))) == tuple(sorted(ALERTS))
 
 
 @pytest.mark.parametrize("alert", ALERTS)
@@ -164,7 +165,7 @@ def test_every_alert_is_seen_to_wait_to_fire_and_to_end(alert: str) -> None:
             for look in test["alert_rule_test"]
             if look["alertname"] == alert
         )
-        for path in promql.TESTS.glob("*.yaml")
+        for path in promtool.TESTS.glob("*.yaml")
         for test in yaml.safe_load(path.read_text())["tests"]
     ]
     assert any("silent fires silent" in course for course in courses)
@@ -173,7 +174,7 @@ def test_every_alert_is_seen_to_wait_to_fire_and_to_end(alert: str) -> None:
 @pytest.mark.parametrize("alert", ALERTS)
 def test_every_alert_says_what_it_is_and_what_to_do(alert: str) -> None:
     """Severity, summary, a description with the number it fired at, and a runbook."""
-    rule = promql.rules("alert")[alert]
+    rule = promtool.rules("alert")[alert]
     notes = rule["annotations"]
     assert rule["labels"]["severity"] in {"info", "warning", "critical"}
     assert notes.keys() == {"summary", "description", "runbook_url"}
@@ -204,10 +205,10 @@ def test_thresholds_and_places_are_those_of_the_values() -> None:
     assert errors["annotations"]["runbook_url"] == "https://wiki/run#parivisionerrors"
 
 
-@pytest.mark.parametrize("name", promql.dashboards())
+@pytest.mark.parametrize("name", promtool.dashboards())
 def test_a_dashboard_is_one_that_grafana_reads(name: str) -> None:
     """Documented panels, each with a description, a place, and a source that can be chosen."""
-    dashboard = promql.dashboards()[name]
+    dashboard = promtool.dashboards()[name]
     source = {"type": "prometheus", "uid": "${datasource}"}
     assert dashboard["uid"] == f"parivision-{name.removesuffix('.json')}"
     assert dashboard["title"].startswith("PariVision: ")
@@ -242,33 +243,33 @@ def test_grafana_s_sidecar_finds_every_dashboard() -> None:
     """Each is a ConfigMap with the label it looks for, and the file as it is."""
     found = {
         name: text
-        for one in promql.rendered()
+        for one in promtool.rendered()
         if one["kind"] == "ConfigMap" and one["metadata"]["labels"].get("grafana_dashboard") == "1"
         for name, text in one["data"].items()
     }
-    assert {name: yaml.safe_load(text) for name, text in found.items()} == promql.dashboards()
+    assert {name: yaml.safe_load(text) for name, text in found.items()} == promtool.dashboards()
 
 
 def test_every_monitor_belongs_to_this_prometheus() -> None:
     """Monitors and rules carry the labels that Prometheus selects by."""
-    (prometheus,) = [one for one in promql.rendered() if one["kind"] == "Prometheus"]
+    (prometheus,) = [one for one in promtool.rendered() if one["kind"] == "Prometheus"]
     for selector, kinds in (
         ("serviceMonitorSelector", {"ServiceMonitor"}),
         ("podMonitorSelector", {"PodMonitor"}),
         ("ruleSelector", {"PrometheusRule"}),
     ):
         wanted = prometheus["spec"][selector]["matchLabels"].items()
-        several = [one for one in promql.rendered() if one["kind"] in kinds]
+        several = [one for one in promtool.rendered() if one["kind"] in kinds]
         assert several
         assert all(wanted <= one["metadata"]["labels"].items() for one in several)
 
 
 def test_monitors_lead_to_a_port_of_a_service() -> None:
     """What is scraped in this release is there: the service and the port by its name."""
-    services = [one for one in promql.rendered() if one["kind"] == "Service"]
+    services = [one for one in promtool.rendered() if one["kind"] == "Service"]
     # FerretDB's port is not there with MongoDB; the operator makes the others' services.
     elsewhere = {"mongodb", "prometheus", "alertmanager", "kubelet"}
-    for monitor in (one for one in promql.rendered() if one["kind"] == "ServiceMonitor"):
+    for monitor in (one for one in promtool.rendered() if one["kind"] == "ServiceMonitor"):
         if monitor["metadata"]["labels"]["app.kubernetes.io/name"] in elsewhere:
             continue
         wanted = monitor["spec"]["selector"]["matchLabels"].items()

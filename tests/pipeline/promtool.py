@@ -1,7 +1,6 @@
 """The rules and dashboards of the chart, and what promtool says of them."""
 
 import json
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -12,19 +11,12 @@ from typing import Any
 import charts
 import yaml
 
+import promql
+
 Object = dict[str, Any]
 
 TESTS = Path(__file__).with_name("rules")
 DASHBOARDS = charts.CHART / "charts" / "monitoring" / "files" / "dashboards"
-
-# What is no metric: texts, the labels that are chosen, and the labels that are grouped by.
-_NOT_METRICS = re.compile(
-    r'"(?:[^"\\]|\\.)*"|\{[^{}]*\}|\[[^\]]*\]'
-    r"|\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*\)"
-    r"|\b(?:and|or|unless|bool|offset|atan2|inf|nan)\b",
-    re.IGNORECASE,
-)
-_NAME = re.compile(r"(?<![\w:.])[a-zA-Z_:][\w:]*(?!\s*\(|[\w:])")
 
 
 def promtool() -> str | None:
@@ -59,31 +51,15 @@ def dashboards() -> dict[str, Object]:
     return {path.name: json.loads(path.read_text()) for path in sorted(DASHBOARDS.glob("*.json"))}
 
 
-def panel_queries() -> Iterator[tuple[str, str]]:
-    """Every query of a dashboard, with its place."""
-    for name, dashboard in dashboards().items():
-        for panel in dashboard["panels"]:
-            for target in panel["targets"]:
-                yield f"{name}: {panel['title']}", target["expr"]
-
-
 def every_query() -> Iterator[tuple[str, str]]:
-    """Every query of rules and dashboards, with its place; those inside annotations too."""
+    """Every query of rules and dashboards, with its place."""
     for kind in ("alert", "record"):
         for name, rule in rules(kind).items():
-            yield name, rule["expr"]
-            for text in rule.get("annotations", {}).values():
-                for query in re.findall(r'query\s+"([^"]+)"', text):
-                    yield f"{name}: annotation", query
-    yield from panel_queries()
-
-
-def metrics(query: str) -> set[str]:
-    """The names of the metrics that a query asks for."""
-    left = query
-    while left != (left := _NOT_METRICS.sub(" ", left)):
-        pass
-    return set(_NAME.findall(left))
+            for query in promql.of_rule(rule):
+                yield name, query
+    for name, dashboard in dashboards().items():
+        for query in promql.of_dashboard(dashboard):
+            yield name, query
 
 
 def write_rules(folder: Path, extra: list[Object] | None = None) -> Path:

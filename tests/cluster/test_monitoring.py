@@ -1,0 +1,308 @@
+"""Monitoring on the cluster: what is scraped, what is known of it, and that an alert is heard."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+import yaml
+from live_cluster import NAMESPACE, RELEASE, LiveCluster, wait_for
+
+import promql
+
+Object = dict[str, Any]
+RunPipeline = Callable[..., bool]
+
+SOURCE = "synthetic:?seed=1&seasons=2021-2023&games=300"
+SHOT = {"player_id": 201939, "period": 4, "clock_s": 24, "x_ft": -22.5, "y_ft": 3}
+# Until the first canary Flagger tells of none.
+NOT_YET = {"flagger_canary_status", "flagger_canary_weight", "flagger_canary_metric_analysis"}
+# Kubelets count volumes that are no folders of the node.
+OF_VOLUMES = {
+    "kubelet_volume_stats_available_bytes",
+    "kubelet_volume_stats_capacity_bytes",
+    "parivision:volume_free:ratio",
+}
+RULES = 20
+# A scrape, a rule and the exporter's look at its sources are half a minute apart each.
+SEEN_S = 180
+SLACK = "slack-test"
+SLACK_SERVER = """
+import http.server, json
+messages = []
+class Handler(http.server.BaseHTTPRequestHandler):
+    def answer(self, body):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(body)
+    def do_POST(self):
+        messages.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.answer(b"ok")
+    def do_GET(self):
+        self.answer(json.dumps(messages).encode())
+http.server.ThreadingHTTPServer(("", 443), Handler).serve_forever()
+"""
+
+
+def ask(cluster: LiveCluster, path: str) -> Any:
+    """What Prometheus answers."""
+    place = f"/api/v1/namespaces/{NAMESPACE}/services/prometheus-operated:9090/proxy/api/v1/{path}"
+    return json.loads(cluster.kubectl("get", "--raw", place))["data"]
+
+
+def query(cluster: LiveCluster, expression: str) -> list[Object]:
+    """The samples of a query."""
+    found: list[Object] = ask(cluster, f"query?query={quote(expression)}")["result"]
+    return found
+
+
+def rules(cluster: LiveCluster) -> list[Object]:
+    """The rules that Prometheus has."""
+    return [rule for group in ask(cluster, "rules")["groups"] for rule in group["rules"]]
+
+
+def dashboards(cluster: LiveCluster) -> list[Object]:
+    """The dashboards that Grafana would find."""
+    found = cluster.core.list_namespaced_config_map(NAMESPACE, label_selector="grafana_dashboard=1")
+    return [json.loads(text) for one in found.items for text in one.data.values()]
+
+
+def targets(cluster: LiveCluster) -> dict[str, list[Object]]:
+    """Prometheus' targets by job."""
+    by_job: dict[str, list[Object]] = {}
+    for target in ask(cluster, "targets?state=active")["activeTargets"]:
+        by_job.setdefault(target["labels"]["job"], []).append(target)
+    return by_job
+
+
+@pytest.fixture(scope="module")
+def run_task(cluster: LiveCluster) -> Iterator[RunPipeline]:
+    """Runs the project's commands in a Job, as a pipeline; says whether they did well."""
+    made: list[str] = []
+
+    def run(name: str, script: str) -> bool:
+        first = cluster.batch.read_namespaced_job(f"{RELEASE}-first-champion", NAMESPACE)
+        pod = first.spec.template.spec
+        made.append(f"{RELEASE}-test-{name}")
+        cluster.kubectl("apply", "-f", "-", given=json.dumps(_job(cluster, made[-1], pod, script)))
+
+        def ended() -> Any:
+            return cluster.batch.read_namespaced_job(made[-1], NAMESPACE).status.conditions
+
+        conditions = wait_for(f"the end of {name}", ended, timeout_s=600)
+        return any(one.type in {"Complete", "SuccessCriteriaMet"} for one in conditions)
+
+    yield run
+    for name in made:
+        cluster.kubectl("delete", "job", name, "-n", NAMESPACE, "--ignore-not-found")
+
+
+def _job(cluster: LiveCluster, name: str, pod: Any, script: str) -> Object:
+    """The first champion's Job, with other commands and without its waiting."""
+    spec = cluster.batch.api_client.sanitize_for_serialization(pod)
+    spec.pop("initContainers", None)
+    spec["containers"][0]["command"] = ["sh", "-euc", script]
+    spec["restartPolicy"] = "Never"
+    prefix = "app.kubernetes.io"
+    labels = {
+        f"{prefix}/name": name.removeprefix(f"{RELEASE}-"),
+        f"{prefix}/instance": RELEASE,
+        f"{prefix}/component": "pipelines",
+        f"{prefix}/part-of": "parivision",
+    }
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {
+            "backoffLimit": 0,
+            "template": {"metadata": {"labels": labels}, "spec": spec},
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def slack(cluster: LiveCluster) -> Iterator[Callable[[], list[Object]]]:
+    """A receiver in Slack's place; gives the messages it was sent. The Secret is put back."""
+    before = cluster.core.read_namespaced_secret("parivision-slack", NAMESPACE).data["url"]
+    exporter = cluster.pods("exporter")[0].spec.containers[0].image
+    cluster.kubectl("apply", "-f", "-", given=yaml.safe_dump_all(_slack(exporter)))
+    address = f"http://{SLACK}.{NAMESPACE}.svc:443/hook"
+    _set_slack(cluster, {"stringData": {"url": address}})
+
+    def messages() -> list[Object]:
+        place = f"/api/v1/namespaces/{NAMESPACE}/pods/{SLACK}:443/proxy/"
+        posted: list[Object] = json.loads(cluster.kubectl("get", "--raw", place))
+        return [message["attachments"][0] for message in posted]
+
+    wait_for("the receiver", lambda: bool(cluster.ready_pods(SLACK)), timeout_s=60)
+    yield messages
+    _set_slack(cluster, {"data": {"url": before}})
+    for kind in ("pod", "service", "networkpolicy"):
+        cluster.kubectl("delete", kind, SLACK, "-n", NAMESPACE, "--ignore-not-found")
+
+
+def _set_slack(cluster: LiveCluster, body: Object) -> None:
+    cluster.core.patch_namespaced_secret("parivision-slack", NAMESPACE, body)
+
+
+def _slack(image: str) -> list[Object]:
+    """The receiver's pod, the name it is found by, and who may send to it."""
+    labels = {"app.kubernetes.io/name": SLACK, "app.kubernetes.io/part-of": "parivision"}
+    metadata = {"name": SLACK, "namespace": NAMESPACE, "labels": labels}
+    container = {
+        "name": "slack",
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["python", "-u", "-c", SLACK_SERVER],
+        "readinessProbe": {"httpGet": {"path": "/", "port": 443}, "periodSeconds": 2},
+        "resources": {
+            "requests": {"cpu": "10m", "memory": "32Mi"},
+            "limits": {"cpu": "500m", "memory": "128Mi"},
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+    security = {
+        "runAsNonRoot": True,
+        "runAsUser": 1000,
+        "seccompProfile": {"type": "RuntimeDefault"},
+        # Slack's own port, which Alertmanager's policy lets messages leave by.
+        "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
+    }
+    pod = {
+        "containers": [container],
+        "securityContext": security,
+        "automountServiceAccountToken": False,
+    }
+    selector = {"app.kubernetes.io/name": SLACK}
+    policy = {
+        "podSelector": {"matchLabels": selector},
+        "policyTypes": ["Ingress"],
+        "ingress": [{"ports": [{"port": 443}]}],
+    }
+    return [
+        {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod},
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": metadata,
+            "spec": {"selector": selector, "ports": [{"port": 443, "targetPort": 443}]},
+        },
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": metadata,
+            "spec": policy,
+        },
+    ]
+
+
+def test_every_target_is_up(cluster: LiveCluster, champion: Object) -> None:
+    """Given the whole system, every part that has metrics is scraped, and so is what is around."""
+    wanted = {f"{RELEASE}-{name}" for name in ("shots", "stats-api", "exporter", "mlflow")}
+    wanted |= {f"{RELEASE}-{name}" for name in ("registry-metrics", "prometheus", "alertmanager")}
+    wanted |= {"envoy", "flagger", "kubelet"}
+
+    def all_up() -> bool:
+        found = targets(cluster)
+        assert not (missing := wanted - found.keys()), f"nothing is scraped of {missing}"
+        down = [
+            f"{one['scrapeUrl']}: {one['lastError']}"
+            for several in found.values()
+            for one in several
+            if one["health"] != "up"
+        ]
+        assert not down, down
+        return True
+
+    assert champion
+    wait_for("every target up", all_up, timeout_s=SEEN_S)
+
+
+def test_no_rule_fails(cluster: LiveCluster) -> None:
+    """The rules of the chart are loaded, and Prometheus can compute them."""
+
+    def computed() -> bool:
+        loaded = rules(cluster)
+        assert len(loaded) >= RULES
+        failing = {rule["name"]: rule["lastError"] for rule in loaded if rule["health"] != "ok"}
+        assert not failing, failing
+        return True
+
+    wait_for("every rule computed", computed, timeout_s=SEEN_S)
+
+
+def test_what_rules_and_dashboards_ask_for_is_there(
+    cluster: LiveCluster, gateway_url: str, http: httpx.Client, run_task: RunPipeline
+) -> None:
+    """Given predictions, an ingestion, a drift report and a run, each metric has a sample."""
+    assert run_task("etl", f"parivision run etl --source '{SOURCE}'")
+    assert run_task("drift", "parivision refine && parivision drift")
+    volumes = cluster.core.list_persistent_volume().items
+    absent = set(NOT_YET)
+    if not any(volume.spec.host_path is None for volume in volumes):
+        absent |= OF_VOLUMES
+    queries = [text for rule in rules(cluster) for text in promql.of_rule(rule)]
+    queries += [text for one in dashboards(cluster) for text in promql.of_dashboard(one)]
+    names = {name for text in queries for name in promql.metrics(text)} - absent
+    assert len(names) > RULES
+
+    def all_there() -> bool:
+        # Traffic goes on: rates need two scrapes that differ.
+        for _ in range(20):
+            http.post(f"{gateway_url}/predict", json=SHOT).raise_for_status()
+        missing = {name for name in names if not query(cluster, f"count({name})")}
+        assert not missing, sorted(missing)
+        return True
+
+    wait_for("a sample of each metric", all_there, timeout_s=SEEN_S, poll_s=5)
+
+
+def test_an_alert_reaches_slack_and_is_taken_back(
+    cluster: LiveCluster, slack: Callable[[], list[Object]], run_task: RunPipeline
+) -> None:
+    """Given a pipeline that failed, Slack is told which; a success takes it back."""
+    title = "1 firing: ParivisionPipelineFailed"
+    assert not run_task("bad-etl", "parivision run etl --source nonsense:")
+    fired = wait_for("the message", lambda: _titled(slack(), title), timeout_s=2 * SEEN_S)
+    assert "The pipeline etl failed" in fired["text"]
+    assert "Its newest run failed" in fired["text"]
+    assert fired["title_link"].endswith("#parivisionpipelinefailed")
+    assert fired["color"] == "warning"
+    assert run_task("good-etl", f"parivision run etl --source '{SOURCE}'")
+    title = "resolved: ParivisionPipelineFailed"
+    over = wait_for("its end", lambda: _titled(slack(), title), timeout_s=2 * SEEN_S)
+    assert over["text"].strip() == "over: The pipeline etl failed"
+    assert over["color"] == "good"
+
+
+def _titled(messages: list[Object], title: str) -> Object | None:
+    return next((one for one in messages if one["title"] == title), None)
+
+
+def test_a_store_that_is_gone_is_told_and_its_numbers_with_it(cluster: LiveCluster) -> None:
+    """Given no MLflow, nothing old is said of the champion; with it, everything comes back."""
+    name = f"{RELEASE}-mlflow"
+    up = 'parivision_exporter_source_up{source="mlflow"}'
+    _scale(cluster, name, 0)
+    try:
+        wait_for("source down", lambda: query(cluster, f"{up} == 0"), timeout_s=SEEN_S)
+        assert not query(cluster, "parivision_champion_info")
+        assert query(cluster, "parivision_lake_shots")
+    finally:
+        _scale(cluster, name, 1)
+    cluster.wait_rolled_out(name)
+    wait_for("source up", lambda: query(cluster, f"{up} == 1"), timeout_s=SEEN_S)
+    wait_for("champion", lambda: query(cluster, "parivision_champion_info"), timeout_s=SEEN_S)
+
+
+def _scale(cluster: LiveCluster, name: str, replicas: int) -> None:
+    cluster.apps.patch_namespaced_deployment_scale(
+        name, NAMESPACE, {"spec": {"replicas": replicas}}
+    )
