@@ -7,6 +7,7 @@ DATA ?=
 # Where the lab, too, keeps what it builds from Go modules.
 LAB_HOME ?= $(HOME)/.cache/lab
 SKAFFOLD := v2.16.1
+KUBE_SCORE := v1.20.0
 export PATH := $(PATH):$(LAB_HOME)/bin
 # Pure tests go to any worker; a file of the others stays on one, so that what it shares is made once.
 UNIT := -n 2 --dist loadgroup tests/unit
@@ -41,9 +42,9 @@ lint: $(VENV)/.done lint-charts ## ruff, mypy, yamllint, and the charts
 	$(BIN)/yamllint --strict .github pipelines bentos manifests kind-config.yaml skaffold.yaml
 	$(BIN)/shellcheck .ci/run tests/lab/lab tests/lab/node/{import-images,runc-lab} manifests/{cluster,install} helm/*.sh
 
-lint-charts: $(VENV)/.done helm ## helm lint and Kubernetes' schemas, on every values file
-	@if command -v helm >/dev/null; then VALIDATE=$(BIN)/kubernetes-validate helm/lint.sh; \
-	else echo "neither helm nor go: the charts are not checked"; fi
+lint-charts: $(VENV)/.done helm ## helm lint, kube-score and Kubernetes' schemas, on every values file
+	@if command -v helm >/dev/null && command -v kube-score >/dev/null; then VALIDATE=$(BIN)/kubernetes-validate helm/lint.sh; \
+	else echo "no helm or kube-score, nor go to build them: the charts are not checked"; fi
 
 format: $(VENV)/.done ## rewrite the code in the project's format
 	$(BIN)/ruff check --fix .
@@ -58,8 +59,10 @@ charts: $(VENV)/.done helm ## render the charts that the tests compare
 secrets: $(VENV)/.done ## random passwords in the cluster of KUBECONFIG; what exists stays
 	$(BIN)/python manifests/secrets.py
 
-helm: ## helm and promtool, from their Go modules unless they are there
-	@for tool in helm promtool; do command -v $$tool >/dev/null || ! command -v go >/dev/null || tests/lab/lab binaries $$tool; done
+helm: ## helm, promtool and kube-score, from their Go modules unless they are there
+	@for tool in helm promtool; do command -v $$tool >/dev/null || ! command -v go >/dev/null || tests/lab/lab binaries $$tool; done; \
+	command -v kube-score >/dev/null || ! command -v go >/dev/null || { echo "build kube-score"; GOBIN=$(LAB_HOME)/bin CGO_ENABLED=0 \
+	  go install -trimpath -ldflags "-s -w" github.com/zegl/kube-score/cmd/kube-score@$(KUBE_SCORE); }
 
 ferretdb: ## a MongoDB server for the tests, from its Go module, where there is no mongod
 	@if command -v mongod >/dev/null; then echo "mongod is there"; \

@@ -110,7 +110,7 @@ class Launcher:
         """Run the tasks of a DAG in an order in which each finds what it needs."""
         tasks, done = dict(dag["dag"]["tasks"]), dict[str, Given]()
         while tasks:
-            name = next(n for n, task in tasks.items() if _needs(task) <= set(done))
+            name = next(n for n, task in tasks.items() if self._needs(n, task) <= set(done))
             task = tasks.pop(name)
             component = compiled.spec["components"][task["componentRef"]["name"]]
             found = _resolved(task, inputs, done)
@@ -126,6 +126,11 @@ class Launcher:
             else:
                 done[name] = self.launch(compiled, task["componentRef"]["name"], found, title)
             yield title, done[name]
+
+    def _needs(self, name: str, task: Json) -> set[str]:
+        """The tasks that have to be done before."""
+        copied = {self.copies[name]} if name in self.copies else set()
+        return set(task.get("dependentTasks", [])) | copied
 
     def _environment(self, compiled: Compiled, executor: str, pod: Path) -> dict[str, str]:
         """The pod's environment: the image's, the Secrets' and the pod's own name."""
@@ -235,11 +240,6 @@ def _as_go_writes(value: Any) -> Any:
     """Every number of Protobuf's is a double; Go writes a whole one without a point."""
     is_whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e21
     return int(value) if is_whole else value
-
-
-def _needs(task: Json) -> set[str]:
-    """The tasks that have to be done before."""
-    return set(task.get("dependentTasks", []))
 
 
 def _resolved(task: Json, inputs: Given, done: Mapping[str, Given]) -> Given:

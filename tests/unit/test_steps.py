@@ -85,9 +85,7 @@ def test_a_cluster_needs_an_image(home: Settings) -> None:
     """Without a registry there is no image: what to set is said before anything is rolled out."""
     with pytest.raises(ServiceError, match=r"shots:1 has no image.*PARIVISION_IMAGES_PUSH"):
         steps.deploy(home, home.home, "shots:1", "0123", "", "kubernetes")
-    with pytest.raises(
-        SettingsError, match=r"_PUSH is not set.*parivision-images"
-    ):
+    with pytest.raises(SettingsError, match=r"_PUSH is not set.*parivision-images"):
         steps.push(home, home.home)
 
 

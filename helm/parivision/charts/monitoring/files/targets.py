@@ -22,7 +22,11 @@ def wrong():
         rules = [rule for group in ask("rules")["groups"] for rule in group["rules"]]
     except OSError as error:
         return [f"Prometheus does not answer: {error}"]
-    down = [f"{one['scrapeUrl']}: {one['lastError'] or 'not yet scraped'}" for one in targets if one["health"] != "up"]
+    down = [
+        f"{one['scrapeUrl']}: {one['lastError'] or 'not yet scraped'}"
+        for one in targets
+        if one["health"] != "up"
+    ]
     failing = [f"{one['name']}: {one['lastError']}" for one in rules if one["health"] == "err"]
     return down + failing if targets and rules else ["there are no targets or no rules yet"]
 
