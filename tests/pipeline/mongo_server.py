@@ -17,7 +17,7 @@ from pymongo.errors import PyMongoError
 GIVEN = "PARIVISION_TEST_MONGODB"
 FERRETDB = Path(__file__).parents[2] / ".tools" / "ferretdb"
 HOW_TO = f"no MongoDB server: run `make ferretdb`, install mongod, or set {GIVEN}"
-START_WAIT_S = 30.0
+START_WAIT_S = 120.0
 
 
 @dataclass(frozen=True)
