@@ -66,6 +66,7 @@ OF_OTHERS = {
     "prometheus_rule_evaluation_failures_total",
     "alertmanager_notifications_total",
     "alertmanager_notifications_failed_total",
+    "mlflow_http_request_total",
     "registry_http_requests_total",
 }
 RUNBOOKS = charts.CHART / "charts" / "monitoring" / "README.md"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 commands = typer.Typer()
 
 PORT = 9108
-ANSWER_WAIT_S = 10
+ANSWER_WAIT_S = 20
 
 
 @commands.command()
