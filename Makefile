@@ -39,7 +39,8 @@ lint: $(VENV)/.done lint-charts ## ruff, mypy, yamllint, and the charts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/yamllint --strict .github pipelines bentos manifests kind-config.yaml skaffold.yaml
+	$(BIN)/yamllint --strict .github pipelines bentos manifests kind-config.yaml skaffold.yaml \
+	  tests/pipeline/rules helm/parivision/charts/monitoring/files/rules
 	$(BIN)/shellcheck .ci/run tests/lab/lab tests/lab/node/{import-images,runc-lab} manifests/{cluster,install} helm/*.sh
 
 lint-charts: $(VENV)/.done helm ## helm lint, kube-score and Kubernetes' schemas, on every values file
