@@ -75,7 +75,9 @@ D
 debian_image() {
   [ "$(image_id lab/debian:bookworm)" = none ] || return 0
   step "image lab/debian:bookworm" "Debian's mirrors must be within reach."
-  mmdebstrap --variant=minbase --include=ca-certificates --dpkgopt='path-exclude=/usr/share/doc/*' \
+  # usr-is-merged stands for a tool that brings all of Perl.
+  mmdebstrap --variant=minbase --include=ca-certificates,usr-is-merged \
+    --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --customize-hook='copy-in /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs' bookworm - 2>"$LOG" |
     docker import - lab/debian:bookworm >/dev/null
@@ -85,7 +87,7 @@ base_images() { # everything that Debian's mirrors give; nothing here waits for 
   daemon
   debian_image
   local install='apt-get update -qq && apt-get install -y -qq --no-install-recommends'
-  local tidy='rm -rf /var/lib/apt/lists/*_* /var/cache/apt/*.bin' # nothing that the layer below holds
+  local tidy='rm -rf /var/lib/apt/lists/*_* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb' # nothing that the layer below holds
   image lab/network:bookworm <<D
 FROM lab/debian:bookworm
 RUN $install conntrack ipset iptables iproute2 kmod wget && $tidy
