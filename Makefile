@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 DATA ?=
 # Where the lab, too, keeps what it builds from Go modules.
 LAB_HOME ?= $(HOME)/.cache/lab
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 SKAFFOLD := v2.16.1
 KUBE_SCORE := v1.20.0
 export PATH := $(PATH):$(LAB_HOME)/bin
@@ -13,7 +14,7 @@ export PATH := $(PATH):$(LAB_HOME)/bin
 UNIT := -n 2 --dist loadgroup tests/unit
 PIPELINE := -n 2 --dist loadfile tests/pipeline
 
-.PHONY: help demo test test-unit lint lint-charts format compile charts helm secrets ferretdb skaffold-schema cluster cluster-down test-cluster lock clean
+.PHONY: help demo test test-unit lint lint-charts format compile charts helm secrets ferretdb skaffold-schema image-registry images load cluster cluster-down test-cluster lock clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -28,7 +29,7 @@ $(VENV)/.done: requirements.lock pyproject.toml
 demo: $(VENV)/.done ## the whole way of a shot; DATA=folder of season files for real shots
 	$(BIN)/parivision demo $(if $(DATA),--data $(DATA))
 
-test: $(VENV)/.done ferretdb helm skaffold-schema ## unit and pipeline tests with coverage
+test: $(VENV)/.done ferretdb image-registry helm skaffold-schema ## unit and pipeline tests with coverage
 	$(BIN)/pytest --cov --cov-report= $(UNIT)
 	$(BIN)/pytest --cov --cov-append --cov-report=term-missing:skip-covered $(PIPELINE)
 
@@ -73,6 +74,20 @@ ferretdb: ## a MongoDB server for the tests, from its Go module, where there is 
 skaffold-schema: ## what skaffold.yaml is held against, from skaffold's Go module
 	@if command -v go >/dev/null; then go mod download github.com/GoogleContainerTools/skaffold/v2@$(SKAFFOLD); \
 	else echo "no go: skaffold.yaml is not held against its schema"; fi
+
+image-registry: ## a registry of images for the tests, from its Go module, where there is none
+	@if command -v registry >/dev/null; then echo "registry is there"; \
+	elif command -v go >/dev/null; then tests/lab/lab binaries registry .tools; \
+	else echo "neither registry nor go: pushes to a real registry are not tested"; fi
+
+images: ## build the three images with Docker, and print their sizes
+	@set -e; for target in serving mlflow components; do \
+	  name=parivision/$$target:$(VERSION)$$([ $$target != components ] || echo -python3.11); \
+	  docker build --file components/Dockerfile --target $$target --tag $$name .; \
+	  docker image inspect --format "$$name {{.Size}} bytes" $$name; done
+
+load: ## copy the images into the kind cluster parivision
+	kind load docker-image --name parivision parivision/{serving,mlflow}:$(VERSION) parivision/components:$(VERSION)-python3.11
 
 cluster: $(VENV)/.done ## a cluster of one node with everything on it, up to the first champion
 	PYTHON=$(abspath $(BIN)/python) manifests/cluster up

