@@ -22,7 +22,6 @@ DIGEST: Final = "parivision.dev/bento-digest"
 FORMER: Final = "parivision.dev/former-release"
 """On the Deployment itself: what to go back to, so that a step that died can be run again."""
 PATIENCE_S: Final = 60.0
-"""How long a trouble may last that could pass, such as a registry that is restarted."""
 POLL_S: Final = 1.0
 
 Clock = Callable[[], float]
@@ -48,6 +47,7 @@ def deploy(
     *,
     timeout_s: float,
     cluster: Cluster,
+    patience_s: float = PATIENCE_S,
     clock: Clock = time.monotonic,
     sleep: Sleep = time.sleep,
 ) -> str:
@@ -55,7 +55,8 @@ def deploy(
 
     `deployment` is namespace/name. Where nothing was served, the autoscaler's least number of pods
     starts. Again with the same release it only waits. Raises ServiceError with the reason, after
-    going back to what was served before.
+    going back to what was served before. `patience_s` is how long a trouble may last that could
+    pass, such as a registry that is being restarted.
     """
     place = Place.parse(deployment)
     found = cluster.deployment(place)
@@ -63,7 +64,9 @@ def deploy(
     replicas = None if found.spec.replicas else cluster.least_replicas(place)
     cluster.patch(place, _change(release, replicas, former))
     try:
-        await_rollout(cluster, place, timeout_s=timeout_s, clock=clock, sleep=sleep)
+        await_rollout(
+            cluster, place, timeout_s=timeout_s, patience_s=patience_s, clock=clock, sleep=sleep
+        )
         _require(release, cluster.deployment(place))
     except ServiceError as error:
         said = _go_back(cluster, place, release, former)
@@ -80,6 +83,7 @@ def await_rollout(
     place: Place,
     *,
     timeout_s: float,
+    patience_s: float = PATIENCE_S,
     clock: Clock = time.monotonic,
     sleep: Sleep = time.sleep,
 ) -> None:
@@ -99,7 +103,7 @@ def await_rollout(
             stuck_since = None
         elif stuck_since is None:
             stuck_since = now
-        is_lasting = stuck_since is not None and now - stuck_since >= PATIENCE_S
+        is_lasting = stuck_since is not None and now - stuck_since >= patience_s
         if found.state == "failed" or is_lasting:
             raise ServiceError(_explained(cluster, place, found))
         if now >= deadline:
