@@ -12,6 +12,7 @@ import httpx
 import pytest
 from kubernetes import client, config
 from live_cluster import LiveCluster, wait_for
+from tasks import RunTask, task
 
 GATEWAY = "http://127.0.0.1:8080"
 FAILURES = Path(__file__).parent / "failures"
@@ -72,6 +73,17 @@ def champion(cluster: LiveCluster, gateway_url: str, http: httpx.Client) -> dict
         return answer.json()
 
     return wait_for("a champion behind the gateway", ask, timeout_s=60)
+
+
+@pytest.fixture(scope="session")
+def run_task(cluster: LiveCluster) -> RunTask:
+    """Runs the project's commands in a Job, as a pipeline; says whether they did well."""
+
+    def run(name: str, script: str) -> bool:
+        with task(cluster, name, script) as made:
+            return made.succeeded()
+
+    return run
 
 
 @pytest.hookimpl(wrapper=True)

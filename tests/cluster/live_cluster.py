@@ -2,9 +2,11 @@
 
 import base64
 import json
+import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -89,10 +91,30 @@ class LiveCluster:
             timeout_s=timeout_s,
         )
 
+    @property
+    def source(self) -> str:
+        """Where the first champion's shots came from."""
+        job = self.batch.read_namespaced_job(f"{RELEASE}-first-champion", NAMESPACE)
+        return str(job.spec.template.spec.containers[0].command[-1])
+
     def secret(self, name: str, key: str, namespace: str = NAMESPACE) -> str:
         """A value of a Secret; keep it out of messages and logs."""
         data = self.core.read_namespaced_secret(name, namespace).data
         return base64.b64decode(data[key]).decode()
+
+    @contextmanager
+    def tunnel(self, service: str, port: int) -> Iterator[None]:
+        """The release's service at the same port of localhost, while the block runs."""
+        command = ["kubectl", "--kubeconfig", self.kubeconfig, "-n", NAMESPACE, "port-forward"]
+        forward = subprocess.Popen(
+            [*command, f"svc/{RELEASE}-{service}", f"{port}:{port}"], stdout=subprocess.DEVNULL
+        )
+        try:
+            wait_for(f"{service} at hand", lambda: _listens(port), timeout_s=30)
+            yield
+        finally:
+            forward.terminate()
+            forward.wait()
 
     def collect(self, folder: Path) -> None:
         """Leave in `folder` what helps to see why something failed: objects, events, logs."""
@@ -124,6 +146,11 @@ def is_ready(pod: Any) -> bool:
     """Whether a pod's condition Ready is true."""
     conditions = pod.status.conditions or ()
     return any(c.type == "Ready" and c.status == "True" for c in conditions)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _rolled_out(deployment: Any) -> bool:

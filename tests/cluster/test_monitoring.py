@@ -9,13 +9,12 @@ import httpx
 import pytest
 import yaml
 from live_cluster import NAMESPACE, RELEASE, LiveCluster, wait_for
+from tasks import RunTask
 
 import promql
 
 Object = dict[str, Any]
-RunPipeline = Callable[..., bool]
 
-SOURCE = "synthetic:?seed=1&seasons=2021-2023&games=300"
 SHOT = {"player_id": 201939, "period": 4, "clock_s": 24, "x_ft": -22.5, "y_ft": 3}
 # Until the first canary Flagger tells of none.
 NOT_YET = {"flagger_canary_status", "flagger_canary_weight", "flagger_canary_metric_analysis"}
@@ -75,52 +74,6 @@ def targets(cluster: LiveCluster) -> dict[str, list[Object]]:
     for target in ask(cluster, "targets?state=active")["activeTargets"]:
         by_job.setdefault(target["labels"]["job"], []).append(target)
     return by_job
-
-
-@pytest.fixture(scope="module")
-def run_task(cluster: LiveCluster) -> Iterator[RunPipeline]:
-    """Runs the project's commands in a Job, as a pipeline; says whether they did well."""
-    made: list[str] = []
-
-    def run(name: str, script: str) -> bool:
-        first = cluster.batch.read_namespaced_job(f"{RELEASE}-first-champion", NAMESPACE)
-        pod = first.spec.template.spec
-        made.append(f"{RELEASE}-test-{name}")
-        cluster.kubectl("apply", "-f", "-", given=json.dumps(_job(cluster, made[-1], pod, script)))
-
-        def ended() -> Any:
-            return cluster.batch.read_namespaced_job(made[-1], NAMESPACE).status.conditions
-
-        conditions = wait_for(f"the end of {name}", ended, timeout_s=600)
-        return any(one.type in {"Complete", "SuccessCriteriaMet"} for one in conditions)
-
-    yield run
-    for name in made:
-        cluster.kubectl("delete", "job", name, "-n", NAMESPACE, "--ignore-not-found")
-
-
-def _job(cluster: LiveCluster, name: str, pod: Any, script: str) -> Object:
-    """The first champion's Job, with other commands and without its waiting."""
-    spec = cluster.batch.api_client.sanitize_for_serialization(pod)
-    spec.pop("initContainers", None)
-    spec["containers"][0]["command"] = ["sh", "-euc", script]
-    spec["restartPolicy"] = "Never"
-    prefix = "app.kubernetes.io"
-    labels = {
-        f"{prefix}/name": name.removeprefix(f"{RELEASE}-"),
-        f"{prefix}/instance": RELEASE,
-        f"{prefix}/component": "pipelines",
-        f"{prefix}/part-of": "parivision",
-    }
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": name, "namespace": NAMESPACE},
-        "spec": {
-            "backoffLimit": 0,
-            "template": {"metadata": {"labels": labels}, "spec": spec},
-        },
-    }
 
 
 @pytest.fixture(scope="module")
@@ -239,10 +192,10 @@ def test_no_rule_fails(cluster: LiveCluster) -> None:
 
 
 def test_what_rules_and_dashboards_ask_for_is_there(
-    cluster: LiveCluster, gateway_url: str, http: httpx.Client, run_task: RunPipeline
+    cluster: LiveCluster, gateway_url: str, http: httpx.Client, run_task: RunTask
 ) -> None:
     """Given predictions, an ingestion, a drift report and a run, each metric has a sample."""
-    assert run_task("etl", f"parivision run etl --source '{SOURCE}'")
+    assert run_task("etl", f"parivision run etl --source '{cluster.source}'")
     assert run_task("drift", "parivision refine && parivision drift")
     volumes = cluster.core.list_persistent_volume().items
     absent = set(NOT_YET)
@@ -265,7 +218,7 @@ def test_what_rules_and_dashboards_ask_for_is_there(
 
 
 def test_an_alert_reaches_slack_and_is_taken_back(
-    cluster: LiveCluster, slack: Callable[[], list[Object]], run_task: RunPipeline
+    cluster: LiveCluster, slack: Callable[[], list[Object]], run_task: RunTask
 ) -> None:
     """Given a pipeline that failed, Slack is told which; a success takes it back."""
     title = "1 firing: ParivisionPipelineFailed"
@@ -275,7 +228,7 @@ def test_an_alert_reaches_slack_and_is_taken_back(
     assert "Its newest run failed" in fired["text"]
     assert fired["title_link"].endswith("#parivisionpipelinefailed")
     assert fired["color"] == "warning"
-    assert run_task("good-etl", f"parivision run etl --source '{SOURCE}'")
+    assert run_task("good-etl", f"parivision run etl --source '{cluster.source}'")
     title = "resolved: ParivisionPipelineFailed"
     over = wait_for("its end", lambda: _titled(slack(), title), timeout_s=2 * SEEN_S)
     assert over["text"].strip() == "over: The pipeline etl failed"

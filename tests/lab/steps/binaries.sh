@@ -62,12 +62,18 @@ build_kubernetes() {
   gcc -static -Os -s -o "$BIN/pause" "$(module_folder kubernetes k8s.io/kubernetes)/build/pause/linux/pause.c"
 }
 
+# helm takes it for what a chart is rendered for where no cluster is asked.
+helm_version() {
+  local util=helm.sh/helm/v3/pkg/chartutil
+  echo "-X $util.k8sVersionMajor=1 -X $util.k8sVersionMinor=$(cut -d. -f2 <<<"$KUBERNETES")"
+}
+
 build_services() {
   local with
   building services "the services and tools" || return 0
   with=$(patched services github.com/prometheus/alertmanager ui/app/dist/index.html \
     "$LAB/tools/services/no-pages.html")
-  compile services -ldflags "-s -w" -modfile "$with" -tags remove_all_sd,enable_kubernetes_sd tool ./...
+  compile services -ldflags "-s -w $(helm_version)" -modfile "$with" -tags remove_all_sd,enable_kubernetes_sd tool ./...
 }
 
 build_ferretdb() {
@@ -83,7 +89,7 @@ build_alone() { # PROGRAM PACKAGE
   [ ! -x "$BIN/$1" ] || return 0
   step "build $1" "Needs Go 1.26 or newer and the Go module proxy."
   CGO_ENABLED=0 go build -C "$LAB/tools/services" -o "$BIN/" -trimpath -gcflags=all=-dwarf=false \
-    -ldflags "-s -w" -tags remove_all_sd,enable_kubernetes_sd "$2" >"$LOG" 2>&1
+    -ldflags "-s -w $(helm_version)" -tags remove_all_sd,enable_kubernetes_sd "$2" >"$LOG" 2>&1
 }
 build_helm() { build_alone helm helm.sh/helm/v3/cmd/helm; }
 build_registry() { build_alone registry ./registry; }

@@ -1,0 +1,84 @@
+"""Requests to the gateway at a steady rate, whatever becomes of them, and what became of them."""
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import httpx
+
+SHOT = {"player_id": 201939, "period": 4, "clock_s": 24, "x_ft": -22.5, "y_ft": 3}
+PATIENCE_S = 20.0
+"""Longer than the gateway itself waits: it must be the gateway that gives up."""
+
+
+@dataclass
+class Outcome:
+    """Counts by status, with a transport error's name in the place of a status."""
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    slowest_s: float = 0.0
+
+    @property
+    def sent(self) -> int:
+        """How many requests ended, well or not."""
+        return self.statuses.total()
+
+    @property
+    def failed(self) -> dict[str, int]:
+        """What was not answered with 200, by kind."""
+        return {status: n for status, n in self.statuses.items() if status != "200"}
+
+
+class _Load(threading.Thread):
+    """Open loop: a request is sent when it is due, not when the one before it has ended."""
+
+    def __init__(self, url: str, per_second: float) -> None:
+        super().__init__(name="load", daemon=True)
+        self.outcome = Outcome()
+        self._url, self._interval_s = url, 1 / per_second
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        asyncio.run(self._send_all())
+
+    def stop(self) -> None:
+        """Send no more; return when everything that was sent has ended."""
+        self._stopped.set()
+        self.join()
+
+    async def _send_all(self) -> None:
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=50)
+        async with (
+            httpx.AsyncClient(limits=limits, timeout=PATIENCE_S, trust_env=False) as client,
+            asyncio.TaskGroup() as requests,
+        ):
+            due_s = time.monotonic()
+            while not self._stopped.is_set():
+                requests.create_task(self._send(client))
+                due_s += self._interval_s
+                await asyncio.sleep(due_s - time.monotonic())
+
+    async def _send(self, client: httpx.AsyncClient) -> None:
+        began_s = time.monotonic()
+        try:
+            answer = await client.post(f"{self._url}/predict", json=SHOT)
+            status = str(answer.status_code)
+        except httpx.TransportError as error:
+            status = type(error).__name__
+        self.outcome.statuses[status] += 1
+        self.outcome.slowest_s = max(self.outcome.slowest_s, time.monotonic() - began_s)
+
+
+@contextmanager
+def load(url: str, per_second: float) -> Iterator[Outcome]:
+    """Predictions asked for while the block runs; the outcome is complete after it."""
+    sender = _Load(url, per_second)
+    sender.start()
+    try:
+        yield sender.outcome
+    finally:
+        sender.stop()

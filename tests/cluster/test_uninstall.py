@@ -1,0 +1,123 @@
+"""Given the release, it is upgraded under load, uninstalled without a trace, and installed anew.
+
+The last of the cluster's tests: they find the system installed, and this one leaves it so.
+"""
+
+import json
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from live_cluster import NAMESPACE, RELEASE, LiveCluster, wait_for
+from load import load
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "helm" / "parivision"
+RATE = 20.0
+CHAMPION_S = 1200
+# Kinds that come and go by themselves.
+FLEETING = {"events", "events.events.k8s.io", "endpoints", "endpointslices.discovery.k8s.io"}
+
+
+@pytest.fixture(scope="module")
+def values(tmp_path_factory: pytest.TempPathFactory, cluster: LiveCluster) -> Path:
+    """The values that the release was installed with."""
+    given = helm(cluster, "get", "values", RELEASE, "--output", "yaml")
+    path = tmp_path_factory.mktemp("values") / "values.yaml"
+    path.write_text(given)
+    return path
+
+
+def helm(cluster: LiveCluster, *arguments: str) -> str:
+    """What helm prints; nothing of it takes longer than seven minutes."""
+    command = ["helm", "--kubeconfig", cluster.kubeconfig, "-n", NAMESPACE, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=420, check=False)
+    assert done.returncode == 0, f"helm {arguments[0]}: {done.stderr.strip()}"
+    return done.stdout
+
+
+def upgrade(cluster: LiveCluster, values: Path, *more: str) -> None:
+    """Install or upgrade the release, and wait for its servers."""
+    place = ("upgrade", "--install", RELEASE, str(CHART), "--values", str(values))
+    helm(cluster, *place, "--wait", "--timeout", "6m", *more)
+
+
+def test_an_upgrade_in_place_keeps_champion_data_and_service(
+    cluster: LiveCluster, champion: dict[str, object], gateway_url: str, values: Path
+) -> None:
+    """Every pod of the service is replaced while requests come, and none of them fails."""
+    before = {pod.metadata.name for pod in cluster.ready_pods("shots")}
+    with load(gateway_url, RATE) as outcome:
+        upgrade(cluster, values, "--set", "shots.resources.limits.memory=400Mi")
+        cluster.wait_rolled_out(f"{RELEASE}-shots", timeout_s=180)
+        after = {pod.metadata.name for pod in cluster.ready_pods("shots")}
+    assert before.isdisjoint(after)
+    assert outcome.sent > RATE
+    assert not outcome.failed
+    assert _champion(gateway_url) == champion
+
+
+def _champion(gateway_url: str) -> object:
+    answer = httpx.get(f"{gateway_url}/champion", timeout=10, trust_env=False)
+    return answer.raise_for_status().json()
+
+
+def test_uninstalled_nothing_of_it_is_left(cluster: LiveCluster, values: Path) -> None:
+    """Of no kind, in no namespace, no volume either; what is no release's stays, the Secrets."""
+    assert values.exists()
+    secrets = _own_secrets(cluster)
+    helm(cluster, "uninstall", RELEASE, "--wait", "--timeout", "5m")
+    wait_for("nothing left", lambda: _nothing_is_left(cluster), timeout_s=180, poll_s=3)
+    assert _own_secrets(cluster) == secrets
+
+
+def _nothing_is_left(cluster: LiveCluster) -> bool:
+    assert not (left := _of_release(cluster)), left
+    volumes = cluster.core.list_persistent_volume().items
+    claimed = [v.metadata.name for v in volumes if v.spec.claim_ref.namespace == NAMESPACE]
+    assert not claimed, claimed
+    return True
+
+
+def _of_release(cluster: LiveCluster) -> list[str]:
+    """Every object of the cluster with the release's label."""
+    kinds = cluster.kubectl("api-resources", "--verbs=list", "-o", "name").split()
+    asked = ",".join(kind for kind in kinds if kind not in FLEETING)
+    selector = f"app.kubernetes.io/instance={RELEASE}"
+    listed = cluster.kubectl("get", asked, "-A", "-l", selector, "-o", "json", check=False)
+    return [f"{item['kind']}/{item['metadata']['name']}" for item in json.loads(listed)["items"]]
+
+
+def _own_secrets(cluster: LiveCluster) -> dict[str, str]:
+    """The project's Secrets by name, each with its version."""
+    selector = "app.kubernetes.io/part-of=parivision"
+    found = cluster.core.list_namespaced_secret(NAMESPACE, label_selector=selector).items
+    return {secret.metadata.name: secret.metadata.resource_version for secret in found}
+
+
+def test_installed_from_nothing_it_trains_a_champion_and_serves_it(
+    cluster: LiveCluster, gateway_url: str, values: Path
+) -> None:
+    """One command, no data and no model: minutes later a prediction is answered."""
+    upgrade(cluster, values)
+    subprocess.run([ROOT / "manifests" / "cluster", "runtime"], check=True, timeout=300)
+    deadline_s = time.monotonic() + CHAMPION_S
+
+    def ended() -> object:
+        job = cluster.batch.read_namespaced_job(f"{RELEASE}-first-champion", NAMESPACE)
+        return job.status.conditions
+
+    conditions = wait_for("the first champion", ended, timeout_s=CHAMPION_S, poll_s=2)
+    assert {one.type for one in conditions} & {"Complete", "SuccessCriteriaMet"}, conditions
+    left_s = deadline_s - time.monotonic()
+    answer = wait_for("a prediction", lambda: _champion_or_none(gateway_url), timeout_s=left_s)
+    assert answer
+
+
+def _champion_or_none(gateway_url: str) -> object:
+    try:
+        return _champion(gateway_url)
+    except httpx.HTTPError as error:
+        raise AssertionError(str(error)) from error
