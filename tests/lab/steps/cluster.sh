@@ -49,9 +49,10 @@ full_name() { # as the node calls what docker calls more shortly
   esac
 }
 
-# Copies what the node does not have yet. As a file: what is piped into a container is slow.
+# Copies what the node does not have yet: as a file, since what is piped into a container is slow, and
+# straight into the node's own file system, since these are gigabytes.
 load() {
-  local name node=$NAME-control-plane file=/var/tmp/images.tar missing=()
+  local name root node=$NAME-control-plane file=/var/tmp/images.tar missing=()
   on_node() { docker exec "$node" "$@"; }
   for name; do
     on_node ctr -n k8s.io images ls "name==$(full_name "$name")" | grep -q "lab.id=$(image_id "$name")" ||
@@ -59,10 +60,10 @@ load() {
   done
   ((${#missing[@]})) || return 0
   step "load ${missing[*]}" "The images must be in the local Docker daemon: docker images."
-  docker save --output "$LAB_HOME/load.tar" "${missing[@]}"
-  docker cp "$LAB_HOME/load.tar" "$node:$file" >"$LOG" 2>&1
+  root=/proc/$(docker inspect --format '{{.State.Pid}}' "$node")/root
+  docker save --output "$root$file" "${missing[@]}" >"$LOG" 2>&1
   on_node ctr -n k8s.io images import "$file" >>"$LOG" 2>&1
-  on_node rm "$file" && rm "$LAB_HOME/load.tar"
+  on_node rm "$file"
   for name in "${missing[@]}"; do
     on_node ctr -n k8s.io images label "$(full_name "$name")" "lab.id=$(image_id "$name")" >>"$LOG"
   done
