@@ -16,7 +16,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -56,6 +57,7 @@ SERVER_WAIT_MS: Final = 5_000
 ANSWER_WAIT_MS: Final = 300_000
 INSERT_ROWS: Final = 5_000
 READ_ROWS: Final = 50_000
+BATCHES_AT_ONCE: Final = 100
 
 _DUPLICATE_KEY: Final = 11_000
 _REFUSED: Final = (13, 18)
@@ -155,21 +157,26 @@ class MongoLake:
         return Appended(len(sifted.new), sifted.duplicates + repeated, conflicting)
 
     def pending(self) -> Iterator[Pending]:
-        """Records not refined yet, part by part; what comes meanwhile is left out."""
+        """Records not refined yet, part by part; what comes meanwhile is left out.
+
+        Many batches are one question: a server that has no index for it reads all of bronze then,
+        and once is enough. What a run that died had refined of them is a duplicate to the next.
+        """
         with asking(self._url):
             batches = list(self._database.batches.find({"state": {"$ne": _REFINED}}))
-        for batch in batches:
-            token = json.dumps([batch["_id"], batch["state"] == _CLOSED])
-            unfinished = json.dumps([batch["_id"], False])
+        for several in _chunked(batches, BATCHES_AT_ONCE):
+            of_several = {"batch": {"$in": [batch["_id"] for batch in several]}}
+            whole = [batch["_id"] for batch in several if batch["state"] == _CLOSED]
             held: Pending | None = None
-            for documents in self._read("bronze", {"batch": batch["_id"]}):
-                if held is not None:
-                    yield held
-                held = _pending(documents, unfinished)
+            for documents in self._read("bronze", of_several):
+                for _, alike in groupby(documents, itemgetter("format")):
+                    if held is not None:
+                        yield held
+                    held = _pending(list(alike))
             if held is not None:
-                yield replace(held, token=token)
+                yield replace(held, token=json.dumps(whole))
             else:
-                self._mark_refined(token)
+                self._mark_refined(json.dumps(whole))
 
     def write_refined(self, pending: Pending, shots: pl.DataFrame, bad: pl.DataFrame) -> Refined:
         """Keep what became of pending records, and mark their batch with the last of them."""
@@ -273,10 +280,12 @@ class MongoLake:
         return len(unique) - len(self._insert("quarantine", reversed(unique)))
 
     def _mark_refined(self, token: str) -> None:
-        batch, is_whole = json.loads(token)
-        if is_whole:
+        whole = json.loads(token)
+        if whole:
             with asking(self._url):
-                self._database.batches.update_one({"_id": batch}, {"$set": {"state": _REFINED}})
+                self._database.batches.update_many(
+                    {"_id": {"$in": whole}}, {"$set": {"state": _REFINED}}
+                )
 
     def _read(
         self, collection: str, condition: Document, fields: Sequence[str] | None = None
@@ -350,13 +359,14 @@ def _quarantine_id(row: Document) -> str:
     return f"{row['game_id']}:{row['event_id']}:{row['digest']}:{reason}"
 
 
-def _pending(documents: list[Document], token: str) -> Pending:
+def _pending(documents: list[Document]) -> Pending:
+    """Records of one format; with them no batch is done yet."""
     columns = dict.fromkeys(documents[0]["record"], pl.String())
     return Pending(
         format=documents[0]["format"],
         records=pl.DataFrame([document["record"] for document in documents], schema=columns),
         keys=pl.DataFrame(documents, schema={**_KEY_SCHEMA, "source": pl.String()}),
-        token=token,
+        token=json.dumps([]),
     )
 
 
