@@ -13,6 +13,8 @@ export PATH := $(PATH):$(LAB_HOME)/bin
 # Pure tests go to any worker; a file of the others stays on one, so that what it shares is made once.
 UNIT := -n 2 --dist loadgroup tests/unit
 PIPELINE := -n 2 --dist loadfile tests/pipeline
+# What a test does to the cluster, the next one finds.
+IN_ORDER := -p no:randomly
 
 .PHONY: help demo test test-unit lint lint-charts format compile charts helm secrets ferretdb skaffold-schema image-registry images load cluster cluster-down test-cluster lock clean
 help: ## this list
@@ -96,7 +98,7 @@ cluster-down: ## take it away again
 	manifests/cluster down
 
 test-cluster: $(VENV)/.done ## the tests that need a cluster, on that of `make cluster` or of KUBECONFIG
-	@[ -n "$${KUBECONFIG:-}" ] || eval "$$(manifests/cluster env)"; $(BIN)/pytest tests/cluster
+	@[ -n "$${KUBECONFIG:-}" ] || eval "$$(manifests/cluster env)"; $(BIN)/pytest $(IN_ORDER) tests/cluster
 
 lock: $(VENV)/.done ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --group dev \
