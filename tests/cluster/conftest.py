@@ -81,7 +81,9 @@ def run_task(cluster: LiveCluster) -> RunTask:
 
     def run(name: str, script: str) -> bool:
         with task(cluster, name, script) as made:
-            return made.succeeded()
+            is_well = made.succeeded()
+            print(made.log())
+        return is_well
 
     return run
 

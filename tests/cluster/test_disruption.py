@@ -40,7 +40,7 @@ def test_pods_are_killed_under_load_and_no_request_fails(
             )
             next(ways)(cluster, pods[number % len(pods)].metadata.name)
             time.sleep(max(0.0, due_s - time.monotonic()))
-    assert outcome.sent >= 0.95 * KILLS * EVERY_S * RATE
+    assert outcome.sent >= 0.9 * KILLS * EVERY_S * RATE
     assert not outcome.failed
 
 
@@ -97,7 +97,7 @@ def _undisturbed(folder: Path) -> str:
 
 def test_mlflow_killed_during_a_training_changes_nothing(cluster: LiveCluster) -> None:
     """The training goes on when the server is back, and its pipeline's run is recorded."""
-    script = f"parivision run training --source '{cluster.source}' --target none"
+    script = f"parivision run training --source '{cluster.source}'"
     with task(cluster, "training", script) as training:
         wait_for("the training", lambda: "train" in training.log(), timeout_s=180)
         (server,) = cluster.pods("mlflow")

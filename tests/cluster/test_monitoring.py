@@ -27,6 +27,7 @@ OF_VOLUMES = {
 RULES = 20
 # A scrape, a rule and the exporter's look at its sources are half a minute apart each.
 SEEN_S = 180
+ALERT = 'ALERTS{alertname="ParivisionPipelineFailed", alertstate="firing"}'
 SLACK = "slack-test"
 SLACK_SERVER = """
 import http.server, json
@@ -221,6 +222,7 @@ def test_an_alert_reaches_slack_and_is_taken_back(
     cluster: LiveCluster, slack: Callable[[], list[Object]], run_task: RunTask
 ) -> None:
     """Given a pipeline that failed, Slack is told which; a success takes it back."""
+    wait_for("no older alert", lambda: not query(cluster, ALERT), timeout_s=SEEN_S)
     title = "1 firing: ParivisionPipelineFailed"
     assert not run_task("bad-etl", "parivision run etl --source nonsense:")
     fired = wait_for("the message", lambda: _titled(slack(), title), timeout_s=2 * SEEN_S)
