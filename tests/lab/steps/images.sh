@@ -29,12 +29,16 @@ image_id() { docker image inspect --format '{{.Id}}' "$1" 2>/dev/null | grep . |
 # fresh NAME MADE-OF: whether an image is there that was made of just that; it is kept as a label.
 fresh() { [ "$(docker image inspect --format '{{index .Config.Labels "lab.made-of"}}' "$1" 2>/dev/null)" = "$2" ]; }
 
-# made_of TEXT IMAGE [FILE...]: changes with a recipe, the image it starts from, its files' sizes and times.
+# made_of TEXT IMAGE [FILE...]: changes with a recipe, the image it starts from, and its files: what is
+# small is read, of programs size and time tell, since they are gigabytes.
 made_of() {
   {
     echo "$1"
     image_id "$2"
-    (($# < 3)) || find "${@:3}" -type f -printf '%f %s %T@\n' | sort
+    (($# < 3)) || {
+      find "${@:3}" -type f -size +1M -printf '%f %s %T@\n' | sort
+      find "${@:3}" -type f -not -size +1M -exec sha256sum {} + | cut -d' ' -f1 | sort
+    }
   } | sha256sum | cut -c1-16
 }
 
