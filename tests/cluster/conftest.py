@@ -5,6 +5,7 @@ What fails leaves a folder of its own below tests/cluster/failures: pods, events
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def run_task(cluster: LiveCluster) -> RunTask:
     def run(name: str, script: str) -> bool:
         with task(cluster, name, script) as made:
             is_well = made.succeeded()
-            print(made.log())
+            sys.stdout.write(made.log())
         return is_well
 
     return run
