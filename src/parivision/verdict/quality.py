@@ -1,0 +1,212 @@
+"""Is the challenger worse on shots whose end is known: in log loss, in calibration, in a segment?
+
+The null hypothesis of the tests on the log loss: on the shots seen so far, averaged over how each
+could have ended given what was known before it, the challenger's expected log loss is not above the
+champion's. Shots may depend on each other and the models' difference may drift: the hypothesis is
+about the running average of conditional means (the "weak" null of Choe and Ramdas 2024).
+
+Given both probabilities, a shot's difference of log loss is one of two numbers that lie
+|logit p - logit q| apart, so it is sub-Gaussian with a quarter of that squared (Hoeffding): for
+make rates from 0.3 to 0.7 hardly more than its variance. Identical models have a variance of 0.
+"""
+
+import math
+from typing import Final
+
+import numpy as np
+
+from parivision.facts import Floats
+from parivision.verdict.bounds import deviation, log_e_above, rejected
+from parivision.verdict.check import Cause, Check, Outcome
+from parivision.verdict.evidence import SEGMENTS
+from parivision.verdict.state import BEARINGS, State
+
+QUALITY: Final = "quality"
+SEGMENT_QUALITY: Final = "segments"
+CALIBRATION: Final = "calibration"
+_FITS: Final = 25
+
+
+def loss_bounds(state: State) -> tuple[int, float, float, float]:
+    """Labelled shots, mean difference of log loss, and its bounds at any time.
+
+    The lower bound holds with 1 - alphas.quality, the upper one with 1 - alpha_pass. NaN without
+    shots.
+    """
+    rules = state.rules
+    n, total, variance = state.labelled()[:3].reshape(3, -1).sum(1).tolist()
+    if not n:
+        return 0, math.nan, math.nan, math.nan
+    low = total - deviation(variance, rules.alphas.quality, rules.fail_scales)
+    high = total + deviation(variance, rules.alpha_pass, rules.pass_scales)
+    return int(n), total / n, low / n, high / n
+
+
+def check_quality(state: State) -> Check:
+    """Paired difference of log loss: non-inferior within the margin, worse, or not known yet.
+
+    Fails when the challenger is shown to be worse and may be worse by more than the margin.
+    """
+    rules = state.rules
+    n, mean, low, high = loss_bounds(state)
+    if not n:
+        return Check(QUALITY, Outcome.NOT_YET, "no labelled shots", {"shots": 0})
+    needed = _shots_needed(n, mean, high, state)
+    evidence = {
+        "shots": n,
+        "difference": mean,
+        "low": low,
+        "high": high,
+        "margin": rules.margin,
+        "alpha": rules.alphas.quality,
+        "alpha_pass": rules.alpha_pass,
+        "shots_needed": needed,
+    }
+    text = (
+        f"log loss {mean:+.4f} against the champion's on {n:,} labelled shots "
+        f"({low:+.4f} to {high:+.4f})"
+    )
+    if low > 0 and high >= rules.margin:
+        return Check(QUALITY, Outcome.FAIL, f"worse: {text}", evidence, Cause.WORSE)
+    if n >= rules.min_labelled and high < rules.margin:
+        return Check(QUALITY, Outcome.PASS, f"{text}, below +{rules.margin:g}", evidence)
+    missing = f"{n:,} of about {needed:,} labelled shots"
+    return Check(QUALITY, Outcome.NOT_YET, f"{missing}; {text}", evidence)
+
+
+def _shots_needed(n: int, mean: float, high: float, state: State) -> int:
+    """About how many shots a pass takes if the challenger is as good as it seems, or equal."""
+    rules = state.rules
+    room = rules.margin - min(mean, 0.0)
+    width = (high - mean) * n
+    variance = float(state.labelled()[2].sum())
+    if variance < min(rules.pass_scales):
+        return max(rules.min_labelled, math.ceil(width / room))
+    return max(rules.min_labelled, math.ceil((width / room) ** 2 / n))
+
+
+def check_segments(state: State) -> Check:
+    """Log loss in every class of zone, period and player volume, held to one alpha by e-BH.
+
+    A class also needs some shots and a difference above the margin to fail.
+    """
+    rules = state.rules
+    sums = state.labelled()
+    total = float(sums[1].sum())
+    names, by_class = _by_class(sums)
+    log_e = np.array([log_e_above(s, v, rules.fail_scales) for _, s, v in by_class[:, :3].tolist()])
+    worst = [
+        place
+        for place in rejected(log_e, rules.alphas.segments)
+        if by_class[place, 0] >= rules.min_segment
+        and by_class[place, 1] > rules.margin * by_class[place, 0]
+    ]
+    judged = int((by_class[:, 0] >= rules.min_segment).sum())
+    evidence: dict[str, object] = {
+        "classes": len(names),
+        "judged": judged,
+        "worse": {
+            names[i]: {"shots": int(by_class[i, 0]), "difference": by_class[i, 1] / by_class[i, 0]}
+            for i in worst
+        },
+    }
+    if worst:
+        place = worst[0]
+        n, loss, _, made, p, q = by_class[place].tolist()
+        reason = (
+            f"worse in {names[place]}: log loss {loss / n:+.4f} on {int(n):,} labelled shots; "
+            f"{made / n:.3f} went in, the challenger said {q / n:.3f}, the champion {p / n:.3f}"
+        )
+        is_few = n < sums[0].sum() / 2
+        is_all = is_few and loss > rules.concentrated * total
+        cause = Cause.SEGMENT if is_all else Cause.SEGMENTS
+        return Check(SEGMENT_QUALITY, Outcome.FAIL, reason, evidence, cause, names[place])
+    if not judged:
+        text = f"no class has {rules.min_segment:,} labelled shots"
+        return Check(SEGMENT_QUALITY, Outcome.NOT_YET, text, evidence)
+    text = f"none of {judged} classes is shown to be worse"
+    return Check(SEGMENT_QUALITY, Outcome.PASS, text, evidence)
+
+
+def _by_class(sums: Floats) -> tuple[list[str], Floats]:
+    """Names of all known classes and their sums, shape (classes, columns)."""
+    names, parts = [], []
+    for axis, (segment, classes) in enumerate(SEGMENTS.items(), start=1):
+        others = tuple(a for a in range(1, sums.ndim) if a != axis)
+        parts.append(sums.sum(others)[:, 1:])
+        names += [f"{segment}: {one}" for one in classes]
+    return names, np.concatenate(parts, 1).T
+
+
+def check_calibration(state: State) -> Check:
+    """Whether the challenger is farther from calibrated than the champion, in level or in slope.
+
+    Both models are weighed alike, so the gap between their calibration errors is known without
+    outcomes; which of them is farther off is the sign of gap times the residual of the two models'
+    mean, a sum of martingale differences (a signed bet as of Arnold, Henzi and Ziegel 2023,
+    "Sequentially valid tests for forecast calibration"). Fails when that sign is shown and the gap
+    is shown to exceed its margin.
+    """
+    rules = state.rules
+    sums = state.labelled().reshape(6, -1).sum(1)
+    n = int(sums[0])
+    if n < rules.min_labelled:
+        text = f"{n:,} of {rules.min_labelled:,} labelled shots"
+        return Check(CALIBRATION, Outcome.NOT_YET, text, {"shots": n})
+    made, p, q = (sums[3:] / n).tolist()
+    evidence: dict[str, object] = {"shots": n, "made": made, "p_champion": p, "p_challenger": q}
+    near = True
+    for name, (residual, variance, gap, gap_squared, weight) in zip(
+        BEARINGS, state.bearings().tolist(), strict=True
+    ):
+        alpha = rules.alphas.calibration / 4
+        shown = math.copysign(1, gap) * residual - deviation(variance, alpha, rules.fail_scales)
+        least = abs(gap) - deviation(gap_squared, alpha, rules.pass_scales)
+        own = abs(residual + gap / 2) + deviation(variance, rules.alpha_pass / 4, rules.fail_scales)
+        evidence |= {f"{name}_gap": gap / weight, f"{name}_residual": residual / weight}
+        if shown > 0 and least > rules.calibration_margin * weight:
+            reason = _miscalibration(name, residual, made, p, q)
+            return _failed_calibration(state, reason, evidence)
+        is_alike = abs(gap) <= rules.calibration_margin * weight
+        near = near and (is_alike or own <= rules.calibration_bound * weight)
+    text = f"{made:.3f} went in, the challenger said {q:.3f}, the champion {p:.3f} ({n:,} shots)"
+    if near:
+        return Check(CALIBRATION, Outcome.PASS, text, evidence)
+    missing = "which model is better calibrated is not known yet"
+    return Check(CALIBRATION, Outcome.NOT_YET, f"{text}; {missing}", evidence)
+
+
+def _miscalibration(bearing: str, residual: float, made: float, p: float, q: float) -> str:
+    if bearing == "level":
+        return (
+            f"miscalibrated: the challenger says {q:.3f} on average where {made:.3f} went in, "
+            f"the champion {p:.3f}"
+        )
+    way = "too sure" if residual < 0 else "too timid"
+    return f"miscalibrated: the challenger's probabilities are {way}, more so than the champion's"
+
+
+def _failed_calibration(state: State, reason: str, evidence: dict[str, object]) -> Check:
+    loss = float(state.labelled()[1].sum())
+    mended = _mended(state.reliability())
+    part = mended / loss if loss > 0 else math.inf
+    evidence["mended_by_recalibration"] = part
+    cause = Cause.MISCALIBRATED if part >= state.rules.explained else Cause.CALIBRATION
+    return Check(CALIBRATION, Outcome.FAIL, reason, evidence, cause)
+
+
+def _mended(reliability: Floats) -> float:
+    """Log loss in all that level and slope, fitted to the challenger's log odds, would save."""
+    n, made, odds = reliability[:, reliability[0] > 0]
+    design = np.stack([np.ones_like(odds), odds / n])
+    before = _loss(design[1], n, made)
+    weights = np.array([0.0, 1.0])
+    for _ in range(_FITS):
+        p = 1 / (1 + np.exp(-(weights @ design)))
+        curvature = (design * (n * p * (1 - p))) @ design.T + 1e-6 * np.eye(2)
+        weights += np.linalg.solve(curvature, design @ (made - n * p))
+    return before - _loss(weights @ design, n, made)
+
+
+def _loss(odds: Floats, n: Floats, made: Floats) -> float:
+    return float((n * np.logaddexp(0, odds) - made * odds).sum())

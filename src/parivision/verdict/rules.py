@@ -1,0 +1,159 @@
+"""The numbers a verdict depends on, each with its default and why."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from typing import Any, Self
+
+from parivision.errors import SettingsError
+
+
+class Policy(StrEnum):
+    """What becomes of a rollout that is still undecided at its deadline."""
+
+    ROLL_BACK = "roll_back"
+    HOLD = "hold"
+    PROMOTE = "promote"
+    """Only if the quality check passed and none failed; rolled back otherwise."""
+
+
+@dataclass(frozen=True)
+class Alphas:
+    """How the chance of a false alarm is split: their sum holds for the verdict as a whole.
+
+    Each is the chance that the check ever fails in a rollout, however often it is looked at, when
+    its null hypothesis is true. Parity and prediction shift test nothing and take no share: they
+    fail on the size of an effect.
+    """
+
+    quality: float = 0.02
+    segments: float = 0.01
+    calibration: float = 0.008
+    errors: float = 0.004
+    latency: float = 0.004
+    sample_ratio: float = 0.004
+
+    @property
+    def total(self) -> float:
+        """Chance that any of the checks ever fails wrongly: at most the sum."""
+        return float(sum(asdict(self).values()))
+
+
+@dataclass(frozen=True)
+class Rules:
+    """All numbers of a verdict; a rollout is judged by the rules it began with."""
+
+    alphas: Alphas = field(default_factory=Alphas)
+
+    min_requests: int = 500
+    """Requests on each track before errors may pass."""
+    error_slack: float = 0.01
+    """By how much the canary's share of failed requests may exceed the primary's."""
+
+    min_window_requests: int = 200
+    """Requests on each track that make a window; smaller ones are put together."""
+    min_windows: int = 3
+    """Windows before latency may pass."""
+    latency_ratio: float = 1.5
+    latency_floor_s: float = 0.005
+    """A window is slow if the canary's p99 exceeds ratio times the primary's p99, plus floor."""
+    slow_rate: float = 0.2
+    """Share of slow windows that is still no fault: the null hypothesis of the test."""
+    slow_rate_at_fault: float = 0.8
+    """Share of slow windows that the test is made for."""
+
+    ratio_tolerance: float = 0.1
+    """Relative difference of the canary's share and its weight that matters."""
+
+    min_predictions: int = 100
+    """Logged predictions on the challenger's side before parity may pass."""
+    parity_tolerance: float = 1e-6
+    """How far the served probability may be from the registry's on the same facts."""
+    parity_mismatches: int = 3
+    """So many mismatches fail, ..."""
+    parity_share: float = 0.001
+    """... if they are also more than this share of the predictions."""
+
+    min_shift: int = 200
+    """Logged shots scored by both models before prediction shift is judged."""
+    min_shift_segment: int = 100
+    mean_shift: float = 0.10
+    """Limit of the difference of mean probabilities; a league's make rate moves by 0.003."""
+    segment_mean_shift: float = 0.15
+    mean_absolute_shift: float = 0.20
+    """Limit of the mean absolute difference; models of different families differ by 0.05."""
+    min_spread_ratio: float = 0.25
+    """A challenger that spreads less than this part of the champion's spread says nothing."""
+    stability_index: float = 2.0
+    """Limit of the PSI. High: a better model than one of few answers is spread differently."""
+    same_ranking: float = 0.95
+    """From this correlation on, shifted probabilities are called miscalibrated."""
+    shift_allowance: float = 3.0
+    """An effect must exceed its limit by so many standard errors."""
+
+    min_labelled: int = 300
+    """Labelled shots before quality or calibration may pass or fail."""
+    margin: float = 0.005
+    """How much worse in log loss (nats a shot) a challenger may be and still pass."""
+    alpha_pass: float = 0.05
+    """Chance that a challenger that is worse by the margin ever passes the quality check."""
+    fail_scales: tuple[float, ...] = (6.0,)
+    """Precision of the mixture against "not worse": tightest near a variance of 70, where
+    a challenger that is worse by noise is found out whatever the size of the noise."""
+    pass_scales: tuple[float, ...] = (0.25, 4.0, 64.0)
+    """Against "worse by the margin": models that hardly differ pass with little evidence."""
+
+    min_segment: int = 100
+    """Labelled shots that make a segment worth judging."""
+    concentrated: float = 0.7
+    """A segment with more than this part of all the loss explains the failure."""
+
+    calibration_margin: float = 0.02
+    """Difference of two models' calibration, in probability, that matters."""
+    calibration_bound: float = 0.03
+    """A challenger that is shown to be this near to calibrated passes whatever the champion is."""
+    explained: float = 0.5
+    """Part of the loss that a recalibration must mend to be the first reason."""
+
+    deadline_s: float = 4 * 3600.0
+    policy: Policy = Policy.ROLL_BACK
+    watch_s: float = 24 * 3600.0
+    """How long a new champion is watched against the former one."""
+
+    def __post_init__(self) -> None:
+        """Refuse rules that cannot judge."""
+        if not 0 < self.alphas.total < 1:
+            raise SettingsError(
+                f"the alphas sum to {self.alphas.total:g}; give positive ones below 1 in all"
+            )
+        if not 0 < self.slow_rate < self.slow_rate_at_fault < 1:
+            raise SettingsError(
+                f"slow_rate is {self.slow_rate:g} and slow_rate_at_fault "
+                f"{self.slow_rate_at_fault:g}; give 0 < slow_rate < slow_rate_at_fault < 1"
+            )
+        if not (self.fail_scales and self.pass_scales):
+            raise SettingsError("fail_scales and pass_scales need at least one scale each")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        listed = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        return listed | {"policy": self.policy.value}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gave, or a part of it; the rest has its default.
+
+        Raises SettingsError for a name that is no rule.
+        """
+        known = {one.name for one in fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise SettingsError(f"{', '.join(unknown)}: no such rule; known: {sorted(known)}")
+        given = dict(values)
+        for name in ("fail_scales", "pass_scales"):
+            if name in given:
+                given[name] = tuple(given[name])
+        if "alphas" in given:
+            given["alphas"] = Alphas(**given["alphas"])
+        if "policy" in given:
+            given["policy"] = Policy(given["policy"])
+        return cls(**given)
