@@ -78,9 +78,8 @@ def stability_index(histograms: Ints) -> float:
     filled = histograms[:, histograms.sum(0) > 0]
     shares = (filled + 0.5) / (filled + 0.5).sum(1, keepdims=True)
     index = float(((shares[0] - shares[1]) * np.log(shares[0] / shares[1])).sum())
-    totals = histograms.sum(1)
-    chance = (filled.shape[1] - 1) * float((1 / np.maximum(totals, 1)).sum())
-    return max(index - chance, 0.0)
+    chance = float((1 / np.maximum(histograms.sum(1), 1)).sum()) * (filled.shape[1] - 1)
+    return index - chance if index > chance else 0.0
 
 
 def _scored(sums: Floats, squares: Floats) -> _Scored:
