@@ -19,6 +19,7 @@ from parivision.facts import Floats
 from parivision.verdict.bounds import deviation, log_e_above, rejected
 from parivision.verdict.check import Cause, Check, Outcome
 from parivision.verdict.evidence import SEGMENTS
+from parivision.verdict.shift import correlation
 from parivision.verdict.state import BEARINGS, State
 
 QUALITY: Final = "quality"
@@ -52,7 +53,7 @@ def check_quality(state: State) -> Check:
     if not n:
         return Check(QUALITY, Outcome.NOT_YET, "no labelled shots", {"shots": 0})
     needed = _shots_needed(n, mean, high, state)
-    evidence = {
+    evidence: dict[str, object] = {
         "shots": n,
         "difference": mean,
         "low": low,
@@ -67,11 +68,26 @@ def check_quality(state: State) -> Check:
         f"({low:+.4f} to {high:+.4f})"
     )
     if low > 0 and high >= rules.margin:
-        return Check(QUALITY, Outcome.FAIL, f"worse: {text}", evidence, Cause.WORSE)
+        return _worse(state, text, evidence)
     if n >= rules.min_labelled and high < rules.margin:
         return Check(QUALITY, Outcome.PASS, f"{text}, below +{rules.margin:g}", evidence)
     missing = f"{n:,} of about {needed:,} labelled shots"
     return Check(QUALITY, Outcome.NOT_YET, f"{missing}; {text}", evidence)
+
+
+def _worse(state: State, text: str, evidence: dict[str, object]) -> Check:
+    """A failure, told apart by what would mend it and by where the loss lies."""
+    part = evidence["mended_by_recalibration"] = _mended_part(state)
+    is_ranked_alike = correlation(state) >= state.rules.same_ranking
+    if part >= state.rules.explained and is_ranked_alike:
+        reason = f"miscalibrated: {text}; to recalibrate it would mend {min(part, 1):.0%} of that"
+        return Check(QUALITY, Outcome.FAIL, reason, evidence, Cause.MISCALIBRATED)
+    place = _concentrated(state)
+    if place is not None:
+        name, where = place
+        reason = f"worse in {name}: {where}; over all shots {text}"
+        return Check(QUALITY, Outcome.FAIL, reason, evidence, Cause.SEGMENT, name)
+    return Check(QUALITY, Outcome.FAIL, f"worse: {text}", evidence, Cause.WORSE)
 
 
 def _shots_needed(n: int, mean: float, high: float, state: State) -> int:
@@ -92,7 +108,6 @@ def check_segments(state: State) -> Check:
     """
     rules = state.rules
     sums = state.labelled()
-    total = float(sums[1].sum())
     names, by_class = _by_class(sums)
     log_e = np.array([log_e_above(s, v, rules.fail_scales) for _, s, v in by_class[:, :3].tolist()])
     worst = [
@@ -112,13 +127,8 @@ def check_segments(state: State) -> Check:
     }
     if worst:
         place = worst[0]
-        n, loss, _, made, p, q = by_class[place].tolist()
-        reason = (
-            f"worse in {names[place]}: log loss {loss / n:+.4f} on {int(n):,} labelled shots; "
-            f"{made / n:.3f} went in, the challenger said {q / n:.3f}, the champion {p / n:.3f}"
-        )
-        is_few = n < sums[0].sum() / 2
-        is_all = is_few and loss > rules.concentrated * total
+        reason = f"worse in {names[place]}: {_told(by_class[place])}"
+        is_all = _holds_most(by_class[place], sums, rules.concentrated)
         cause = Cause.SEGMENT if is_all else Cause.SEGMENTS
         return Check(SEGMENT_QUALITY, Outcome.FAIL, reason, evidence, cause, names[place])
     if not judged:
@@ -126,6 +136,29 @@ def check_segments(state: State) -> Check:
         return Check(SEGMENT_QUALITY, Outcome.NOT_YET, text, evidence)
     text = f"none of {judged} classes is shown to be worse"
     return Check(SEGMENT_QUALITY, Outcome.PASS, text, evidence)
+
+
+def _concentrated(state: State) -> tuple[str, str] | None:
+    """The class that most of the loss lies in, and its numbers; None if there is no such class."""
+    sums = state.labelled()
+    names, by_class = _by_class(sums)
+    place = int(np.argmax(by_class[:, 1] / np.sqrt(by_class[:, 2] + state.rules.fail_scales[0])))
+    if not _holds_most(by_class[place], sums, state.rules.concentrated):
+        return None
+    return names[place], _told(by_class[place])
+
+
+def _holds_most(one: Floats, sums: Floats, part: float) -> bool:
+    """Whether a class of less than half of the shots holds more than this part of the loss."""
+    return bool(one[0] < sums[0].sum() / 2 and one[1] > part * max(float(sums[1].sum()), 0.0))
+
+
+def _told(one: Floats) -> str:
+    n, loss, _, made, p, q = one.tolist()
+    return (
+        f"log loss {loss / n:+.4f} on {int(n):,} labelled shots; {made / n:.3f} went in, "
+        f"the challenger said {q / n:.3f}, the champion {p / n:.3f}"
+    )
 
 
 def _by_class(sums: Floats) -> tuple[list[str], Floats]:
@@ -187,12 +220,16 @@ def _miscalibration(bearing: str, residual: float, made: float, p: float, q: flo
 
 
 def _failed_calibration(state: State, reason: str, evidence: dict[str, object]) -> Check:
-    loss = float(state.labelled()[1].sum())
-    mended = _mended(state.reliability())
-    part = mended / loss if loss > 0 else math.inf
+    part = _mended_part(state)
     evidence["mended_by_recalibration"] = part
     cause = Cause.MISCALIBRATED if part >= state.rules.explained else Cause.CALIBRATION
     return Check(CALIBRATION, Outcome.FAIL, reason, evidence, cause)
+
+
+def _mended_part(state: State) -> float:
+    """Part of the loss against the champion that recalibration would mend; inf of no loss."""
+    loss = float(state.labelled()[1].sum())
+    return _mended(state.reliability()) / loss if loss > 0 else math.inf
 
 
 def _mended(reliability: Floats) -> float:

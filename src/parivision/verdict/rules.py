@@ -26,12 +26,12 @@ class Alphas:
     fail on the size of an effect.
     """
 
-    quality: float = 0.02
-    segments: float = 0.01
-    calibration: float = 0.008
-    errors: float = 0.004
-    latency: float = 0.004
-    sample_ratio: float = 0.004
+    quality: float = 0.03
+    segments: float = 0.008
+    calibration: float = 0.005
+    errors: float = 0.002
+    latency: float = 0.003
+    sample_ratio: float = 0.002
 
     @property
     def total(self) -> float:
@@ -86,8 +86,8 @@ class Rules:
     """A challenger that spreads less than this part of the champion's spread says nothing."""
     stability_index: float = 2.0
     """Limit of the PSI. High: a better model than one of few answers is spread differently."""
-    same_ranking: float = 0.95
-    """From this correlation on, shifted probabilities are called miscalibrated."""
+    same_ranking: float = 0.8
+    """From this correlation on, probabilities that are off are called miscalibrated."""
     shift_allowance: float = 3.0
     """An effect must exceed its limit by so many standard errors."""
 
@@ -97,8 +97,8 @@ class Rules:
     """How much worse in log loss (nats a shot) a challenger may be and still pass."""
     alpha_pass: float = 0.05
     """Chance that a challenger that is worse by the margin ever passes the quality check."""
-    fail_scales: tuple[float, ...] = (6.0,)
-    """Precision of the mixture against "not worse": tightest near a variance of 70, where
+    fail_scales: tuple[float, ...] = (10.0,)
+    """Precision of the mixture against "not worse": tightest near a variance of 100, where
     a challenger that is worse by noise is found out whatever the size of the noise."""
     pass_scales: tuple[float, ...] = (0.25, 4.0, 64.0)
     """Against "worse by the margin": models that hardly differ pass with little evidence."""
@@ -112,8 +112,8 @@ class Rules:
     """Difference of two models' calibration, in probability, that matters."""
     calibration_bound: float = 0.03
     """A challenger that is shown to be this near to calibrated passes whatever the champion is."""
-    explained: float = 0.5
-    """Part of the loss that a recalibration must mend to be the first reason."""
+    explained: float = 0.8
+    """Part of the loss that recalibrating must mend for the challenger to be "miscalibrated"."""
 
     deadline_s: float = 4 * 3600.0
     policy: Policy = Policy.ROLL_BACK

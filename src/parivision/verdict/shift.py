@@ -13,7 +13,7 @@ from parivision.facts import Floats, Ints
 from parivision.verdict.check import Cause, Check, Outcome
 from parivision.verdict.evidence import SEGMENTS
 from parivision.verdict.rules import Rules
-from parivision.verdict.state import State
+from parivision.verdict.state import SCORED, State
 
 SHIFT: Final = "prediction shift"
 LEAST_SPREAD: Final = 0.01
@@ -55,7 +55,7 @@ def check_shift(state: State) -> Check:
     if n < rules.min_shift:
         missing = f"{n:,} of {rules.min_shift:,} logged shots scored by both models"
         return Check(SHIFT, Outcome.NOT_YET, missing, {"shots": n})
-    scored = _scored(sums.reshape(len(sums), -1).sum(1), state.squares())
+    scored = _scored(state)
     index = stability_index(state.histograms())
     evidence = _evidence(scored, index, state.histograms())
     found = _overall(scored, index, rules)
@@ -82,7 +82,13 @@ def stability_index(histograms: Ints) -> float:
     return index - chance if index > chance else 0.0
 
 
-def _scored(sums: Floats, squares: Floats) -> _Scored:
+def correlation(state: State) -> float:
+    """Of both models' probabilities on the logged shots; 0 when there are none."""
+    return _scored(state).correlation if state.scored()[0].any() else 0.0
+
+
+def _scored(state: State) -> _Scored:
+    sums, squares = state.scored().reshape(len(SCORED), -1).sum(1), state.squares()
     n = int(sums[0])
     p, q, distance, squared = (float(total) / n for total in sums[1:])
     spreads = [math.sqrt(max(s / n - m * m, 0.0)) for s, m in zip(squares, (p, q), strict=True)]
