@@ -8,7 +8,7 @@ that passed is looked at to the end, so that every wrong fail is counted.
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -25,7 +25,6 @@ from parivision.verdict import (
     judge,
 )
 from parivision.verdict.quality import loss_bounds
-from parivision.verdict_worlds import World
 
 WEIGHTS: Final = (0.05, 0.25, 0.5)
 REQUESTS_A_BATCH: Final = 2000
@@ -39,17 +38,29 @@ LEVEL: Final = 0.95
 Progress = Callable[[int, int], None]
 
 
+class World(Protocol):
+    """Where rollouts come from."""
+
+    @property
+    def name(self) -> str:
+        """What its tables and lines are called."""
+
+    def shots(self, rng: np.random.Generator, n: int) -> Labelled:
+        """N labelled shots with both models' probabilities, in the order of time."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """How a rollout is played: labelled shots in all, in a batch, and in a minute of the clock.
 
     `threshold` is the fixed rule's: it fails when the mean difference of log loss over the shots
-    of the last five minutes exceeds it, looked at every minute.
+    of the last five minutes exceeds it, looked at every minute. Ten games at once make about 12
+    shots a minute.
     """
 
     shots: int = 4000
     batch: int = 100
-    shots_a_minute: int = 100
+    shots_a_minute: int = 12
     threshold: float = 0.02
 
 

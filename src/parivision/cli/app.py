@@ -3,7 +3,17 @@
 import typer
 
 from parivision import __version__
-from parivision.cli import cluster, data, demo, kubeflow, models, serving, studies, watching
+from parivision.cli import (
+    cluster,
+    data,
+    demo,
+    kubeflow,
+    models,
+    rollouts,
+    serving,
+    studies,
+    watching,
+)
 
 app = typer.Typer(
     name="parivision",
@@ -15,6 +25,7 @@ app = typer.Typer(
 for group in (demo, data, models, serving, studies, watching, cluster, kubeflow):
     app.registered_commands += group.commands.registered_commands
 app.add_typer(studies.backtest, name="backtest", help="What would have been: seasons, drift.")
+app.add_typer(rollouts.commands, name="rollout", help="Rollouts of a new champion, judged.")
 
 
 def _version(wanted: bool) -> None:

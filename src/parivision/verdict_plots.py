@@ -1,0 +1,77 @@
+"""The verdict drawn: one rollout's path, how fast rollouts end, and the fixed rule beside it."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from parivision import palette, plots
+from parivision.verdict_study import Path, Study
+
+BAND: Final = "challenger - champion"
+THRESHOLDS: Final = tuple(np.geomspace(0.002, 0.3, 60).tolist())
+_ROOM: Final = 4.0
+"""Bounds are drawn to so many times the last one's width: the first ones would hide the rest."""
+
+
+def path_plot(path: Path, margin: float) -> Figure:
+    """The mean difference of log loss and its bounds over the labelled shots, up to the end."""
+    figure = plots.lines_plot(
+        np.array(path.shots),
+        {BAND: path.mean},
+        bands={BAND: (path.low, path.high)},
+        x_label="labelled shots",
+        y_label="log loss, nats a shot",
+    )
+    axes = figure.axes[0]
+    axes.axhline(0, color=palette.MUTED, linewidth=1)
+    axes.axhline(margin, color=palette.VERMILION, linewidth=1, linestyle="--")
+    axes.annotate(
+        "margin", (1, margin), (0, 3), xycoords=("axes fraction", "data"), ha="right",
+        textcoords="offset points", fontsize=plots.FONT_PT, color=palette.VERMILION,
+    )  # fmt: skip
+    reach = max(_ROOM * (path.high[-1] - path.low[-1]), 2 * abs(path.mean[-1]), 2 * margin)
+    axes.set_ylim(-reach / 2, reach / 2)
+    return figure
+
+
+def endings_plot(studies: Sequence[Study], *, passed: bool = False) -> Figure:
+    """Share of rollouts that have failed (or passed) within so many labelled shots."""
+    plan = studies[0].plan
+    shots = np.arange(0, plan.shots + 1, plan.batch)
+    series = {}
+    for one in studies:
+        share = one.passed if passed else one.failed
+        series[one.world] = [share(int(n)).rate for n in shots]
+    figure = plots.lines_plot(
+        shots,
+        series,
+        x_label="labelled shots",
+        y_label="rollouts passed" if passed else "rollouts failed",
+        is_percent=True,
+    )
+    figure.axes[0].set_ylim(-0.02, 1.02)
+    return figure
+
+
+def comparison_plot(equal: Study, worse: Study) -> Figure:
+    """False alarms against power: the verdict as a point, the fixed rule at every threshold."""
+    figure, axes = plots.new_figure(height_in=3.6, grid="both")
+    false = [equal.fixed_failed(at).rate for at in THRESHOLDS]
+    power = [worse.fixed_failed(at).rate for at in THRESHOLDS]
+    axes.plot(false, power, color=palette.BLUE, linewidth=1.6, label="fixed rule, any threshold")
+    axes.plot(
+        equal.fixed_failed().rate, worse.fixed_failed().rate, color=palette.BLUE, marker="s",
+        linestyle="none", label=f"at {equal.plan.threshold:g}",
+    )  # fmt: skip
+    axes.plot(
+        equal.failed().rate, worse.failed().rate, color=palette.VERMILION, marker="o",
+        markersize=8, linestyle="none", label="verdict",
+    )  # fmt: skip
+    axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+    plots.label_axes(axes, "false alarms with equal models", f"found: {worse.world}")
+    plots.percent_axis(axes, "x")
+    plots.percent_axis(axes)
+    plots.legend(axes)
+    return figure
