@@ -54,8 +54,12 @@ def write(folder: Path, equal: Sequence[Study], worse: Sequence[Study], path: Ve
     }
     if worse:
         figures["comparison"] = (
-            verdict_plots.comparison_plot(equal[0], worse[0]),
-            "A fixed threshold on a 5-minute mean buys its power with false alarms.",
+            verdict_plots.comparison_plot(equal, worse[0]),
+            (
+                "Lines: a fixed threshold on a 5-minute mean, from strict to lax, by kind of equal "
+                f"models; squares: {equal[0].plan.threshold:g} nats; circles: the verdict. A "
+                "threshold that is right for one kind is wrong for another."
+            ),
         )
     blocks = []
     for name, (figure, caption) in figures.items():

@@ -55,20 +55,25 @@ def endings_plot(studies: Sequence[Study], *, passed: bool = False) -> Figure:
     return figure
 
 
-def comparison_plot(equal: Study, worse: Study) -> Figure:
-    """False alarms against power: the verdict as a point, the fixed rule at every threshold."""
+def comparison_plot(equal: Sequence[Study], worse: Study) -> Figure:
+    """False alarms against power: the fixed rule at every threshold, the verdict as a point.
+
+    One line and one point for each kind of equal models. A threshold that is right for one kind
+    is wrong for another; squares mark one and the same threshold.
+    """
     figure, axes = plots.new_figure(height_in=3.6, grid="both")
-    false = [equal.fixed_failed(at).rate for at in THRESHOLDS]
     power = [worse.fixed_failed(at).rate for at in THRESHOLDS]
-    axes.plot(false, power, color=palette.BLUE, linewidth=1.6, label="fixed rule, any threshold")
-    axes.plot(
-        equal.fixed_failed().rate, worse.fixed_failed().rate, color=palette.BLUE, marker="s",
-        linestyle="none", label=f"at {equal.plan.threshold:g}",
-    )  # fmt: skip
-    axes.plot(
-        equal.failed().rate, worse.failed().rate, color=palette.VERMILION, marker="o",
-        markersize=8, linestyle="none", label="verdict",
-    )  # fmt: skip
+    for one, colour in zip(equal, palette.SERIES, strict=False):
+        false = [one.fixed_failed(at).rate for at in THRESHOLDS]
+        axes.plot(false, power, color=colour, linewidth=1.6, label=one.world)
+        for shares, marker in (
+            ((one.fixed_failed(), worse.fixed_failed()), "s"),
+            ((one.failed(), worse.failed()), "o"),
+        ):
+            axes.plot(
+                shares[0].rate, shares[1].rate, color=colour, marker=marker, markersize=8,
+                linestyle="none", clip_on=False,
+            )  # fmt: skip
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
     plots.label_axes(axes, "false alarms with equal models", f"found: {worse.world}")
     plots.percent_axis(axes, "x")

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from parivision.court import Zone
 from parivision.errors import DataError
 from parivision.verdict import SEGMENTS, Labelled, Segments
 from parivision.verdict.evidence import UNKNOWN
+
+if TYPE_CHECKING:
+    from parivision.judge import Judgement
 
 _ZONE_CODES: Final = {
     **{zone.label: zone - 1 for zone in Zone},
@@ -37,6 +40,17 @@ def read_labelled(lines: Iterable[str]) -> Labelled:
         p_challenger=np.array(q),
         made=np.array(made),
         segments=Segments.of(zone, period, volume),
+    )
+
+
+def of_judgement(judgement: "Judgement", champion: str, challenger: str) -> Labelled:
+    """The shots of a judgement, with two of its models as champion and challenger."""
+    codes = (judgement.segments()[name].to_physical().to_numpy() for name in SEGMENTS)
+    return Labelled(
+        p_champion=judgement.predictions[champion],
+        p_challenger=judgement.predictions[challenger],
+        made=judgement.made,
+        segments=Segments.of(*codes),
     )
 
 

@@ -37,6 +37,10 @@ CORE = (
     "settings",
     "models",
     "drift",
+    "verdict",
+    "verdict_worlds",
+    "verdict_study",
+    "verdict_replay",
 )
 EDGES = {
     *("sources", "lake", "registry", "service", "cli", "stages", "steps", "package"),

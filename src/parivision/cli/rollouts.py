@@ -71,7 +71,7 @@ def simulate(
     seed = settings.seed if seed is None else seed
     plan = Plan(shots, batch, shots_a_minute, threshold)
     worlds, path = _worlds(predictions, worse, way, plan, seed)
-    good = worlds[:-1] if equal or predictions else worlds[1:2]
+    good = worlds[:-1] if equal or predictions else worlds[1:3]
     bad = [] if equal else worlds[-1:]
     studies: list[Study] = []
     for world in (*good, *bad):
