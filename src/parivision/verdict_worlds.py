@@ -29,7 +29,7 @@ NOISE: Final = 0.2
 LOUD: Final = 0.5
 BIAS: Final = 0.3
 _SIZING_SHOTS: Final = 40_000
-_HALVINGS: Final = 40
+_HALVINGS: Final = 24
 
 Draw = Callable[[np.random.Generator, Floats, Ints], tuple[Floats, Floats]]
 """Log odds of champion and challenger from a generator, true log odds and zones."""
