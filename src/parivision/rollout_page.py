@@ -13,24 +13,30 @@ from parivision.verdict_study import Share, Study
 
 
 def summary(equal: Sequence[Study], worse: Sequence[Study]) -> dict[str, Any]:
-    """The numbers of a simulation for JSON: the largest false alarm rate of all kinds of equal."""
-    first = max(equal, key=lambda one: one.failed().rate)
+    """The numbers of a simulation for JSON: false alarms over all kinds of equal and of the worst.
+
+    The median of the shots to a decision is the worse challenger's, if one was played.
+    """
+    ends = [end for one in equal for end in one.endings]
+    together = Study("equal", equal[0].plan, ends)
+    worst = max(equal, key=lambda one: one.failed().rate)
     values: dict[str, Any] = {
         "alpha": Rules().alphas.total,
-        "runs": len(first.endings),
-        "shots": first.plan.shots,
-        "threshold": first.plan.threshold,
-        **_named("false_alarm", first.failed()),
-        **_named("fixed_rule_false_alarm", first.fixed_failed()),
+        "runs": len(ends),
+        "shots": together.plan.shots,
+        "threshold": together.plan.threshold,
+        **_named("false_alarm", together.failed()),
+        "worst_kind": worst.world,
+        **_named("worst_kind_false_alarm", worst.failed()),
+        **_named("fixed_rule_false_alarm", together.fixed_failed()),
     }
     if worse:
         values |= {
             **_named("power", worse[0].failed()),
             **_named("fixed_rule_power", worse[0].fixed_failed()),
         }
-    decided = (*worse, first)[0]
     return values | {
-        "median_shots_to_decision": decided.median_shots(),
+        "median_shots_to_decision": (*worse, together)[0].median_shots(),
         "worlds": [one.to_dict() for one in (*equal, *worse)],
     }
 

@@ -72,3 +72,17 @@ def test_a_log_that_is_none_is_one_line_of_error(run, tmp_path):
     code, _, err = run("rollout", "simulate", "--predictions", log)
     assert code == 1
     assert "line 1" in err
+
+
+def test_the_shots_that_a_promotion_takes(run):
+    """The more two models differ on a shot, the more labelled shots; a wider margin needs fewer."""
+    tables = [
+        json.loads(run("rollout", "needed", "--margin", margin, "--json")[1])["rows"]
+        for margin in (0.005, 0.01)
+    ]
+    for narrow, wide in zip(*tables, strict=True):
+        assert wide["0"] <= narrow["0"]
+        assert narrow["0"] >= narrow["0.003"] >= narrow["0.01"] >= 300
+    counts = [row["0"] for row in tables[0]]
+    assert counts == sorted(counts)
+    assert "3,624" in run("rollout", "needed")[1]

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 commands = typer.Typer(no_args_is_help=True)
 
 WAYS = "noise, level or slope"
+SPREADS = (0.0, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25)
+BETTER = (0.0, 0.003, 0.01)
 
 
 @commands.callback()
@@ -29,7 +31,14 @@ def simulate(
     equal: Annotated[
         bool, typer.Option("--equal", help="Only equal models, all kinds: false alarms.")
     ] = False,
-    runs: Annotated[int, typer.Option(min=1, help="Rollouts of each kind.")] = 200,
+    runs: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Rollouts with equal models, of all kinds together; and as many "
+            "with the worse challenger.",
+        ),
+    ] = 200,
     worse: Annotated[
         float, typer.Option(min=0.0001, help="Nats a shot by which the bad challenger is worse.")
     ] = 0.02,
@@ -74,9 +83,10 @@ def simulate(
     good = worlds[:-1] if equal or predictions else worlds[1:3]
     bad = [] if equal else worlds[-1:]
     studies: list[Study] = []
-    for world in (*good, *bad):
+    for place, world in enumerate((*good, *bad)):
+        share = runs if world in bad else len(range(place, runs, len(good)))
         with bar(world.name) as progress:
-            studies.append(study(world, runs, plan, seed, progress=progress))
+            studies.append(study(world, share, plan, seed, progress=progress))
     page = rollout_page.write(
         plot or settings.reports / "rollout", studies[: len(good)], studies[len(good) :], path
     )
@@ -87,6 +97,36 @@ def simulate(
     _print(studies, answer)
     out.print(f"one rollout: {path.verdict.outcome}: {path.verdict.reason}", markup=False)
     out.print(f"report: {page}", markup=False, soft_wrap=True)
+
+
+@commands.command()
+def needed(
+    margin: Annotated[
+        float, typer.Option(min=0.0001, help="How much worse may pass, in nats a shot.")
+    ] = 0.005,
+    json: Json = False,
+) -> None:
+    """Say how many labelled shots a promotion takes, by how much the two models differ."""
+    from parivision.verdict import Rules
+    from parivision.verdict.quality import shots_to_pass
+
+    rules = Rules(margin=margin)
+    rows = [
+        {"spread": spread}
+        | {f"{better:g}": shots_to_pass(spread**2, -better, rules) for better in BETTER}
+        for spread in SPREADS
+    ]
+    if json:
+        print_json({"margin": margin, "rows": rows})
+        return
+    table = Table(title=f"labelled shots to a pass, margin {margin:g}", title_justify="left")
+    table.add_column("difference on a shot +-", justify="right")
+    for better in BETTER:
+        table.add_column(f"{better:g} better" if better else "equal", justify="right")
+    for row in rows:
+        spread, *counts = row.values()
+        table.add_row(f"{spread:g}", *(f"{count:,}" for count in counts))
+    out.print(table)
 
 
 def _worlds(

@@ -23,7 +23,7 @@ import numpy as np
 from parivision.facts import Floats
 
 _STEPS: Final = 60
-_CLOSE: Final = 1e-12
+_CLOSE: Final = 1e-10
 _FAR_LEFT: Final = -8.0
 """Below it math.erfc is near its smallest number, and the tail's expansion is exact enough."""
 

@@ -19,6 +19,7 @@ from parivision.facts import Floats
 from parivision.verdict.bounds import deviation, log_e_above, rejected
 from parivision.verdict.check import Cause, Check, Outcome
 from parivision.verdict.evidence import SEGMENTS
+from parivision.verdict.rules import Rules
 from parivision.verdict.shift import correlation
 from parivision.verdict.state import BEARINGS, State
 
@@ -99,6 +100,24 @@ def _shots_needed(n: int, mean: float, high: float, state: State) -> int:
     if variance < min(rules.pass_scales):
         return max(rules.min_labelled, math.ceil(width / room))
     return max(rules.min_labelled, math.ceil((width / room) ** 2 / n))
+
+
+def shots_to_pass(variance: float, difference: float, rules: Rules) -> int | None:
+    """Labelled shots after which the quality check passes, if all goes as expected.
+
+    `variance` is a shot's (a quarter of the mean squared gap of both models' log odds, about the
+    variance of the difference of log loss) and `difference` the challenger's mean loss minus the
+    champion's. None if it never passes.
+    """
+    if difference >= rules.margin:
+        return None
+    low, high = rules.min_labelled, 2**40
+    while low < high:
+        n = (low + high) // 2
+        room = (rules.margin - difference) * n
+        is_enough = deviation(variance * n, rules.alpha_pass, rules.pass_scales) < room
+        low, high = (low, n) if is_enough else (n + 1, high)
+    return low
 
 
 def check_segments(state: State) -> Check:
@@ -192,21 +211,40 @@ def check_calibration(state: State) -> Check:
     for name, (residual, variance, gap, gap_squared, weight) in zip(
         BEARINGS, state.bearings().tolist(), strict=True
     ):
-        alpha = rules.alphas.calibration / 4
-        shown = math.copysign(1, gap) * residual - deviation(variance, alpha, rules.fail_scales)
-        least = abs(gap) - deviation(gap_squared, alpha, rules.pass_scales)
-        own = abs(residual + gap / 2) + deviation(variance, rules.alpha_pass / 4, rules.fail_scales)
         evidence |= {f"{name}_gap": gap / weight, f"{name}_residual": residual / weight}
-        if shown > 0 and least > rules.calibration_margin * weight:
+        if _is_farther(residual, variance, gap, gap_squared, weight, rules):
             reason = _miscalibration(name, residual, made, p, q)
             return _failed_calibration(state, reason, evidence)
-        is_alike = abs(gap) <= rules.calibration_margin * weight
-        near = near and (is_alike or own <= rules.calibration_bound * weight)
+        near = near and (
+            abs(gap) <= rules.calibration_margin * weight
+            or abs(residual + gap / 2)
+            + deviation(variance, rules.alpha_pass / 4, rules.fail_scales)
+            <= rules.calibration_bound * weight
+        )
     text = f"{made:.3f} went in, the challenger said {q:.3f}, the champion {p:.3f} ({n:,} shots)"
     if near:
         return Check(CALIBRATION, Outcome.PASS, text, evidence)
     missing = "which model is better calibrated is not known yet"
     return Check(CALIBRATION, Outcome.NOT_YET, f"{text}; {missing}", evidence)
+
+
+def _is_farther(
+    residual: float,
+    variance: float,
+    gap: float,
+    gap_squared: float,
+    weight: float,
+    rules: Rules,
+) -> bool:
+    """Whether the challenger is shown to be farther from calibrated, by more than the margin.
+
+    Each bearing has two sides, each with a quarter of alpha.
+    """
+    alpha = rules.alphas.calibration / 4
+    if math.copysign(1, gap) * residual <= deviation(variance, alpha, rules.fail_scales):
+        return False
+    least = abs(gap) - deviation(gap_squared, alpha, rules.pass_scales)
+    return least > rules.calibration_margin * weight
 
 
 def _miscalibration(bearing: str, residual: float, made: float, p: float, q: float) -> str:
