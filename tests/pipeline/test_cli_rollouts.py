@@ -40,7 +40,7 @@ def test_a_simulation_tells_its_rates(run, tmp_path):
 
 def test_equal_models_of_all_kinds(run):
     """`--equal` plays every kind of equal, says what is allowed, and looks for no power."""
-    code, out, _ = run("rollout", "simulate", "--equal", "--runs", 1, "--shots", 400)
+    code, out, _ = run("rollout", "simulate", "--equal", "--runs", 5, "--shots", 400)
     assert code == 0
     for kind in ("identical", "independent errors", "loud errors", "half the facts"):
         assert kind in out

@@ -34,9 +34,7 @@ def simulate(
     runs: Annotated[
         int,
         typer.Option(
-            min=1,
-            help="Rollouts with equal models, of all kinds together; and as many "
-            "with the worse challenger.",
+            min=1, help="Rollouts of equal models, of all kinds together, and as many of the worse."
         ),
     ] = 200,
     worse: Annotated[
@@ -80,7 +78,7 @@ def simulate(
     seed = settings.seed if seed is None else seed
     plan = Plan(shots, batch, shots_a_minute, threshold)
     worlds, path = _worlds(predictions, worse, way, plan, seed)
-    good = worlds[:-1] if equal or predictions else worlds[1:3]
+    good = (worlds[:-1] if equal or predictions else worlds[1:3])[:runs]
     bad = [] if equal else worlds[-1:]
     studies: list[Study] = []
     for place, world in enumerate((*good, *bad)):

@@ -215,12 +215,8 @@ def check_calibration(state: State) -> Check:
         if _is_farther(residual, variance, gap, gap_squared, weight, rules):
             reason = _miscalibration(name, residual, made, p, q)
             return _failed_calibration(state, reason, evidence)
-        near = near and (
-            abs(gap) <= rules.calibration_margin * weight
-            or abs(residual + gap / 2)
-            + deviation(variance, rules.alpha_pass / 4, rules.fail_scales)
-            <= rules.calibration_bound * weight
-        )
+        is_alike = abs(gap) <= rules.calibration_margin * weight
+        near = near and (is_alike or _is_near(residual + gap / 2, variance, weight, rules))
     text = f"{made:.3f} went in, the challenger said {q:.3f}, the champion {p:.3f} ({n:,} shots)"
     if near:
         return Check(CALIBRATION, Outcome.PASS, text, evidence)
@@ -245,6 +241,12 @@ def _is_farther(
         return False
     least = abs(gap) - deviation(gap_squared, alpha, rules.pass_scales)
     return least > rules.calibration_margin * weight
+
+
+def _is_near(error: float, variance: float, weight: float, rules: Rules) -> bool:
+    """Whether the challenger's own calibration error is shown to be within its bound."""
+    reach = deviation(variance, rules.alpha_pass / 4, rules.fail_scales)
+    return abs(error) + reach <= rules.calibration_bound * weight
 
 
 def _miscalibration(bearing: str, residual: float, made: float, p: float, q: float) -> str:
