@@ -142,6 +142,16 @@ def test_a_segment_is_named_from_its_labels():
     assert "corner 3" in verdict.reason
 
 
+def test_a_better_model_may_be_spread_differently():
+    """The stability index fails only where it was given a limit: what knows more, says more."""
+    shots = IDENTICAL.shots(np.random.default_rng(4), 3000)
+    coarse = replace(shots, p_champion=np.round(shots.p_champion, 1))
+    for limit, cause in ((None, []), (0.5, [Cause.SHIFTED])):
+        state = State(Rules(stability_index=limit, same_ranking=1.0))
+        state.add_predictions(_logged(coarse))
+        assert [check.cause for check in judge(state).failed()] == cause
+
+
 def test_wrong_units_in_the_image_show_within_100_requests():
     """Served numbers that are not the registry's fail at once, before any outcome is known."""
     shots = IDENTICAL.shots(np.random.default_rng(2), 100)

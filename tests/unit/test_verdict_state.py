@@ -138,7 +138,18 @@ def test_a_state_of_another_version_is_refused():
 
 @pytest.mark.parametrize(
     "values",
-    [{"marign": 0.1}, {"alphas": {"quality": 1.0}}, {"slow_rate": 0.9}, {"fail_scales": []}],
+    [
+        {"marign": 0.1},
+        {"margin": 0.0},
+        {"alphas": {"quality": 1.0}},
+        {"alphas": {"errors": 0.0}},
+        {"alphas": {"speed": 0.01}},
+        {"alpha_pass": 1.0},
+        {"slow_rate": 0.9},
+        {"fail_scales": []},
+        {"pass_scales": [0.0]},
+        {"policy": "pray"},
+    ],
 )
 def test_rules_that_cannot_judge_are_refused(values):
     """A misspelt rule, or one that makes no sense, is an error and no default."""

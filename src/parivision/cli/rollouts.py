@@ -82,7 +82,8 @@ def simulate(
     bad = [] if equal else worlds[-1:]
     studies: list[Study] = []
     for place, world in enumerate((*good, *bad)):
-        share = runs if world in bad else len(range(place, runs, len(good)))
+        is_good = place < len(good)
+        share = len(range(place, runs, len(good))) if is_good else runs
         with bar(world.name) as progress:
             studies.append(study(world, share, plan, seed, progress=progress))
     page = rollout_page.write(

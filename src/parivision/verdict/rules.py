@@ -55,8 +55,9 @@ class Rules:
     min_windows: int = 3
     """Windows before latency may pass."""
     latency_ratio: float = 1.5
+    """How many times slower than the primary's the canary's p99 may be, and by ..."""
     latency_floor_s: float = 0.005
-    """A window is slow if the canary's p99 exceeds ratio times the primary's p99, plus floor."""
+    """... so many seconds on top; a window beyond that is slow."""
     slow_rate: float = 0.2
     """Share of slow windows that is still no fault: the null hypothesis of the test."""
     slow_rate_at_fault: float = 0.8
@@ -77,15 +78,18 @@ class Rules:
     min_shift: int = 200
     """Logged shots scored by both models before prediction shift is judged."""
     min_shift_segment: int = 100
+    """The same in one class of zone, period or player volume."""
     mean_shift: float = 0.10
     """Limit of the difference of mean probabilities; a league's make rate moves by 0.003."""
     segment_mean_shift: float = 0.15
+    """The same in one class."""
     mean_absolute_shift: float = 0.20
-    """Limit of the mean absolute difference; models of different families differ by 0.05."""
+    """Limit of the mean absolute difference of both probabilities on a shot."""
     min_spread_ratio: float = 0.25
     """A challenger that spreads less than this part of the champion's spread says nothing."""
-    stability_index: float = 2.0
-    """Limit of the PSI. High: a better model than one of few answers is spread differently."""
+    stability_index: float | None = None
+    """Limit of the PSI, if it is to have one: a model that knows more than a champion of few answers
+    (LightGBM against the zone rate: 2.1) is spread differently and no worse for it."""
     same_ranking: float = 0.8
     """From this correlation on, probabilities that are off are called miscalibrated."""
     shift_allowance: float = 3.0
@@ -116,23 +120,29 @@ class Rules:
     """Part of the loss that recalibrating must mend for the challenger to be "miscalibrated"."""
 
     deadline_s: float = 4 * 3600.0
+    """Seconds after which a rollout that is still undecided ends by the policy."""
     policy: Policy = Policy.ROLL_BACK
     watch_s: float = 24 * 3600.0
     """How long a new champion is watched against the former one."""
 
     def __post_init__(self) -> None:
         """Refuse rules that cannot judge."""
-        if not 0 < self.alphas.total < 1:
+        if not (min(asdict(self.alphas).values()) > 0 and self.alphas.total < 1):
             raise SettingsError(
-                f"the alphas sum to {self.alphas.total:g}; give positive ones below 1 in all"
+                f"the alphas are {asdict(self.alphas)}; give positive ones below 1 in all"
             )
+        if not 0 < self.alpha_pass < 1:
+            raise SettingsError(f"alpha_pass is {self.alpha_pass:g}; give a number between 0 and 1")
+        if not self.margin > 0:
+            raise SettingsError(f"margin is {self.margin:g}; give a positive log loss in nats")
         if not 0 < self.slow_rate < self.slow_rate_at_fault < 1:
             raise SettingsError(
                 f"slow_rate is {self.slow_rate:g} and slow_rate_at_fault "
                 f"{self.slow_rate_at_fault:g}; give 0 < slow_rate < slow_rate_at_fault < 1"
             )
-        if not (self.fail_scales and self.pass_scales):
-            raise SettingsError("fail_scales and pass_scales need at least one scale each")
+        scales = (*self.fail_scales, *self.pass_scales)
+        if not (self.fail_scales and self.pass_scales and min(scales) > 0):
+            raise SettingsError("fail_scales and pass_scales need at least one positive scale each")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -143,17 +153,29 @@ class Rules:
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Read what `to_dict` gave, or a part of it; the rest has its default.
 
-        Raises SettingsError for a name that is no rule.
+        Raises SettingsError for a name that is no rule, or for rules that cannot judge.
         """
-        known = {one.name for one in fields(cls)}
-        if unknown := sorted(set(values) - known):
-            raise SettingsError(f"{', '.join(unknown)}: no such rule; known: {sorted(known)}")
+        _refuse_unknown(cls, values)
         given = dict(values)
         for name in ("fail_scales", "pass_scales"):
             if name in given:
                 given[name] = tuple(given[name])
         if "alphas" in given:
+            _refuse_unknown(Alphas, given["alphas"])
             given["alphas"] = Alphas(**given["alphas"])
         if "policy" in given:
-            given["policy"] = Policy(given["policy"])
+            given["policy"] = _policy(given["policy"])
         return cls(**given)
+
+
+def _refuse_unknown(cls: type[Any], values: Mapping[str, Any]) -> None:
+    known = [one.name for one in fields(cls)]
+    if unknown := sorted(set(values) - set(known)):
+        raise SettingsError(f"{', '.join(unknown)}: no such rule; known: {', '.join(known)}")
+
+
+def _policy(name: str) -> Policy:
+    try:
+        return Policy(name)
+    except ValueError as error:
+        raise SettingsError(f"policy is {name!r}; give one of {', '.join(Policy)}") from error

@@ -108,7 +108,8 @@ def _overall(scored: _Scored, index: float, rules: Rules) -> tuple[str, Cause | 
     if not is_fault:
         others = _exceeds(scored.distance, scored, rules.mean_absolute_shift, rules)
         is_over, is_fault = is_over or others[0], others[1]
-    if not is_fault and index > rules.stability_index:
+    limit = rules.stability_index
+    if not is_fault and limit is not None and index > limit:
         is_over, is_fault = True, scored.n >= MIN_FOR_INDEX
     if not is_over:
         return None
