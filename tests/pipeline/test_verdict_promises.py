@@ -27,7 +27,8 @@ def test_looking_after_every_shot_makes_no_alarm_of_chance(world):
     """The quality check alone, looked at after each of 4,000 shots, keeps its part of alpha."""
     rules, crossed, runs = Rules(), 0, 200
     steps = np.linspace(0, 1000, 4001)
-    edge = [deviation(v, rules.alphas.quality, rules.fail_scales) for v in steps]
+    how = rules.alphas.quality, rules.fail_scales, rules.fail_bet
+    edge = [deviation(variance, *how) for variance in steps]
     for run in range(runs):
         shots = world.shots(np.random.default_rng([17, run]), 4000)
         odds = [np.log(p / (1 - p)) for p in (shots.p_champion, shots.p_challenger)]

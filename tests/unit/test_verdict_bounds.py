@@ -12,32 +12,40 @@ from parivision.verdict import bounds
 SCALES = st.sampled_from([(10.0,), (0.25, 4.0, 64.0)])
 
 
-@given(variance=st.floats(0, 1e5), alpha=st.floats(1e-6, 0.5), scales=SCALES)
-def test_a_bound_is_where_the_mixture_reaches_its_level(variance, alpha, scales):
+@given(
+    variance=st.floats(0, 1e5),
+    alpha=st.floats(1e-6, 0.5),
+    scales=SCALES,
+    centre=st.sampled_from([0.0, 0.3]),
+)
+def test_a_bound_is_where_the_mixture_reaches_its_level(variance, alpha, scales, centre):
     """A sum on its bound has an e-value of 1 / alpha, just above it more, just below it less."""
-    at = bounds.deviation(variance, alpha, scales)
+    at = bounds.deviation(variance, alpha, scales, centre)
     level = math.log(1 / alpha)
-    assert bounds.log_e_above(at, variance, scales) == pytest.approx(level, abs=1e-6)
-    assert bounds.log_e_above(1.01 * at, variance, scales) > level
-    assert bounds.log_e_above(0.99 * at, variance, scales) < level
+    assert bounds.log_e_above(at, variance, scales, centre) == pytest.approx(level, abs=1e-6)
+    assert bounds.log_e_above(1.01 * at, variance, scales, centre) > level
+    assert bounds.log_e_above(0.99 * at, variance, scales, centre) < level
 
 
+@pytest.mark.parametrize("centre", [0.0, 0.3, 2.0])
 @pytest.mark.parametrize(("total", "variance"), [(12.0, 40.0), (-12.0, 40.0), (0.0, 0.0), (-90, 4)])
-def test_the_mixture_is_the_integral_it_stands_for(total, variance):
-    """The closed form is the half-normal mixture of exp(lambda S - lambda^2 V / 2)."""
+def test_the_mixture_is_the_integral_it_stands_for(total, variance, centre):
+    """The closed form is the mixture of exp(lambda S - lambda^2 V / 2) over lambda > 0."""
     scale = 4.0
     steps = np.linspace(0, 12, 400_001)
-    density = 2 * np.sqrt(scale / (2 * np.pi)) * np.exp(-scale * steps**2 / 2)
+    density = np.exp(-scale * (steps - centre) ** 2 / 2)
+    density /= np.trapezoid(density, steps)
     integral = np.trapezoid(density * np.exp(steps * total - steps**2 * variance / 2), steps)
-    found = bounds.log_e_above(total, variance, (scale,))
+    found = bounds.log_e_above(total, variance, (scale,), centre)
     assert found == pytest.approx(math.log(integral), abs=0.02)
 
 
-def test_a_walk_without_drift_seldom_crosses_its_bound():
+@pytest.mark.parametrize(("scales", "centre"), [((10.0,), 0.0), ((50.0,), 0.3)])
+def test_a_walk_without_drift_seldom_crosses_its_bound(scales, centre):
     """Looked at after every step, fair walks cross a 10 % bound in less than 10 % of cases."""
     rng = np.random.default_rng(3)
     runs, steps, alpha = 1500, 1500, 0.1
-    edge = np.array([bounds.deviation(n / 4, alpha, (10.0,)) for n in range(1, steps + 1)])
+    edge = [bounds.deviation(n / 4, alpha, scales, centre) for n in range(1, steps + 1)]
     walks = np.cumsum(rng.random((runs, steps)) < 0.5, axis=1) - np.arange(1, steps + 1) / 2
     crossed = (walks > edge).any(axis=1).mean()
     assert 0.01 < crossed < alpha

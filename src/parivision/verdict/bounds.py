@@ -28,28 +28,31 @@ _FAR_LEFT: Final = -8.0
 """Below it math.erfc is near its smallest number, and the tail's expansion is exact enough."""
 
 
-def log_e_above(total: float, variance: float, scales: Sequence[float]) -> float:
+def log_e_above(
+    total: float, variance: float, scales: Sequence[float], centre: float = 0.0
+) -> float:
     """Log of the e-process against "the sum's conditional means are at most 0, added up".
 
     `total` is a sum whose deviation from its conditional means is sub-Gaussian with the variance
-    process `variance` >= 0. The half-normal mixtures over lambda > 0 with the precisions `scales`
-    (in units of variance; the bound is tightest at about ten times a scale) have equal weights.
+    process `variance` >= 0. It is the mixture of exp(lambda total - lambda^2 variance / 2) over
+    lambda > 0 by normal densities about `centre` >= 0, cut off at 0, whose precisions are the
+    `scales` (in units of variance), with equal weights. Without a centre they are half-normal and
+    tightest at a variance of about ten times a scale.
     """
-    logs = [_log_half_normal(total, variance, scale) for scale in scales]
-    top = max(logs)
-    return top + math.log(sum(math.exp(log - top) for log in logs) / len(logs))
+    return log_mean([_log_mixture(total, variance, scale, centre) for scale in scales])
 
 
-def deviation(variance: float, alpha: float, scales: Sequence[float]) -> float:
+def deviation(variance: float, alpha: float, scales: Sequence[float], centre: float = 0.0) -> float:
     """How far the sum exceeds its conditional means at any time, but for a probability alpha.
 
-    The root of `log_e_above(x, variance, scales) = log(1 / alpha)`, by Newton's method from above,
-    where the function is convex.
+    The root of `log_e_above(x, variance, scales, centre) = log(1 / alpha)`, by Newton's method
+    from above, since the logarithm is convex in x.
     """
     target = math.log(1 / alpha)
-    at = min(_single_deviation(variance, target + math.log(len(scales)), s) for s in scales)
+    far = target + math.log(len(scales))
+    at = min(_beyond(variance, far, scale, centre) for scale in scales)
     for _ in range(_STEPS):
-        value, slope = _value_and_slope(at, variance, scales)
+        value, slope = _value_and_slope(at, variance, scales, centre)
         step = (value - target) / slope
         at -= step
         if abs(step) <= _CLOSE * at:
@@ -99,10 +102,15 @@ def detector_step(log_e: float, step: int, log_ratio: float) -> float:
     return log_ratio + float(np.logaddexp(log_e, -math.log(step * (step + 1))))
 
 
-def _log_half_normal(total: float, variance: float, scale: float) -> float:
+def _log_mixture(total: float, variance: float, scale: float, centre: float) -> float:
     spread = variance + scale
-    z = total / math.sqrt(spread)
-    return 0.5 * math.log(scale / spread) + z * z / 2 + _log_two_phi(z)
+    z = (total + scale * centre) / math.sqrt(spread)
+    return 0.5 * math.log(scale / spread) + z * z / 2 + _log_two_phi(z) - _log_whole(scale, centre)
+
+
+def _log_whole(scale: float, centre: float) -> float:
+    """What the cut-off density is divided by, and its exponent at lambda = 0."""
+    return scale * centre * centre / 2 + _log_two_phi(centre * math.sqrt(scale))
 
 
 def _log_two_phi(z: float) -> float:
@@ -112,19 +120,22 @@ def _log_two_phi(z: float) -> float:
     return -z * z / 2 - math.log(-z) + 0.5 * math.log(2 / math.pi)
 
 
-def _single_deviation(variance: float, target: float, scale: float) -> float:
+def _beyond(variance: float, target: float, scale: float, centre: float) -> float:
     """A bound that is never below the root for one scale: twice Phi is taken for 1."""
     spread = variance + scale
-    return math.sqrt(2 * spread * (target + 0.5 * math.log(spread / scale)))
+    z = math.sqrt(2 * (target + 0.5 * math.log(spread / scale) + _log_whole(scale, centre)))
+    return z * math.sqrt(spread) - scale * centre
 
 
-def _value_and_slope(total: float, variance: float, scales: Sequence[float]) -> tuple[float, float]:
+def _value_and_slope(
+    total: float, variance: float, scales: Sequence[float], centre: float
+) -> tuple[float, float]:
     """`log_e_above` and its derivative in `total`, for `total` >= 0."""
     logs, slopes = [], []
     for scale in scales:
         root = math.sqrt(variance + scale)
-        z = total / root
-        logs.append(_log_half_normal(total, variance, scale))
+        z = (total + scale * centre) / root
+        logs.append(_log_mixture(total, variance, scale, centre))
         hazard = math.sqrt(2 / math.pi) * math.exp(-z * z / 2) / math.erfc(-z / math.sqrt(2))
         slopes.append((z + hazard) / root)
     top = max(logs)

@@ -39,7 +39,7 @@ def loss_bounds(state: State) -> tuple[int, float, float, float]:
     n, total, variance = state.labelled()[:3].reshape(3, -1).sum(1).tolist()
     if not n:
         return 0, math.nan, math.nan, math.nan
-    low = total - deviation(variance, rules.alphas.quality, rules.fail_scales)
+    low = total - deviation(variance, rules.alphas.quality, rules.fail_scales, rules.fail_bet)
     high = total + deviation(variance, rules.alpha_pass, rules.pass_scales)
     return int(n), total / n, low / n, high / n
 
@@ -128,7 +128,12 @@ def check_segments(state: State) -> Check:
     rules = state.rules
     sums = state.labelled()
     names, by_class = _by_class(sums)
-    log_e = np.array([log_e_above(s, v, rules.fail_scales) for _, s, v in by_class[:, :3].tolist()])
+    log_e = np.array(
+        [
+            log_e_above(loss, variance, rules.fail_scales, rules.fail_bet)
+            for _, loss, variance in by_class[:, :3].tolist()
+        ]
+    )
     worst = [
         place
         for place in rejected(log_e, rules.alphas.segments)
@@ -237,7 +242,7 @@ def _is_farther(
     Each bearing has two sides, each with a quarter of alpha.
     """
     alpha = rules.alphas.calibration / 4
-    if math.copysign(1, gap) * residual <= deviation(variance, alpha, rules.fail_scales):
+    if math.copysign(1, gap) * residual <= deviation(variance, alpha, rules.calibration_scales):
         return False
     least = abs(gap) - deviation(gap_squared, alpha, rules.pass_scales)
     return least > rules.calibration_margin * weight
@@ -245,7 +250,7 @@ def _is_farther(
 
 def _is_near(error: float, variance: float, weight: float, rules: Rules) -> bool:
     """Whether the challenger's own calibration error is shown to be within its bound."""
-    reach = deviation(variance, rules.alpha_pass / 4, rules.fail_scales)
+    reach = deviation(variance, rules.alpha_pass / 4, rules.calibration_scales)
     return abs(error) + reach <= rules.calibration_bound * weight
 
 

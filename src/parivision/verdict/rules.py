@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from parivision.errors import SettingsError
+
+_SCALES: Final = ("fail_scales", "pass_scales", "calibration_scales")
 
 
 class Policy(StrEnum):
@@ -88,7 +90,7 @@ class Rules:
     min_spread_ratio: float = 0.25
     """A challenger that spreads less than this part of the champion's spread says nothing."""
     stability_index: float | None = None
-    """Limit of the PSI, if it is to have one: a model that knows more than a champion of few answers
+    """Limit of the PSI, if it is to have one: what knows more than a champion of few answers
     (LightGBM against the zone rate: 2.1) is spread differently and no worse for it."""
     same_ranking: float = 0.8
     """From this correlation on, probabilities that are off are called miscalibrated."""
@@ -101,9 +103,11 @@ class Rules:
     """How much worse in log loss (nats a shot) a challenger may be and still pass."""
     alpha_pass: float = 0.05
     """Chance that a challenger that is worse by the margin ever passes the quality check."""
-    fail_scales: tuple[float, ...] = (10.0,)
-    """Precision of the mixture against "not worse": tightest near a variance of 100, where
-    a challenger that is worse by noise is found out whatever the size of the noise."""
+    fail_bet: float = 0.3
+    fail_scales: tuple[float, ...] = (50.0,)
+    """Where the mixture against "not worse" bets, and how surely: a challenger that is worse by
+    errors of its own is found with bets of 0.3 to 0.5 whatever their size; half is a guard for
+    smaller differences."""
     pass_scales: tuple[float, ...] = (0.25, 4.0, 64.0)
     """Against "worse by the margin": models that hardly differ pass with little evidence."""
 
@@ -114,6 +118,8 @@ class Rules:
 
     calibration_margin: float = 0.02
     """Difference of two models' calibration, in probability, that matters."""
+    calibration_scales: tuple[float, ...] = (10.0,)
+    """Precision of the mixture on the residuals: tightest after some 400 shots."""
     calibration_bound: float = 0.03
     """A challenger that is shown to be this near to calibrated passes whatever the champion is."""
     explained: float = 0.8
@@ -140,9 +146,12 @@ class Rules:
                 f"slow_rate is {self.slow_rate:g} and slow_rate_at_fault "
                 f"{self.slow_rate_at_fault:g}; give 0 < slow_rate < slow_rate_at_fault < 1"
             )
-        scales = (*self.fail_scales, *self.pass_scales)
-        if not (self.fail_scales and self.pass_scales and min(scales) > 0):
-            raise SettingsError("fail_scales and pass_scales need at least one positive scale each")
+        for name in _SCALES:
+            scales = getattr(self, name)
+            if not (scales and min(scales) > 0):
+                raise SettingsError(f"{name} is {scales}; give one positive number or more")
+        if not self.fail_bet >= 0:
+            raise SettingsError(f"fail_bet is {self.fail_bet:g}; give 0 or more")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -157,7 +166,7 @@ class Rules:
         """
         _refuse_unknown(cls, values)
         given = dict(values)
-        for name in ("fail_scales", "pass_scales"):
+        for name in _SCALES:
             if name in given:
                 given[name] = tuple(given[name])
         if "alphas" in given:
