@@ -5,14 +5,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
+from parivision.verdict.calibration import CALIBRATION, check_calibration
 from parivision.verdict.check import Check, Outcome
-from parivision.verdict.quality import (
-    CALIBRATION,
-    QUALITY,
-    check_calibration,
-    check_quality,
-    check_segments,
-)
+from parivision.verdict.quality import QUALITY, check_quality, check_segments
 from parivision.verdict.rules import Policy
 from parivision.verdict.serving import (
     ERRORS,

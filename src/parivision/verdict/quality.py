@@ -1,4 +1,4 @@
-"""Is the challenger worse on shots whose end is known: in log loss, in calibration, in a segment?
+"""Is the challenger worse on shots whose end is known, in all or in a segment?
 
 The null hypothesis of the tests on the log loss: on the shots seen so far, averaged over how each
 could have ended given what was known before it, the challenger's expected log loss is not above the
@@ -17,16 +17,15 @@ import numpy as np
 
 from parivision.facts import Floats
 from parivision.verdict.bounds import deviation, log_e_above, rejected
+from parivision.verdict.calibration import mended_part
 from parivision.verdict.check import Cause, Check, Outcome
 from parivision.verdict.evidence import SEGMENTS
 from parivision.verdict.rules import Rules
 from parivision.verdict.shift import correlation
-from parivision.verdict.state import BEARINGS, State
+from parivision.verdict.state import State
 
 QUALITY: Final = "quality"
 SEGMENT_QUALITY: Final = "segments"
-CALIBRATION: Final = "calibration"
-_FITS: Final = 25
 
 
 def loss_bounds(state: State) -> tuple[int, float, float, float]:
@@ -78,7 +77,7 @@ def check_quality(state: State) -> Check:
 
 def _worse(state: State, text: str, evidence: dict[str, object]) -> Check:
     """A failure, told apart by what would mend it and by where the loss lies."""
-    part = evidence["mended_by_recalibration"] = _mended_part(state)
+    part = evidence["mended_by_recalibration"] = mended_part(state)
     is_ranked_alike = correlation(state) >= state.rules.same_ranking
     if part >= state.rules.explained and is_ranked_alike:
         reason = f"miscalibrated: {text}; to recalibrate it would mend {min(part, 1):.0%} of that"
@@ -193,102 +192,3 @@ def _by_class(sums: Floats) -> tuple[list[str], Floats]:
         parts.append(sums.sum(others)[:, 1:])
         names += [f"{segment}: {one}" for one in classes]
     return names, np.concatenate(parts, 1).T
-
-
-def check_calibration(state: State) -> Check:
-    """Whether the challenger is farther from calibrated than the champion, in level or in slope.
-
-    Both models are weighed alike, so the gap between their calibration errors is known without
-    outcomes; which of them is farther off is the sign of gap times the residual of the two models'
-    mean, a sum of martingale differences (a signed bet as of Arnold, Henzi and Ziegel 2023,
-    "Sequentially valid tests for forecast calibration"). Fails when that sign is shown and the gap
-    is shown to exceed its margin.
-    """
-    rules = state.rules
-    sums = state.labelled().reshape(6, -1).sum(1)
-    n = int(sums[0])
-    if n < rules.min_labelled:
-        text = f"{n:,} of {rules.min_labelled:,} labelled shots"
-        return Check(CALIBRATION, Outcome.NOT_YET, text, {"shots": n})
-    made, p, q = (sums[3:] / n).tolist()
-    evidence: dict[str, object] = {"shots": n, "made": made, "p_champion": p, "p_challenger": q}
-    near = True
-    for name, (residual, variance, gap, gap_squared, weight) in zip(
-        BEARINGS, state.bearings().tolist(), strict=True
-    ):
-        evidence |= {f"{name}_gap": gap / weight, f"{name}_residual": residual / weight}
-        if _is_farther(residual, variance, gap, gap_squared, weight, rules):
-            reason = _miscalibration(name, residual, made, p, q)
-            return _failed_calibration(state, reason, evidence)
-        is_alike = abs(gap) <= rules.calibration_margin * weight
-        near = near and (is_alike or _is_near(residual + gap / 2, variance, weight, rules))
-    text = f"{made:.3f} went in, the challenger said {q:.3f}, the champion {p:.3f} ({n:,} shots)"
-    if near:
-        return Check(CALIBRATION, Outcome.PASS, text, evidence)
-    missing = "which model is better calibrated is not known yet"
-    return Check(CALIBRATION, Outcome.NOT_YET, f"{text}; {missing}", evidence)
-
-
-def _is_farther(
-    residual: float,
-    variance: float,
-    gap: float,
-    gap_squared: float,
-    weight: float,
-    rules: Rules,
-) -> bool:
-    """Whether the challenger is shown to be farther from calibrated, by more than the margin.
-
-    Each bearing has two sides, each with a quarter of alpha.
-    """
-    alpha = rules.alphas.calibration / 4
-    if math.copysign(1, gap) * residual <= deviation(variance, alpha, rules.calibration_scales):
-        return False
-    least = abs(gap) - deviation(gap_squared, alpha, rules.pass_scales)
-    return least > rules.calibration_margin * weight
-
-
-def _is_near(error: float, variance: float, weight: float, rules: Rules) -> bool:
-    """Whether the challenger's own calibration error is shown to be within its bound."""
-    reach = deviation(variance, rules.alpha_pass / 4, rules.calibration_scales)
-    return abs(error) + reach <= rules.calibration_bound * weight
-
-
-def _miscalibration(bearing: str, residual: float, made: float, p: float, q: float) -> str:
-    if bearing == "level":
-        return (
-            f"miscalibrated: the challenger says {q:.3f} on average where {made:.3f} went in, "
-            f"the champion {p:.3f}"
-        )
-    way = "too sure" if residual < 0 else "too timid"
-    return f"miscalibrated: the challenger's probabilities are {way}, more so than the champion's"
-
-
-def _failed_calibration(state: State, reason: str, evidence: dict[str, object]) -> Check:
-    part = _mended_part(state)
-    evidence["mended_by_recalibration"] = part
-    cause = Cause.MISCALIBRATED if part >= state.rules.explained else Cause.CALIBRATION
-    return Check(CALIBRATION, Outcome.FAIL, reason, evidence, cause)
-
-
-def _mended_part(state: State) -> float:
-    """Part of the loss against the champion that recalibration would mend; inf of no loss."""
-    loss = float(state.labelled()[1].sum())
-    return _mended(state.reliability()) / loss if loss > 0 else math.inf
-
-
-def _mended(reliability: Floats) -> float:
-    """Log loss in all that level and slope, fitted to the challenger's log odds, would save."""
-    n, made, odds = reliability[:, reliability[0] > 0]
-    design = np.stack([np.ones_like(odds), odds / n])
-    before = _loss(design[1], n, made)
-    weights = np.array([0.0, 1.0])
-    for _ in range(_FITS):
-        p = 1 / (1 + np.exp(-(weights @ design)))
-        curvature = (design * (n * p * (1 - p))) @ design.T + 1e-6 * np.eye(2)
-        weights += np.linalg.solve(curvature, design @ (made - n * p))
-    return before - _loss(weights @ design, n, made)
-
-
-def _loss(odds: Floats, n: Floats, made: Floats) -> float:
-    return float((n * np.logaddexp(0, odds) - made * odds).sum())
