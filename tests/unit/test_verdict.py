@@ -23,6 +23,7 @@ from parivision.verdict import (
     Track,
     judge,
 )
+from parivision.verdict.quality import loss_bounds
 from parivision.verdict.traffic import percentile_s
 from parivision.verdict_worlds import ZONE_SHARES, bad_worlds, equal_worlds, worse_world
 
@@ -298,6 +299,49 @@ def test_worse_within_the_margin_is_no_failure():
     quality = next(check for check in judge(state).checks if check.name == "quality")
     assert 0 < quality.evidence["low"] < quality.evidence["high"] < Rules().margin
     assert quality.outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(("above", "outcome"), [(1e-6, "pass"), (-1e-6, "not yet")])
+def test_quality_passes_below_its_margin_only(above, outcome):
+    """The upper bound of the difference decides: just below the margin passes, above it waits."""
+    high = loss_bounds(_state(worse_world(0.0001), n=3000))[3]
+    state = _state(worse_world(0.0001), n=3000, rules=Rules(margin=high + above))
+    assert next(c for c in judge(state).checks if c.name == "quality").outcome == outcome
+
+
+def test_more_errors_within_the_slack_are_no_fault():
+    """A difference that is certain but smaller than the slack passes."""
+    state = _state(served=[_window(error_rate=0.009)] * 20)
+    errors = judge(state).checks[1]
+    assert errors.evidence["log_e"] > errors.evidence["log_e_limit"]
+    assert errors.outcome is Outcome.PASS
+
+
+def test_a_slow_window_now_and_then_is_no_fault():
+    """One slow window in six, as noisy percentiles give, fails no canary however long it runs."""
+    windows = [_window(shares=SLOW if place % 6 == 0 else FAST) for place in range(180)]
+    assert _failed(_state(served=windows)) == []
+
+
+@pytest.mark.parametrize(("n", "outcome"), [(250, "not yet"), (25_000, "fail")])
+def test_a_shift_beyond_its_limit_must_be_beyond_chance(n, outcome):
+    """A mean shift a little above the limit fails when its standard error is small enough."""
+    p = np.full(n, 0.4) + np.where(np.arange(n) % 2, 0.05, -0.05)
+    q = p + 0.106 + np.where(np.arange(n) // 2 % 2, 0.15, -0.15)
+    flags = np.ones(n, bool)
+    state = State()
+    state.add_predictions(Predictions(q, p, q, flags, flags, Segments.unknown(n)))
+    shift = next(check for check in judge(state).checks if check.name == "prediction shift")
+    assert shift.outcome == outcome
+
+
+def test_a_class_that_holds_most_shots_explains_nothing():
+    """When nearly all shots are of one class the challenger is worse, and not worse in that."""
+    shots = worse_world(0.05).shots(np.random.default_rng(1), 3000)
+    one = np.full(3000, 4)
+    state = State()
+    state.add_labelled(replace(shots, segments=Segments(one, one - 1, one)))
+    assert judge(state).failed()[0].cause is Cause.WORSE
 
 
 def test_a_verdict_is_plain_json():

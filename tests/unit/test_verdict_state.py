@@ -111,6 +111,8 @@ def test_the_sums_are_those_of_the_metrics():
     loss -= metrics.log_loss(SHOTS.made, SHOTS.p_champion)
     assert sums[0].sum() == N
     assert sums[1].sum() / N == pytest.approx(loss, abs=1e-7)
+    odds = [np.log(p / (1 - p)) for p in (SHOTS.p_champion, SHOTS.p_challenger)]
+    assert sums[2].sum() == pytest.approx(((odds[1] - odds[0]) ** 2).sum() / 4, abs=1e-5)
     is_fourth = SHOTS.segments.period == 3
     assert sums[3][:, 4].sum() == SHOTS.made[is_fourth].sum()
     assert sums[5][:, 4].sum() == pytest.approx(SHOTS.p_challenger[is_fourth].sum(), abs=1e-5)
