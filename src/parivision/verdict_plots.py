@@ -51,7 +51,9 @@ def endings_plot(studies: Sequence[Study], *, passed: bool = False) -> Figure:
         y_label="rollouts passed" if passed else "rollouts failed",
         is_percent=True,
     )
-    figure.axes[0].set_ylim(-0.02, 1.02)
+    axes = figure.axes[0]
+    axes.set_ylim(-0.02, 1.02)
+    plots.legend(axes, columns=2)  # three names of worlds do not fit beside each other
     return figure
 
 
@@ -78,5 +80,5 @@ def comparison_plot(equal: Sequence[Study], worse: Study) -> Figure:
     plots.label_axes(axes, "false alarms with equal models", f"found: {worse.world}")
     plots.percent_axis(axes, "x")
     plots.percent_axis(axes)
-    plots.legend(axes)
+    plots.legend(axes, columns=2)
     return figure
