@@ -11,7 +11,7 @@ import numpy as np
 from parivision.court import Zone
 from parivision.errors import DataError
 from parivision.verdict import SEGMENTS, Labelled, Segments
-from parivision.verdict.evidence import UNKNOWN
+from parivision.verdict.evidence import UNKNOWN, VOLUME_CUTS
 
 if TYPE_CHECKING:
     from parivision.judge import Judgement
@@ -20,8 +20,6 @@ _ZONE_CODES: Final = {
     **{zone.label: zone - 1 for zone in Zone},
     **{str(int(zone)): zone - 1 for zone in Zone},
 }
-VOLUME_CUTS: Final = (1, 100, 500, 2000)
-"""Earlier attempts of a shot's player from which the next class begins."""
 
 
 def read_labelled(lines: Iterable[str]) -> Labelled:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from parivision import metrics
 from parivision.errors import DataError, SettingsError
-from parivision.evaluate import PERIODS, VOLUME_CLASSES, volume_class
+from parivision.evaluate import segments_of
 from parivision.verdict import (
     SEGMENTS,
     Alphas,
@@ -25,7 +25,6 @@ from parivision.verdict import (
     Track,
     judge,
 )
-from parivision.verdict_replay import VOLUME_CUTS
 from parivision.verdict_worlds import worse_world
 
 N = 400
@@ -201,10 +200,14 @@ def test_impossible_evidence_is_refused(make):
         make()
 
 
-def test_segments_are_those_of_the_evaluation():
+def test_segments_are_those_of_the_evaluation(synthetic_shots):
     """Zone, period and volume mean the same in the verdict as in every report."""
-    assert SEGMENTS["period"] == PERIODS
-    assert SEGMENTS["player volume"] == VOLUME_CLASSES
-    attempts = [0, 1, 99, 100, 499, 500, 1999, 2000, 9999]
-    codes = np.searchsorted(VOLUME_CUTS, attempts, side="right")
-    assert volume_class(attempts).to_physical().to_list() == codes.tolist()
+    shots = synthetic_shots.head(3000)
+    attempts = np.resize([0.0, 1, 99, 100, 499, 500, 1999, 2000, 9999], len(shots))
+    wanted = segments_of(shots, attempts)
+    places = shots["x_ft"].to_numpy(), shots["y_ft"].to_numpy()
+    found = Segments.of_facts(*places, shots["period"].to_numpy(), attempts)
+    for name, codes in zip(SEGMENTS, (found.zone, found.period, found.volume), strict=True):
+        assert wanted[name].dtype.categories.to_list() == list(SEGMENTS[name])
+        assert wanted[name].to_physical().to_list() == codes.tolist()
+    assert Segments.of_facts([0.0], [1.0], [1], [math.nan]).volume.tolist() == [-1]

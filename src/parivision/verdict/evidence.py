@@ -12,6 +12,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from parivision import court
 from parivision.court import Zone
 from parivision.errors import DataError
 from parivision.facts import Floats, Ints
@@ -25,6 +26,8 @@ SEGMENTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     }
 )
 """Segments and their classes, as in `parivision.evaluate.segments_of`."""
+VOLUME_CUTS: Final = (1, 100, 500, 2000)
+"""Earlier attempts of a shot's player from which the next class of player volume begins."""
 SHAPE: Final = tuple(len(classes) + 1 for classes in SEGMENTS.values())
 """Cells that shots are counted in; the first class of each segment stands for "unknown"."""
 
@@ -85,6 +88,19 @@ class Segments:
     def of(cls, zone: ArrayLike, period: ArrayLike, volume: ArrayLike) -> Self:
         """From lists or arrays of codes."""
         return cls(*(np.asarray(codes, np.int64) for codes in (zone, period, volume)))
+
+    @classmethod
+    def of_facts(
+        cls, x_ft: ArrayLike, y_ft: ArrayLike, period: ArrayLike, attempts: ArrayLike
+    ) -> Self:
+        """From a shot's facts and its player's earlier attempts; NaN attempts are not known."""
+        tried = np.asarray(attempts, np.float64)
+        volume = np.searchsorted(VOLUME_CUTS, tried, side="right")
+        return cls.of(
+            court.zone(x_ft, y_ft) - 1,
+            np.minimum(np.asarray(period, np.int64), len(SEGMENTS["period"])) - 1,
+            np.where(np.isnan(tried), UNKNOWN, volume),
+        )
 
     @classmethod
     def unknown(cls, n: int) -> Self:
