@@ -206,9 +206,10 @@ def test_one_slow_burst_is_no_fault_and_slow_from_then_on_is():
 
 
 def test_errors_that_begin_late_are_found():
-    """Ten thousand good requests do not buy a canary the right to fail later."""
-    windows = [_window()] * 10 + [_window(error_rate=0.05)] * 4
-    assert (_failed(_state(served=windows))) == [("errors", Cause.ERRORS)]
+    """Four hundred thousand good requests do not buy a canary the right to fail later."""
+    windows = [_window()] * 400 + [_window(error_rate=0.05)] * 2
+    assert _failed(_state(served=windows)) == [("errors", Cause.ERRORS)]
+    assert _failed(_state(served=windows[:-2])) == []
 
 
 def test_an_outage_of_both_is_nobodys_fault():

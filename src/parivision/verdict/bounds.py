@@ -77,6 +77,8 @@ def log_odds_ratios(share: float, odds: Sequence[float]) -> tuple[list[float], l
 def log_mean(logs: Sequence[float]) -> float:
     """Log of the mean of e-values given by their logs: the mean of e-processes is one too."""
     top = max(logs)
+    if not math.isfinite(top):
+        return top
     return top + math.log(sum(math.exp(log - top) for log in logs) / len(logs))
 
 

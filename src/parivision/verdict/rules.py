@@ -51,6 +51,9 @@ class Rules:
     """Requests on each track before errors may pass."""
     error_slack: float = 0.01
     """By how much the canary's share of failed requests may exceed the primary's."""
+    errors_beyond: float = 10.0
+    """So many errors beyond the slack since they began fail too: a long good time before them must
+    not hide them."""
 
     min_window_requests: int = 200
     """Requests on each track that make a window; smaller ones are put together."""

@@ -17,8 +17,8 @@ PARITY: Final = "parity"
 def check_errors(state: State) -> Check:
     """Canary's share of 5xx against the primary's in the same windows.
 
-    Fails when the excess is larger than the slack and the test says that the canary fails more
-    often; passes when there were enough requests and the excess is within the slack.
+    Fails when the excess is larger than the slack, in all or since it began, and the test says that
+    the canary fails more often; passes when there were enough requests and neither is the case.
     """
     rules, traffic = state.rules, state.traffic
     n_primary, n_canary = traffic.requests
@@ -26,7 +26,8 @@ def check_errors(state: State) -> Check:
         return Check(ERRORS, Outcome.NOT_YET, "no requests on both tracks at the same time")
     rate = traffic.errors[1] / n_canary
     usual = traffic.expected_errors / UNIT / n_canary
-    log_e = log_mean([log / UNIT for log in traffic.error_logs])
+    beyond = traffic.errors_beyond / UNIT
+    log_e = log_mean(traffic.error_logs)
     evidence = {
         "requests_primary": n_primary,
         "requests_canary": n_canary,
@@ -35,14 +36,16 @@ def check_errors(state: State) -> Check:
         "rate_canary": rate,
         "rate_primary": usual,
         "slack": rules.error_slack,
+        "errors_beyond_slack": beyond,
         "log_e": log_e,
         "log_e_limit": -math.log(rules.alphas.errors),
     }
     text = (
         f"{rate:.2%} of {n_canary:,} requests failed on the canary, "
         f"{usual:.2%} on the primary at the same time"
+        + (f", {beyond:.0f} errors beyond the slack since they began" if beyond >= 1 else "")
     )
-    is_within = rate - usual <= rules.error_slack
+    is_within = rate - usual <= rules.error_slack and beyond < rules.errors_beyond
     if not is_within and log_e >= -math.log(rules.alphas.errors):
         return Check(ERRORS, Outcome.FAIL, f"errors: {text}", evidence, Cause.ERRORS)
     enough = min(n_primary, n_canary) >= rules.min_requests

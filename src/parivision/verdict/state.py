@@ -2,8 +2,8 @@
 
 Every quantity is rounded to a multiple of 2**-26 and added up as a whole number. So the state does
 not depend on how the evidence was cut into batches, nor on the order in which shots came, and what
-is read back from JSON goes on bit by bit as if it had never been put away. Only latency is judged
-window by window, in the order of time.
+is read back from JSON goes on bit by bit as if it had never been put away. Only windows of served
+requests have an order, that of time.
 
 The caller keeps doubles out, and takes one state for one rollout.
 """
@@ -77,7 +77,7 @@ class State:
 
     def add_served(self, served: Served) -> None:
         """Take in a window of served requests; windows must come in the order of time."""
-        self.traffic.add(served)
+        self.traffic.add(served, self.rules)
         self.latency.add(served, self.rules)
 
     def add_predictions(self, batch: Predictions) -> None:

@@ -1,7 +1,6 @@
 """Served requests as sums: errors, the share that reached the canary, and how fast.
 
-Counts do not depend on how the windows were cut; latency is judged window by window, in the order
-of time.
+Latency is judged window by window, and errors that begin late are told from the windows' order.
 """
 
 import math
@@ -30,45 +29,60 @@ class Traffic:
     errors: list[int] = field(default_factory=lambda: [0, 0])
     expected_errors: int = 0
     """What the canary's would be at the primary's rate of the same window, in units."""
-    error_logs: list[int] = field(default_factory=lambda: [0] * len(ERROR_ODDS))
+    errors_beyond: int = 0
+    """The canary's errors beyond the slack since they began (a CUSUM), in units."""
+    error_windows: int = 0
+    error_logs: list[float] = field(default_factory=lambda: [-math.inf] * len(ERROR_ODDS))
+    """Logs of e-processes whose start is not known, one for each of the odds."""
     weighted: int = 0
     weighted_canary: int = 0
     expected_canary: int = 0
     ratio_logs: list[int] = field(default_factory=lambda: [0] * len(RATIO_ODDS))
 
-    def add(self, served: Served) -> None:
+    def add(self, served: Served, rules: Rules) -> None:
         """Take in a window."""
         if served.primary.requests and served.canary.requests:
-            self._add_errors(served.primary, served.canary)
+            self._add_errors(served.primary, served.canary, rules.error_slack)
         if served.weight is not None and 0 < served.weight < 1:
             self._add_ratio(served.primary, served.canary, served.weight)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {k: list(v) if isinstance(v, list) else v for k, v in vars(self).items()}
+        values = {k: list(v) if isinstance(v, list) else v for k, v in vars(self).items()}
+        return values | {"error_logs": [_or_none(log) for log in self.error_logs]}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Read what `to_dict` gave."""
         read: dict[str, Any] = {k: list(v) if isinstance(v, list) else v for k, v in values.items()}
+        read["error_logs"] = [_or_infinite(log) for log in read["error_logs"]]
         return cls(**read)
 
-    def _add_errors(self, primary: Track, canary: Track) -> None:
+    def _add_errors(self, primary: Track, canary: Track, slack: float) -> None:
         """Count errors by the side they fell on.
 
         When both sides fail at the same rate, a window's errors are drawn from its requests: each
         falls on the canary with the probability of its share. Drawn without replacement they
         spread less than that, so the likelihood ratio is still at most 1 in expectation
         (Hoeffding 1963). A window in which both fail, as in an outage, tells nothing against one.
+        Nor does a good time tell for one: the test is a mixture over when the fault began.
         """
         for place, track in enumerate((primary, canary)):
             self.requests[place] += track.requests
             self.errors[place] += track.errors
         expected = canary.requests * primary.errors / primary.requests
         self.expected_errors += round(expected * UNIT)
+        beyond = round((canary.errors - expected - slack * canary.requests) * UNIT)
+        self.errors_beyond = max(self.errors_beyond + beyond, 0)
+        if not primary.errors + canary.errors:
+            return
         share = canary.requests / (primary.requests + canary.requests)
-        on, off = log_odds_ratios(share, ERROR_ODDS)
-        _add_logs(self.error_logs, on, canary.errors, off, primary.errors)
+        self.error_windows += 1
+        for place, (on, off) in enumerate(zip(*log_odds_ratios(share, ERROR_ODDS), strict=True)):
+            ratio = canary.errors * on + primary.errors * off
+            self.error_logs[place] = detector_step(
+                self.error_logs[place], self.error_windows, ratio
+            )
 
     def _add_ratio(self, primary: Track, canary: Track, weight: float) -> None:
         both = primary.requests + canary.requests
@@ -76,7 +90,9 @@ class Traffic:
         self.weighted_canary += canary.requests
         self.expected_canary += round(both * weight * UNIT)
         on, off = log_odds_ratios(weight, RATIO_ODDS)
-        _add_logs(self.ratio_logs, on, canary.requests, off, primary.requests)
+        for place, (log_on, log_off) in enumerate(zip(on, off, strict=True)):
+            gained = canary.requests * round(log_on * UNIT)
+            self.ratio_logs[place] += gained + primary.requests * round(log_off * UNIT)
 
 
 @dataclass
@@ -110,7 +126,7 @@ class Latency:
         """Plain values for JSON, which knows no infinity and no NaN: None stands for both."""
         values = {k: list(v) if isinstance(v, tuple) else v for k, v in vars(self).items()}
         values["p99_s"] = [v if math.isfinite(v) else None for v in self.p99_s]
-        return values | {"log_e": self.log_e if math.isfinite(self.log_e) else None}
+        return values | {"log_e": _or_none(self.log_e)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -118,7 +134,7 @@ class Latency:
         read: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
         }
-        read["log_e"] = -math.inf if read["log_e"] is None else read["log_e"]
+        read["log_e"] = _or_infinite(read["log_e"])
         read["p99_s"] = tuple(math.nan if v is None else v for v in read["p99_s"])
         return cls(**read)
 
@@ -159,8 +175,9 @@ def _added(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(a + b for a, b in zip(first, second, strict=True))
 
 
-def _add_logs(
-    logs: list[int], on: Sequence[float], n_on: int, off: Sequence[float], n_off: int
-) -> None:
-    for place, (log_on, log_off) in enumerate(zip(on, off, strict=True)):
-        logs[place] += n_on * round(log_on * UNIT) + n_off * round(log_off * UNIT)
+def _or_none(log: float) -> float | None:
+    return log if math.isfinite(log) else None
+
+
+def _or_infinite(log: float | None) -> float:
+    return -math.inf if log is None else log
