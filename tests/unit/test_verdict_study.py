@@ -1,12 +1,9 @@
 """The study of the verdict: worlds that are what they say, logged shots, and its page."""
 
-import json
-from html import escape
-
 import numpy as np
 import pytest
 
-from parivision import metrics, rollout_page
+from parivision import metrics
 from parivision.errors import DataError
 from parivision.verdict import SEGMENTS, Outcome
 from parivision.verdict_replay import Resampled, of_judgement, read_labelled
@@ -135,26 +132,6 @@ def test_models_swapped_by_a_coin_are_equal():
     assert abs(gaps.mean()) <= 4 * gaps.std() / np.sqrt(len(gaps))
     again = Resampled("as logged", logged, is_equal=False).shots(_rng(1), 1000)
     assert again.p_challenger.mean() < again.p_champion.mean() - 0.1
-
-
-def test_a_page_is_written_with_its_figures(tmp_path):
-    """One page that fetches nothing, PNGs beside it, and the numbers as JSON."""
-    equal = [study(world, 3, PLAN, 1) for world in equal_worlds()[1:3]]
-    worse = [study(worse_world(0.05), 3, PLAN, 1)]
-    path = follow(worse_world(0.05).shots(_rng(3), 1200), _rng(1), PLAN)
-    page = rollout_page.write(tmp_path, equal, worse, path)
-    assert escape(path.verdict.reason) in page.read_text("utf-8")
-    for name in ("path", "failed", "passed", "comparison"):
-        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-    told = json.loads(json.dumps(rollout_page.summary(equal, worse), allow_nan=False))
-    assert told["false_alarm_rate"] == 0
-    assert told["power"] == worse[0].failed().rate
-    assert told["fixed_rule_false_alarm_rate"] == 1
-    assert [one["world"] for one in told["worlds"]] == [
-        "independent errors",
-        "loud errors",
-        "worse by noise",
-    ]
 
 
 def test_a_judgements_models_can_be_rolled_out(league_shots, league_history, league_split):
