@@ -28,6 +28,10 @@ TABLE: Final = (
     Setting("MLFLOW_TRACKING_URI", "", "MLflow server; default a SQLite file in HOME"),
     Setting("PARIVISION_PORT", "3000", "port of the prediction service on 127.0.0.1"),
     Setting("PARIVISION_SEED", "0", "seed of every random choice"),
+    Setting("PARIVISION_PREDICTION_LOG", "", "predictions: a folder, or mongodb://...; or none"),
+    Setting("PARIVISION_SPILL", "", "folder for what that store cannot take; default HOME/spill"),
+    Setting("PARIVISION_SPILL_MB", "512", "how much it may hold"),
+    Setting("PARIVISION_TRACK", "primary", "what serves: primary, canary or shadow"),
     Setting("PARIVISION_IMAGES_PUSH", "", "repository to push the champion's image to: http://..."),
     Setting("PARIVISION_IMAGES_PULL", "", "the same as the nodes call it; default: as pushed"),
     Setting("PARIVISION_IMAGES_USERNAME", "", "user of that registry"),
@@ -48,6 +52,7 @@ TABLE: Final = (
     Setting("PARIVISION_POD", "", "pod of a pipeline's task: there lake and MLflow must be named"),
 )
 _DEPLOYMENT: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_TRACK: Final = re.compile("primary|canary|shadow")
 _PUSH: Final = re.compile(r"https?://[^/@?#\s]+/[^@:?#\s]*[^@:?#\s/]")
 
 
@@ -61,6 +66,10 @@ class Settings:
     tracking_uri: str = field(repr=False)
     port: int
     seed: int
+    prediction_log: str = field(repr=False)
+    spill: Path
+    spill_mb: int
+    track: str
     images_push: str
     images_pull: str
     images_username: str
@@ -134,6 +143,10 @@ def read(environment: Mapping[str, str]) -> Settings:
         or ("" if pod else f"sqlite:///{home / 'mlflow.db'}"),
         port=_whole(value, "PARIVISION_PORT", 1, 65535),
         seed=_whole(value, "PARIVISION_SEED", 0, 2**31 - 1),
+        prediction_log=value["PARIVISION_PREDICTION_LOG"],
+        spill=_folder(value, "PARIVISION_SPILL") if value["PARIVISION_SPILL"] else home / "spill",
+        spill_mb=_whole(value, "PARIVISION_SPILL_MB", 1, 1_000_000),
+        track=_formed(value, "PARIVISION_TRACK", _TRACK, "primary, canary or shadow"),
         images_push=_formed(value, "PARIVISION_IMAGES_PUSH", _PUSH, "http://HOST:PORT/REPOSITORY"),
         images_pull=value["PARIVISION_IMAGES_PULL"],
         images_username=value["PARIVISION_IMAGES_USERNAME"],
@@ -177,6 +190,10 @@ def as_environment(settings: Settings) -> dict[str, str]:
         "MLFLOW_TRACKING_URI": settings.tracking_uri,
         "PARIVISION_PORT": str(settings.port),
         "PARIVISION_SEED": str(settings.seed),
+        "PARIVISION_PREDICTION_LOG": settings.prediction_log,
+        "PARIVISION_SPILL": str(settings.spill),
+        "PARIVISION_SPILL_MB": str(settings.spill_mb),
+        "PARIVISION_TRACK": settings.track,
         "PARIVISION_IMAGES_PUSH": settings.images_push,
         "PARIVISION_IMAGES_PULL": settings.images_pull,
         "PARIVISION_IMAGES_USERNAME": settings.images_username,

@@ -17,10 +17,30 @@ P_MADE: Final = "parivision_predicted_probability"
 MODEL_INFO: Final = "parivision_model_info"
 """Gauge, always 1: `name`, `family` and `feature_set` of the model that answers."""
 
+LOG_QUEUED: Final = "parivision_prediction_log_queued_records"
+"""Gauge of the records in memory that are neither stored nor on disk, by `kind`.
+
+The kinds are predictions and outcomes, as with all metrics of the log.
+"""
+LOG_WRITTEN: Final = "parivision_prediction_log_written_total"
+"""Counter of the records that the store took."""
+LOG_SPILLED: Final = "parivision_prediction_log_spilled_total"
+"""Counter of the records that went to disk first, because the store was away."""
+LOG_SPILL_BYTES: Final = "parivision_prediction_log_spill_bytes"
+"""Gauge of the bytes on disk that wait for the store."""
+LOG_DROPPED: Final = "parivision_prediction_log_dropped_total"
+"""Counter of lost records by `reason`: queue_full, stopped, unreadable (batches, not records)."""
+LOG_ERRORS: Final = "parivision_prediction_log_errors_total"
+"""Counter of the times that store or disk refused."""
+LOG_LAG: Final = "parivision_prediction_log_lag_seconds"
+"""Gauge: the age of the oldest record that is not in the store yet."""
+
 MODEL_VERSION: Final = "model_version"
 ROUTE: Final = "route"
 STATUS: Final = "status"
 ZONE: Final = "zone"
+KIND: Final = "kind"
+REASON: Final = "reason"
 
 LAKE_SHOTS: Final = "parivision_lake_shots"
 """Gauge of the rows of each `layer`: bronze, silver, quarantine."""

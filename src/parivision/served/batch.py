@@ -1,0 +1,88 @@
+"""Batches of records, what a store of them promises, and how one is opened."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from parivision.errors import StoreError
+
+Record = dict[str, Any]
+"""Plain JSON values."""
+
+PREDICTIONS: Final = "predictions"
+OUTCOMES: Final = "outcomes"
+LABELLED: Final = "labelled"
+BATCH_RECORDS: Final = 1_000
+"""At most so many records a batch: some 400 KB."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Records of one kind that were written together, in their order.
+
+    `stream` names who wrote it and `number` counts its batches of that kind from 0. `shared` is
+    what holds for all records. `games` are ids of games in it, with a day on or near the game's.
+    """
+
+    kind: str
+    stream: str
+    number: int
+    records: Sequence[Record]
+    shared: Record = field(default_factory=dict)
+    games: Mapping[str, str] = field(default_factory=dict)
+
+
+class Store(Protocol):
+    """Keeps batches for ever. Its methods raise StoreError when the store cannot be used."""
+
+    def append(self, batch: Batch) -> bool:
+        """Keep a batch; False when one of that kind, stream and number is there, which stays."""
+        ...
+
+    def ends(self, kind: str) -> dict[str, int]:
+        """The streams of a kind, and the number that no batch of theirs has reached yet.
+
+        A batch below it may be missing still, for ever if its writer died.
+        """
+        ...
+
+    def read(self, kind: str, stream: str, number: int) -> Batch | None:
+        """A batch, or None when it is not there (yet)."""
+        ...
+
+    def games(self) -> dict[str, str]:
+        """Ids of all games that predictions named, with a day on or near the game's."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections; the store is not used afterwards."""
+        ...
+
+
+def open_store(url: str) -> Store:
+    """The store in a folder (a path) or in MongoDB (mongodb://user:password@host/database)."""
+    scheme, separator, _ = url.partition("://")
+    if scheme in ("mongodb", "mongodb+srv") and separator:
+        from parivision.served.mongo import MongoStore
+
+        return MongoStore(url)
+    if not url or separator:
+        raise StoreError(
+            f"PARIVISION_PREDICTION_LOG has the kind {scheme!r}: expected a folder or "
+            "mongodb://user:password@host/database"
+        )
+    from parivision.served.folder import FolderStore
+
+    return FolderStore(Path(url))
+
+
+def instant(seconds: float) -> str:
+    """A moment (seconds since 1970) as UTC text; texts compare as the moments do."""
+    return as_text(datetime.fromtimestamp(seconds, UTC))
+
+
+def as_text(moment: datetime) -> str:
+    """An aware moment as UTC text in milliseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
