@@ -5,15 +5,17 @@ its own, and MLflow alone takes seconds to import.
 """
 
 import json
+import logging
 import shutil
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from parivision.errors import ServiceError, SettingsError
+from parivision.errors import ServiceError, SettingsError, StoreError
 from parivision.last_words import leaves_last_words
 from parivision.settings import Settings
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from parivision.registry import Registry
 
 Counts = Mapping[str, int]
+_logger = logging.getLogger(__name__)
 TARGETS: Final = ("auto", "local", "kubernetes")
 """Where a champion can be deployed to."""
 
@@ -106,14 +109,35 @@ def refine(settings: Settings, until: str, shots: Path) -> Refined:
     lake = _lake(settings)
     report = run(lake)
     rows = write_snapshot(lake, shots, until=last)
+    told, trouble = _tell_outcomes(settings, lake)
     counts = {
         "records": report.records,
         "silver": report.silver,
         "quarantined": report.quarantined,
         "duplicates": report.duplicates,
         "snapshot": rows,
+        "outcomes": told,
     }
-    return Refined(counts, pipeline_views.counts_text(report.reasons), rows)
+    return Refined(counts, pipeline_views.counts_text(report.reasons) + trouble, rows)
+
+
+def _tell_outcomes(settings: Settings, lake: "Lake") -> tuple[int, str]:
+    """Tell the prediction log how shots ended; how many, and what went wrong.
+
+    Silver and snapshot are whole without it and the next run catches up, so a log that is away does
+    not fail the stage.
+    """
+    from parivision.served import open_store
+    from parivision.served.from_lake import publish
+
+    if not settings.prediction_log:
+        return 0, ""
+    try:
+        with closing(open_store(settings.prediction_log)) as store:
+            return publish(lake, store), ""
+    except StoreError as error:
+        _logger.warning("no outcomes were told: %s", error)
+        return 0, f"\nNo outcomes were told to the prediction log: {error}\n"
 
 
 @leaves_last_words

@@ -40,9 +40,9 @@ class Memory:
         """A batch or None."""
         return self.batches.get((kind, stream, number))
 
-    def games(self) -> dict[str, str]:
+    def games(self) -> set[int]:
         """None are noted here."""
-        return {}
+        return set()
 
     def close(self) -> None:
         """Nothing is held open."""

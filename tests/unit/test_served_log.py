@@ -249,11 +249,11 @@ def test_two_processes_replay_one_spill(outage: Outage, spill: Spill, opened: Op
 def test_a_folder_keeps_any_text(tmp_path_factory, text, numbers_):
     """What a batch holds comes back as it was, line breaks and all."""
     store = FolderStore(tmp_path_factory.mktemp("store"))
-    batch = Batch(KIND, "s", 0, [{"text": text, **numbers_}], {"model": text}, {"7": "2024-01-01"})
+    batch = Batch(KIND, "s", 0, [{"text": text, **numbers_}], {"model": text}, [7])
     assert store.append(batch)
     assert not store.append(Batch(KIND, "s", 0, []))
     assert store.read(KIND, "s", 0) == batch
-    assert store.games() == {"7": "2024-01-01"}
+    assert store.games() == {7}
 
 
 def test_ids_are_unique_and_ordered():

@@ -3,7 +3,17 @@
 import typer
 
 from parivision import __version__
-from parivision.cli import cluster, data, demo, kubeflow, models, serving, studies, watching
+from parivision.cli import (
+    cluster,
+    data,
+    demo,
+    kubeflow,
+    models,
+    served,
+    serving,
+    studies,
+    watching,
+)
 
 app = typer.Typer(
     name="parivision",
@@ -14,6 +24,8 @@ app = typer.Typer(
 )
 for group in (demo, data, models, serving, studies, watching, cluster, kubeflow):
     app.registered_commands += group.commands.registered_commands
+app.add_typer(served.predictions, name="predictions", help="What was served, from its log.")
+app.add_typer(served.outcomes, name="outcomes", help="How shots ended, for the log.")
 app.add_typer(studies.backtest, name="backtest", help="What would have been: seasons, drift.")
 
 

@@ -1,6 +1,6 @@
 """Batches of records, what a store of them promises, and how one is opened."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ class Batch:
     """Records of one kind that were written together, in their order.
 
     `stream` names who wrote it and `number` counts its batches of that kind from 0. `shared` is
-    what holds for all records. `games` are ids of games in it, with a day on or near the game's.
+    what holds for all records. `games` are the ids of the games that its records name.
     """
 
     kind: str
@@ -31,7 +31,7 @@ class Batch:
     number: int
     records: Sequence[Record]
     shared: Record = field(default_factory=dict)
-    games: Mapping[str, str] = field(default_factory=dict)
+    games: Sequence[int] = ()
 
 
 class Store(Protocol):
@@ -52,8 +52,8 @@ class Store(Protocol):
         """A batch, or None when it is not there (yet)."""
         ...
 
-    def games(self) -> dict[str, str]:
-        """Ids of all games that predictions named, with a day on or near the game's."""
+    def games(self) -> set[int]:
+        """Ids of all games that batches named."""
         ...
 
     def close(self) -> None:

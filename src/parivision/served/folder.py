@@ -29,11 +29,10 @@ class FolderStore:
     def append(self, batch: Batch) -> bool:
         """Keep a batch unless there is one of its number."""
         with _using(self._root):
-            for game, day in batch.games.items():
-                place = self._root / _GAMES / game
-                if not place.exists():
-                    place.parent.mkdir(parents=True, exist_ok=True)
-                    place.write_text(day)
+            for game in batch.games:
+                place = self._root / _GAMES / str(game)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.touch()
             return write(self._root, batch)
 
     def ends(self, kind: str) -> dict[str, int]:
@@ -46,10 +45,10 @@ class FolderStore:
         with _using(self._root):
             return read(self._root, kind, stream, number)
 
-    def games(self) -> dict[str, str]:
-        """Ids of all games that predictions named, with a day."""
+    def games(self) -> set[int]:
+        """Ids of all games that batches named."""
         with _using(self._root):
-            return {place.name: place.read_text() for place in _listed(self._root / _GAMES)}
+            return {int(place.name) for place in _listed(self._root / _GAMES)}
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -39,7 +39,7 @@ _logger = logging.getLogger(__name__)
 
 Expand = Callable[[float, Any], Iterable[Record]]
 """Makes records of what was added: when (seconds since 1970), and what."""
-Games = Callable[[Iterable[Record]], Mapping[str, str]]
+Games = Callable[[Iterable[Record]], Sequence[int]]
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Contents:
     kind: str
     expand: Expand
     shared: Record = field(default_factory=dict)
-    games: Games = lambda _: {}
+    games: Games = lambda _: ()
 
 
 class Log:

@@ -1,7 +1,7 @@
 """Batches in MongoDB: a document for each, its stream and number as `_id`.
 
 The collections `predictions`, `outcomes` and `labelled` hold batches; `streams` how far each stream
-has got, and `games` the games that predictions named. All is asked for by `_id` or in whole:
+has got, and `games` the games that they named. All is asked for by `_id` or in whole:
 FerretDB scans for anything else.
 """
 
@@ -44,7 +44,7 @@ class MongoStore:
                 "expected mongodb://user:password@host:port/database"
             ) from None
         self._database = self._client.get_default_database(default=DEFAULT_DATABASE)
-        self._noted: set[str] = set()
+        self._noted: set[int] = set()
 
     def append(self, batch: Batch) -> bool:
         """Keep a batch unless there is one of its number."""
@@ -81,10 +81,10 @@ class MongoStore:
             return None
         return Batch(kind, stream, number, found["records"], found["shared"])
 
-    def games(self) -> dict[str, str]:
-        """Ids of all games that predictions named, with a day."""
+    def games(self) -> set[int]:
+        """Ids of all games that batches named."""
         with _asking():
-            return {game["_id"]: game["day"] for game in self._all("games")}
+            return {int(game["_id"]) for game in self._all("games")}
 
     def close(self) -> None:
         """Close the connections."""
@@ -94,9 +94,9 @@ class MongoStore:
         return list(self._database[collection].find({}))
 
     def _note_games(self, batch: Batch) -> None:
-        for game in batch.games.keys() - self._noted:
+        for game in set(batch.games) - self._noted:
             self._database.games.update_one(
-                {"_id": game}, {"$set": {"day": batch.games[game]}}, upsert=True
+                {"_id": str(game)}, {"$set": {"game_id": game}}, upsert=True
             )
             self._noted.add(game)
 

@@ -61,13 +61,10 @@ def of_predictions(
         yield {"id": id_, "at": at, "p_made": p, "facts": facts}
 
 
-def games_of(records: Iterable[Record]) -> dict[str, str]:
-    """The games that predictions name, with the game's day, else the day of the prediction."""
-    return {
-        str(game): record["facts"].get("game_date") or record["at"][:10]
-        for record in records
-        if (game := record["facts"].get("game_id")) is not None
-    }
+def games_of(records: Iterable[Record]) -> list[int]:
+    """The games that predictions name."""
+    named = {record["facts"].get("game_id") for record in records}
+    return sorted(named - {None})
 
 
 def shot_key(game_id: int, event_id: int) -> str:
