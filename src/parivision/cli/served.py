@@ -111,9 +111,9 @@ def _labelled(store: "Store") -> Iterator[dict[str, Any]]:
 def _add(store: "Store", content: bytes) -> int:
     """Add a file's outcomes in a stream named by the content, so that again is as good as once."""
     from parivision.served import OUTCOMES, Batch
-    from parivision.served.batch import BATCH_RECORDS, instant
+    from parivision.served.batch import BATCH_RECORDS
 
-    now = instant(time.time())
+    now = time.time()
     lines = enumerate(content.splitlines(), 1)
     records = [each for number, line in lines if line for each in _records(number, line, now)]
     stream, added = f"import-{hashlib.sha256(content).hexdigest()[:32]}", 0
@@ -123,7 +123,7 @@ def _add(store: "Store", content: bytes) -> int:
     return added
 
 
-def _records(number: int, line: bytes, now: str) -> "list[Record]":
+def _records(number: int, line: bytes, now: float) -> "list[Record]":
     from parivision.service.outcomes import parse
     from parivision.service.requests import Refusal
 

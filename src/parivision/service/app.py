@@ -16,7 +16,6 @@ from typing import Any, Final, TypeVar
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from parivision import telemetry
-from parivision.served.batch import instant
 from parivision.served.records import new_id, shot_ids
 from parivision.service import answers, openapi, outcomes
 from parivision.service.counts import Counts
@@ -217,7 +216,7 @@ def _answer(loaded: _Loaded, body: bytes) -> bytes:
 
 def _accept(loaded: _Loaded, body: bytes) -> bytes | None:
     """Take a body's outcomes; None when there is no room for them, or no log."""
-    records = outcomes.parse(body, instant(time.time()))
+    records = outcomes.parse(body, time.time())
     if loaded.logs is None or not loaded.logs.outcomes.add(records, len(records)):
         return None
     return answers.as_json(answers.Accepted(accepted=len(records)))

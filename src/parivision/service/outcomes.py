@@ -17,14 +17,15 @@ from pydantic import (
 from typing_extensions import TypedDict
 
 from parivision.limits import LARGEST_ID
-from parivision.served.batch import Record, as_text
+from parivision.served.batch import Record, as_text, instant
 from parivision.served.records import outcome, shot_key
-from parivision.service.requests import Form, Problem, Refusal
+from parivision.service.requests import Form, Problem, Refusal, quote
 from parivision.service.shot import FIELDS as SHOT_FIELDS
 
 OUTCOMES: Final = "outcomes"
 _ID: Final = r"^[0-9a-f]{32}(-[0-9]{1,4})?$"
 _LONGEST_TIME: Final = 40
+_CLOCKS_DIFFER_S: Final = 300.0
 _YEARS: Final = re.compile(r"(19|20|21)\d\d-")
 
 
@@ -65,13 +66,19 @@ FIELDS: Final[Mapping[str, str]] = {
 }
 
 
-def parse(body: bytes, now: str) -> list[Record]:
-    """Records of a body's outcomes, those without a moment as of `now`.
+def parse(body: bytes, now_s: float) -> list[Record]:
+    """Records of a body's outcomes, those without a moment as of now (seconds since 1970).
 
     Raises Refusal (400 or 422) for anything else.
     """
-    outcomes, _ = _FORM.parse(body)
-    return [_record(each, now) for each in outcomes]
+    outcomes, is_single = _FORM.parse(body)
+    now, latest = instant(now_s), instant(now_s + _CLOCKS_DIFFER_S)
+    records = [_record(each, now) for each in outcomes]
+    for index, record in enumerate(records):
+        if record["at"] > latest:  # it would hold against every correction
+            field = "at" if is_single else f"{OUTCOMES}[{index}].at"
+            raise Refusal.of(Problem(field, "a moment that has been", quote(record["at"])))
+    return records
 
 
 def _record(each: Mapping[str, Any], now: str) -> Record:
