@@ -234,7 +234,7 @@ def test_an_orderly_stop_under_load_loses_nothing(database: Killable, start: Sta
     service.asker.start()
     wait(lambda: len(service.answered) > 200)
     service.end(signal.SIGTERM)
-    assert service.process.returncode == 0
+    assert service.process.returncode in (0, -signal.SIGTERM)  # uvicorn passes it on when done
     found = stored_ids(url)
     assert set(found.values()) == {1}
     assert set(service.answered) <= set(found)

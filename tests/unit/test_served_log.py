@@ -234,6 +234,17 @@ def test_a_log_that_cannot_be_opened_harms_nobody(spill: Spill) -> None:
     writing.close(0)
 
 
+def test_an_item_that_makes_no_records_holds_up_no_other(outage: Outage, spill: Spill) -> None:
+    """It is counted as lost, and what comes behind it is stored."""
+    contents = Contents(KIND, lambda at, item: [{"n": 1 // item}])
+    writing = Log(contents, outage, spill)
+    assert writing.add(0, 1)
+    assert writing.add(1, 1)
+    wait(lambda: writing.state().written == 1)
+    assert (writing.state().queued, writing.state().dropped["unreadable"]) == (0, 1)
+    writing.close()
+
+
 def test_two_processes_replay_one_spill(outage: Outage, spill: Spill, opened: Opened) -> None:
     """Processes that share a folder do each other's work once."""
     for number in range(40):

@@ -202,10 +202,18 @@ class Log:
 
     def _records(self) -> Iterator[Record]:
         while self._queue:
-            taken_at, _, item = self._queue.popleft()
+            taken_at, count, item = self._queue.popleft()
             if self._late_since is None:
                 self._late_since = taken_at
-            yield from self._contents.expand(taken_at, item)
+            try:
+                records = list(self._contents.expand(taken_at, item))
+            except Exception as error:  # noqa: BLE001 - one item must not hold up the others
+                self._complain(error)
+                with self._lock:
+                    self._queued -= count
+                    self._dropped[UNREADABLE] += count
+            else:
+                yield from records
 
     def _deliver(self, batch: Batch) -> bool:
         """Bring a batch to the store, unless earlier ones wait on disk."""
