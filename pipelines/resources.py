@@ -18,11 +18,13 @@ SCRATCH: Final = "/tmp"  # noqa: S108 - a volume of the pod's own
 SCRATCH_SIZE: Final = "8Gi"
 
 LAKE: Final = "parivision-lake"
+PREDICTIONS: Final = "parivision-predictions"
 REGISTRY: Final = "parivision-mlflow"
 IMAGES: Final = "parivision-images"
 SECRETS: Final = MappingProxyType(
     {
         LAKE: {"uri": "PARIVISION_LAKE"},
+        PREDICTIONS: {"uri": "PARIVISION_PREDICTION_LOG"},
         REGISTRY: {
             "uri": "MLFLOW_TRACKING_URI",
             "username": "MLFLOW_TRACKING_USERNAME",
@@ -68,7 +70,7 @@ class Needs:
 STAGES: Final = MappingProxyType(
     {
         "ingest": Needs(("250m", "2"), ("512Mi", "4Gi"), 7200, 3, (LAKE,)),
-        "refine": Needs(("500m", "2"), ("1Gi", "4Gi"), 3600, 2, (LAKE,)),
+        "refine": Needs(("500m", "2"), ("1Gi", "4Gi"), 3600, 2, (LAKE, PREDICTIONS)),
         "drift": Needs(("250m", "2"), ("1Gi", "4Gi"), 1800, 2, (REGISTRY,)),
         "train": Needs(("500m", "2"), ("1Gi", "8Gi"), 7200, 2, (REGISTRY,)),
         "evaluate": Needs(("250m", "2"), ("1Gi", "8Gi"), 3600, 2, (REGISTRY,)),

@@ -195,7 +195,7 @@ def test_a_stage_gets_only_the_credentials_it_needs(pipeline: str) -> None:
         secrets = {secret["secretName"] for secret in settings.get("secretAsEnv", [])}
         expected = {
             "ingest": {"parivision-lake"},
-            "refine": {"parivision-lake"},
+            "refine": {"parivision-lake", "parivision-predictions"},
             "package": {"parivision-images"},
             "deploy": set(),
         }
