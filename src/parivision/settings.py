@@ -143,7 +143,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         or ("" if pod else f"sqlite:///{home / 'mlflow.db'}"),
         port=_whole(value, "PARIVISION_PORT", 1, 65535),
         seed=_whole(value, "PARIVISION_SEED", 0, 2**31 - 1),
-        prediction_log=value["PARIVISION_PREDICTION_LOG"],
+        prediction_log=_place(value, "PARIVISION_PREDICTION_LOG"),
         spill=_folder(value, "PARIVISION_SPILL") if value["PARIVISION_SPILL"] else home / "spill",
         spill_mb=_whole(value, "PARIVISION_SPILL_MB", 1, 1_000_000),
         track=_formed(value, "PARIVISION_TRACK", _TRACK, "primary, canary or shadow"),
@@ -165,6 +165,14 @@ def _folder(value: Mapping[str, str], name: str) -> Path:
         return Path(value[name]).expanduser().resolve()
     except (OSError, RuntimeError, ValueError) as error:
         raise SettingsError(f"{name} is {value[name]!r}: expected a folder ({error})") from error
+
+
+def _place(value: Mapping[str, str], name: str) -> str:
+    """A URL or a whole path: the service works in another folder than who starts it."""
+    text = value[name]
+    if text and "://" not in text and not text.startswith("/"):
+        raise SettingsError(f"{name} is {text!r}: expected /a/whole/path or mongodb://...")
+    return text
 
 
 def _whole(value: Mapping[str, str], name: str, low: int, high: int) -> int:

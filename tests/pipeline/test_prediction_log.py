@@ -1,5 +1,6 @@
 """The log of predictions with real servers: what was answered is stored once, whatever dies."""
 
+import json
 import os
 import signal
 import socket
@@ -323,7 +324,7 @@ def test_credentials_are_never_shown(mongo_server: Any) -> None:
 
 
 def test_a_document_shows_what_was_served(mongo_server: Any) -> None:
-    """Anyone with a MongoDB client can read the log: a batch is a document of plain records."""
+    """Anyone with a MongoDB client can read the log: a batch is a document of JSON lines."""
     url = mongo_server.url("readable")
     store = open_store(url)
     record = {"id": "a", "at": "2024", "p_made": 0.5, "facts": {"game_id": 7}}
@@ -331,4 +332,7 @@ def test_a_document_shows_what_was_served(mongo_server: Any) -> None:
     store.close()
     with pymongo.MongoClient(url) as client:
         (found,) = client.get_default_database().predictions.find({})
-    assert found == {"_id": "w:00000000", "shared": SHARED, "records": [record]}
+    head, *lines = found["lines"].splitlines()
+    assert found["_id"] == "w:00000000"
+    assert json.loads(head) == {"shared": SHARED, "games": [7]}
+    assert [json.loads(line) for line in lines] == [record]

@@ -91,6 +91,7 @@ def test_a_wrong_value_is_refused_by_name(name, value):
     ("name", "value", "expected"),
     [
         ("PARIVISION_TRACK", "baseline", "primary, canary or shadow"),
+        ("PARIVISION_PREDICTION_LOG", "served", "/a/whole/path or mongodb://"),
         ("PARIVISION_DEPLOYMENT", "parivision-shots", "NAMESPACE/NAME"),
         ("PARIVISION_DEPLOYMENT", "a/b/c", "NAMESPACE/NAME"),
         ("PARIVISION_DEPLOYMENT", "Parivision/shots", "NAMESPACE/NAME"),

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+import pydantic_core
+
 from parivision.errors import StoreError
 
 Record = dict[str, Any]
@@ -32,6 +34,17 @@ class Batch:
     records: Sequence[Record]
     shared: Record = field(default_factory=dict)
     games: Sequence[int] = ()
+
+    def to_lines(self) -> bytes:
+        """JSON lines: what its records share and its games, then the records."""
+        head = {"shared": self.shared, "games": self.games}
+        return b"".join(pydantic_core.to_json(line) + b"\n" for line in (head, *self.records))
+
+    @classmethod
+    def of_lines(cls, kind: str, stream: str, number: int, lines: bytes) -> "Batch":
+        """What `to_lines` wrote; raises ValueError or KeyError for anything else."""
+        head, *records = map(pydantic_core.from_json, lines.splitlines())
+        return cls(kind, stream, number, records, head["shared"], head["games"])
 
 
 class Store(Protocol):

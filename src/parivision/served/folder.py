@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-import pydantic_core
-
 from parivision.errors import StoreError
 from parivision.served.batch import Batch
 
@@ -64,11 +62,9 @@ def write(root: Path, batch: Batch) -> bool:
     path = path_of(root, batch.kind, batch.stream, batch.number)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{uuid4().hex}")
-    shared = {"shared": batch.shared, "games": batch.games}
-    lines = [pydantic_core.to_json(line) for line in (shared, *batch.records)]
     try:
         with temporary.open("wb") as stream:
-            stream.write(b"\n".join(lines) + b"\n")
+            stream.write(batch.to_lines())
             stream.flush()
             os.fsync(stream.fileno())
         # Unlike a rename, a link leaves alone what is there.
@@ -82,13 +78,15 @@ def write(root: Path, batch: Batch) -> bool:
 
 
 def read(root: Path, kind: str, stream: str, number: int) -> Batch | None:
-    """A batch, or None when it is not there. Raises OSError, and ValueError for a broken file."""
+    """A batch, or None when it is not there.
+
+    Raises OSError, and ValueError or KeyError for a broken file.
+    """
     try:
         content = path_of(root, kind, stream, number).read_bytes()
     except FileNotFoundError:
         return None
-    head, *records = map(pydantic_core.from_json, content.splitlines())
-    return Batch(kind, stream, number, records, head["shared"], head["games"])
+    return Batch.of_lines(kind, stream, number, content)
 
 
 def numbers(root: Path, kind: str) -> dict[str, list[int]]:

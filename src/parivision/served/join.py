@@ -130,8 +130,11 @@ class Joiner:
         for batch, behind in islice(_batches(self._store, kind, cursor), limit):
             take(batch)
             count, cursor = count + 1, behind
-        self._index.execute("insert or replace into cursors values (?, ?)", (kind, cursor))
+        self._reach(kind, cursor)
         return count == limit
+
+    def _reach(self, kind: str, cursor: str) -> None:
+        self._index.execute("insert or replace into cursors values (?, ?)", (kind, cursor))
 
     def _take_labels(self, batch: Batch) -> None:
         rows = [(record["id"], record["made"]) for record in batch.records]
@@ -168,10 +171,12 @@ class Joiner:
         while rows := self._index.execute(_DUE).fetchall():
             for start in range(0, len(rows), BATCH_RECORDS):
                 chunk = rows[start : start + BATCH_RECORDS]
-                is_ours = self._store.append(self._labels(chunk))
-                self._take(LABELLED, self._take_labels, None)
-                if not is_ours:
+                batch = self._labels(chunk)
+                if not self._store.append(batch):
+                    self._take(LABELLED, self._take_labels, None)
                     break
+                self._take_labels(batch)
+                self._reach(LABELLED, json.dumps({_STREAM: batch.number + 1}))
                 total += len(chunk)
                 corrected += sum(was is not None for *_, was in chunk)
         return Joined(total, corrected)
