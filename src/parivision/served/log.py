@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -24,8 +25,8 @@ from parivision.served.batch import BATCH_RECORDS, Batch, Record, Store
 QUEUE_RECORDS: Final = 40_000
 """Room for four of the largest requests; some 40 MB."""
 SPILL_BYTES: Final = 512 * 2**20
-FLUSH_S: Final = 0.25
-"""How long a record waits in memory at most: what SIGKILL may take."""
+FLUSH_S: Final = 1.0
+"""How long a record waits in memory: what SIGKILL may take. A batch costs 2 ms, however small."""
 DRAIN_S: Final = 5.0
 """How long an orderly stop waits for the store before it leaves the rest on disk."""
 QUEUE_FULL: Final = "queue_full"
@@ -107,7 +108,7 @@ class Log:
         self._counts: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
         self._retry_at = self._complain_at = 0.0
-        self._stop = threading.Event()
+        self._stop, self._wake = threading.Event(), threading.Event()
         self._drain_until = 0.0
         self._thread = threading.Thread(target=self._run, name=contents.kind, daemon=True)
         self._thread.start()
@@ -120,6 +121,8 @@ class Log:
                 return False
             self._queued += records
         self._queue.append((self._clock(), records, item))
+        if self._queued >= BATCH_RECORDS and self._held is None:
+            self._wake.set()
         return True
 
     def stop(self, drain_s: float = DRAIN_S) -> None:
@@ -127,6 +130,7 @@ class Log:
         if not self._stop.is_set():
             self._drain_until = time.monotonic() + drain_s
             self._stop.set()
+            self._wake.set()
 
     def close(self, drain_s: float = DRAIN_S) -> None:
         """Do what `stop` begins, to its end; nothing may be added afterwards."""
@@ -136,7 +140,8 @@ class Log:
     def state(self) -> LogState:
         """What became of the records so far."""
         since = [self._late_since] if self._late_since is not None else []
-        since += [taken_at for taken_at, _, _ in islice(self._queue.copy(), 1)]
+        with suppress(IndexError):
+            since.append(self._queue[0][0])
         with self._lock:
             return LogState(
                 queued=self._queued,
@@ -153,8 +158,10 @@ class Log:
             self._late_since = self._spill.find()
         except OSError as error:
             self._complain(error)
-        while not self._stop.wait(FLUSH_S):
+        while not self._stop.is_set():
             self._turn()
+            self._wake.wait(FLUSH_S)
+            self._wake.clear()
         self._retry_at = 0.0
         self._turn()
         while self._is_behind() and (left := self._drain_until - time.monotonic()) > 0:
