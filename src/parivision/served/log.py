@@ -213,14 +213,14 @@ class Log:
             if self._late_since is None:
                 self._late_since = taken_at
             try:
-                records = list(self._contents.expand(taken_at, item))
+                for record in self._contents.expand(taken_at, item):
+                    yield record
+                    count -= 1
             except Exception as error:  # noqa: BLE001 - one item must not hold up the others
                 self._complain(error)
                 with self._lock:
                     self._queued -= count
                     self._dropped[UNREADABLE] += count
-            else:
-                yield from records
 
     def _deliver(self, batch: Batch) -> bool:
         """Bring a batch to the store, unless earlier ones wait on disk."""
