@@ -18,7 +18,7 @@ import pymongo
 import pytest
 from mongo_server import HOW_TO, Killable, is_killable_here
 
-from parivision import package
+from parivision import deploy_local, package
 from parivision.errors import StoreError
 from parivision.package import Bento
 from parivision.served import OUTCOMES, PREDICTIONS, Batch, Store, open_store
@@ -311,6 +311,24 @@ def test_outcomes_over_http_label_what_was_served(
     one.end(signal.SIGTERM)
     two.end(signal.SIGTERM)
     assert TestStores.joined(url) == [(answer["id"], True)]
+
+
+def test_the_local_service_logs_into_a_folder(
+    bento: Bento, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a server: what `parivision deploy` serves is in a folder once it is stopped."""
+    monkeypatch.setenv("PARIVISION_PREDICTION_LOG", str(tmp_path / "log"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    served = deploy_local.start(
+        bento.path, port=port, state_dir=tmp_path / "serve", timeout_s=START_S
+    )
+    answer = httpx.post(f"{served.url}/predict", json=FULL_SHOT, trust_env=False).json()
+    said = {"prediction_id": answer["id"], "made": True}
+    assert httpx.post(f"{served.url}/outcomes", json=said, trust_env=False).status_code == 202
+    deploy_local.stop(tmp_path / "serve")
+    assert TestStores.joined(str(tmp_path / "log")) == [(answer["id"], True)]
 
 
 def test_credentials_are_never_shown(mongo_server: Any) -> None:

@@ -159,6 +159,30 @@ def test_a_stop_waits_for_the_store_to_come_back(opened: Opened, outage: Outage)
     assert stored(outage) == [1]
 
 
+def test_a_stop_does_not_wait_for_a_slow_store(
+    opened: Opened, outage: Outage, spill: Spill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond the deadline the rest goes to disk, and nothing is lost."""
+    append = outage.append
+
+    def slowly(batch: Batch) -> bool:
+        time.sleep(0.05)
+        return append(batch)
+
+    monkeypatch.setattr(outage, "append", slowly)
+    writing = opened()
+    writing.add(range(30_000), 30_000)
+    started = time.monotonic()
+    writing.close(0.1)
+    assert time.monotonic() - started < 1.2
+    state = writing.state()
+    assert state.spilled > 10_000
+    assert (state.queued, state.written + state.spilled) == (0, 30_000)
+    monkeypatch.undo()
+    opened().close(10)
+    assert stored(outage) == list(range(30_000))
+
+
 def test_a_full_queue_drops_and_counts(opened: Opened, outage: Outage, tmp_path: Path) -> None:
     """Without store and disk the queue fills; what finds it full is counted, the rest kept."""
     outage.is_away = True

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
+from parivision.errors import StoreError
 from parivision.served.batch import BATCH_RECORDS, LABELLED, OUTCOMES, PREDICTIONS, Batch, Store
 from parivision.served.records import Labelled, Served, as_labelled, labelled, served, shot_of
 
@@ -187,7 +188,11 @@ class Joiner:
         records = []
         for stream, batch_number, row, last, was in rows:
             predictions = self._read(stream, batch_number)
-            assert predictions is not None  # noqa: S101 - it was read before, and none is removed
+            if predictions is None:
+                raise StoreError(
+                    f"batch {batch_number} of {stream} was there and is gone: does the index belong "
+                    "to another store? Remove the index file; what is there is read again."
+                )
             records.append(
                 as_labelled(
                     predictions,

@@ -168,7 +168,6 @@ class Log:
             time.sleep(min(_LAST_RETRY_S, left))
             self._retry_at = 0.0
             self._turn()
-        self._retry_at = float("inf")
         self._turn()
         with self._lock:
             self._dropped[STOPPED] += self._queued
@@ -230,7 +229,8 @@ class Log:
         return True
 
     def _append(self, batch: Batch) -> bool:
-        if time.monotonic() < self._retry_at:
+        now = time.monotonic()
+        if now < self._retry_at or (self._stop.is_set() and now >= self._drain_until):
             return False
         try:
             if self._store is None:

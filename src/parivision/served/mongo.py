@@ -20,7 +20,7 @@ from parivision.served.batch import Batch
 DEFAULT_DATABASE: Final = "parivision"
 # Short: a writer that waits lets its queue fill.
 FIND_SERVER_MS: Final = 1_000
-ANSWER_MS: Final = 10_000
+ANSWER_MS: Final = 5_000
 
 Document = dict[str, Any]
 
