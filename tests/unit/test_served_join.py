@@ -221,6 +221,22 @@ def test_an_index_on_disk_goes_on_after_a_failure(
     second.close()
 
 
+def test_an_index_of_another_store_is_told(tmp_path: Path) -> None:
+    """An index that knows predictions which the store does not have is an error with a way out."""
+    store = filled(Memory(), 1)
+    joiner = Joiner(store, tmp_path / "index.sqlite")
+    joiner.join()
+    joiner.close()
+    other = Memory()
+    for number in (0, 1):
+        record = outcome("1:0", "2025", made=False)
+        other.append(Batch(OUTCOMES, "o", number, [record]))
+    stale = Joiner(other, tmp_path / "index.sqlite")
+    with pytest.raises(StoreError, match="Remove the index file"):
+        stale.join()
+    stale.close()
+
+
 def test_a_missing_batch_is_waited_for(tmp_path: Path) -> None:
     """What is behind a gap is read when the gap is filled, not before and not never."""
     store = FolderStore(tmp_path)

@@ -190,8 +190,8 @@ class Joiner:
             predictions = self._read(stream, batch_number)
             if predictions is None:
                 raise StoreError(
-                    f"batch {batch_number} of {stream} was there and is gone: does the index belong "
-                    "to another store? Remove the index file; what is there is read again."
+                    f"batch {batch_number} of {stream} is gone: does the index belong to another "
+                    "store? Remove the index file; what is there is read again."
                 )
             records.append(
                 as_labelled(
