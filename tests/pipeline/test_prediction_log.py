@@ -24,8 +24,9 @@ from parivision.package import Bento
 from parivision.served import OUTCOMES, PREDICTIONS, Batch, Store, open_store
 from parivision.served.folder import numbers
 from parivision.served.join import Joiner, labelled_since, predictions_since
-from parivision.served.log import Contents, Log, Spill
+from parivision.served.log import Contents, Log
 from parivision.served.records import outcome
+from parivision.served.spill import Spill
 from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
 
 SERVE = Path(__file__).parents[2] / "bentos" / "serve.py"

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from parivision.errors import StoreError
 from parivision.served import Batch, Store, log, open_store
 from parivision.served.folder import FolderStore, numbers, path_of
-from parivision.served.log import Contents, Log, Spill
+from parivision.served.log import Contents, Log
 from parivision.served.records import new_id, shot_ids
+from parivision.served.spill import Spill
 
 KIND = "predictions"
 

@@ -25,7 +25,7 @@ from parivision.models.estimators import Constant
 from parivision.served import log
 from parivision.served.folder import FolderStore
 from parivision.served.join import Joiner, labelled_since, predictions_since
-from parivision.served.log import Spill
+from parivision.served.spill import Spill
 from parivision.service.app import create_app
 from parivision.service.logs import Logs
 from parivision.service.openapi import FULL_SHOT, SMALL_SHOT

@@ -12,8 +12,9 @@ from prometheus_client.registry import Collector
 from parivision import telemetry
 from parivision.facts import Floats
 from parivision.served.batch import OUTCOMES, PREDICTIONS, Record, Store, open_store
-from parivision.served.log import Contents, Log, LogState, Spill
+from parivision.served.log import Contents, Log, LogState
 from parivision.served.records import games_of, of_predictions, shot_ids
+from parivision.served.spill import Spill
 from parivision.service.predictor import Champion
 from parivision.service.shot import Shot
 
