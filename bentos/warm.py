@@ -13,6 +13,7 @@ MODULES = (
     "httptools",
     "lightgbm",
     "prometheus_client",
+    "pymongo",
     "skops.io",
     "sklearn.compose",
     "sklearn.ensemble",

@@ -19,7 +19,12 @@ import bcrypt
 PASSWORD_BYTES: Final = 24
 NOWHERE: Final = "http://slack.invalid/"
 """An address that goes nowhere: the name can belong to nobody (RFC 2606)."""
-RUNS: Final = ("parivision-lake", "parivision-mlflow", "parivision-images")
+RUNS: Final = (
+    "parivision-lake",
+    "parivision-mlflow",
+    "parivision-images",
+    "parivision-prediction-log",
+)
 """The Secrets that the steps of Kubeflow's runs read, in the runs' namespace."""
 DOCKER_CONFIG: Final = "kubernetes.io/dockerconfigjson"
 
@@ -74,12 +79,12 @@ def password() -> str:
     return os.urandom(PASSWORD_BYTES).hex()
 
 
-def lake(name: str, user: str) -> Callable[[Names], list[Secret]]:
-    """A user of the lake, and the lake's URL with the user in it."""
+def database(name: str, user: str, database: str) -> Callable[[Names], list[Secret]]:
+    """A user of a database in MongoDB, and the database's URL with the user in it."""
 
     def make(names: Names) -> list[Secret]:
         word = password()
-        url = f"mongodb://{user}:{word}@{names.host('mongodb')}:27017/parivision"
+        url = f"mongodb://{user}:{word}@{names.host('mongodb')}:27017/{database}"
         return [Secret(name, {"username": user, "password": word, "uri": url})]
 
     return make
@@ -139,8 +144,12 @@ def slack(names: Names) -> list[Secret]:
 # Secrets that hold one password are made together, by the first name.
 MAKERS: Final[Mapping[tuple[str, ...], Callable[[Names], list[Secret]]]] = {
     ("parivision-mongodb-root",): mongodb_root,
-    ("parivision-lake",): lake("parivision-lake", "lake"),
-    ("parivision-lake-reader",): lake("parivision-lake-reader", "lake-reader"),
+    ("parivision-lake",): database("parivision-lake", "lake", "parivision"),
+    ("parivision-lake-reader",): database("parivision-lake-reader", "lake-reader", "parivision"),
+    # A database of its own: who predicts can neither read nor change the lake and the verdicts.
+    ("parivision-prediction-log",): database(
+        "parivision-prediction-log", "prediction-log", "predictions"
+    ),
     ("parivision-mlflow-server",): mlflow_server,
     ("parivision-mlflow",): mlflow("parivision-mlflow", "pipelines"),
     ("parivision-mlflow-reader",): mlflow("parivision-mlflow-reader", "reader"),

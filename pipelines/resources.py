@@ -18,11 +18,13 @@ SCRATCH: Final = "/tmp"  # noqa: S108 - a volume of the pod's own
 SCRATCH_SIZE: Final = "8Gi"
 
 LAKE: Final = "parivision-lake"
+PREDICTIONS: Final = "parivision-prediction-log"
 REGISTRY: Final = "parivision-mlflow"
 IMAGES: Final = "parivision-images"
 SECRETS: Final = MappingProxyType(
     {
         LAKE: {"uri": "PARIVISION_LAKE"},
+        PREDICTIONS: {"uri": "PARIVISION_PREDICTION_LOG"},
         REGISTRY: {
             "uri": "MLFLOW_TRACKING_URI",
             "username": "MLFLOW_TRACKING_USERNAME",
@@ -68,14 +70,15 @@ class Needs:
 STAGES: Final = MappingProxyType(
     {
         "ingest": Needs(("250m", "2"), ("512Mi", "4Gi"), 7200, 3, (LAKE,)),
-        "refine": Needs(("500m", "2"), ("1Gi", "4Gi"), 3600, 2, (LAKE,)),
+        "refine": Needs(("500m", "2"), ("1Gi", "4Gi"), 3600, 2, (LAKE, PREDICTIONS)),
         "drift": Needs(("250m", "2"), ("1Gi", "4Gi"), 1800, 2, (REGISTRY,)),
         "train": Needs(("500m", "2"), ("1Gi", "8Gi"), 7200, 2, (REGISTRY,)),
         "evaluate": Needs(("250m", "2"), ("1Gi", "8Gi"), 3600, 2, (REGISTRY,)),
         "promote": Needs(("250m", "2"), ("1Gi", "4Gi"), 1800, 2, (REGISTRY,)),
         "package": Needs(("250m", "1"), ("512Mi", "2Gi"), 900, 2, (IMAGES,)),
-        # A rollout that failed was judged: trying the same champion again would be no news.
-        "deploy": Needs(("100m", "1"), ("256Mi", "1Gi"), 7200, 0),
+        # It may be judged for hours. A rollout that failed was judged: trying the same champion
+        # again would be no news.
+        "deploy": Needs(("100m", "1"), ("256Mi", "1Gi"), 43200, 0),
     }
 )
 

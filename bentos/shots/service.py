@@ -4,11 +4,14 @@
 the part of the library that it needs.
 """
 
+import os
 from pathlib import Path
 
 import bentoml
 
+from parivision import settings
 from parivision.service.app import create_app
+from parivision.service.logs import Logs, spill_to
 from parivision.service.predictor import Predictor
 
 CONTENT = Path(__file__).parent
@@ -35,7 +38,17 @@ class Shots:
 
     def __init__(self) -> None:
         """Load the model; the process is not ready before."""
-        app.serve(Predictor.load(CONTENT))
+        chosen = settings.read(os.environ)
+        predictor = Predictor.load(CONTENT)
+        spill = spill_to(chosen.spill, chosen.spill_mb)
+        log = chosen.prediction_log
+        logs = Logs.open(log, spill, predictor.champion, chosen.track) if log else None
+        app.serve(predictor, logs)
+
+    @bentoml.on_shutdown
+    def close(self) -> None:
+        """Leave nothing of the log in memory; called once all requests are answered."""
+        app.close()
 
     async def __is_ready__(self) -> bool:
         """Drives /readyz."""

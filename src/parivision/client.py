@@ -20,6 +20,8 @@ _GAME: Final = (
     "player_makes",
 )
 _COLUMNS: Final = (
+    "game_id",
+    "event_id",
     "player_id",
     "period",
     "clock_s",

@@ -122,6 +122,7 @@ def _spawn(bento: Path, port: int, state_dir: Path) -> psutil.Process:
     command = [sys.executable, "-m", "bentoml", "serve", str(bento)]
     command += ["--host", HOST, "--port", str(port)]
     environment = {  # a child inherits; nothing here is read from it
+        "PARIVISION_SPILL": str(state_dir / "spill"),
         **os.environ,
         "BENTOML_HOME": str(state_dir / "bentoml"),
         "BENTOML_DO_NOT_TRACK": "True",

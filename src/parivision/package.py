@@ -36,13 +36,19 @@ NOT_SERVED: Final = "drift_*"
 BUILD_TIMEOUT_S: Final = 300.0
 _TAG: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,58}[a-z0-9])?", re.ASCII)
 # The modules of this library that bentos/shots/service.py imports.
-ENTRY_MODULES: Final = ("parivision.service.app", "parivision.service.predictor")
+ENTRY_MODULES: Final = (
+    "parivision.service.app",
+    "parivision.service.logs",
+    "parivision.service.predictor",
+    "parivision.settings",
+)
 BASE_PACKAGES: Final = (
     "bentoml",
     "httptools",
     "numpy",
     "prometheus-client",
     "pydantic",
+    "pymongo",
     "typing-extensions",
     "uvloop",
 )

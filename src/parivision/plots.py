@@ -68,10 +68,10 @@ def percent_axis(axes: Axes, which: str = "y") -> None:
     axis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
 
 
-def legend(axes: Axes) -> None:
+def legend(axes: Axes, columns: int = 3) -> None:
     """A frameless legend above the axes, in the figures' type, where it hides nothing."""
     axes.legend(
-        frameon=False, fontsize=FONT_PT, labelcolor=palette.INK, ncols=3, handlelength=1.4,
+        frameon=False, fontsize=FONT_PT, labelcolor=palette.INK, ncols=columns, handlelength=1.4,
         columnspacing=1.2, loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0.2,
     )  # fmt: skip
 

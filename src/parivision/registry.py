@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import mlflow
 from mlflow.entities import Run, RunStatus
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.environment_variables import (
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR,
     MLFLOW_HTTP_REQUEST_MAX_RETRIES,
@@ -39,6 +40,8 @@ TRAINING: Final = "train"
 """Value of the tag `kind` of training runs."""
 DRIFT: Final = "drift"
 """The same of drift reports."""
+ROLLOUT: Final = "rollout"
+"""The same of rollouts that came out."""
 PIPELINE: Final = "pipeline"
 """The same of whole pipelines."""
 SEVERITY: Final = "severity."
@@ -119,8 +122,54 @@ class Registry:
                 if error.error_code == "PERMISSION_DENIED" and not self._has_model():
                     return None
                 raise
-            made = _moment(found.creation_timestamp)
-            return Version(str(found.version), str(found.run_id), dict(found.tags), made)
+            return _version(found)
+
+    def version(self, number: str) -> Version | None:
+        """The version of that number, or None when there is none."""
+        with self._translated(f"look version {number} up"):
+            try:
+                return _version(self._client.get_model_version(MODEL_NAME, number))
+            except MlflowException as error:
+                if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                    return None
+                raise
+
+    def bundle(self, number: str, folder: Path) -> Bundle:
+        """A version's bundle, fetched into `folder` once."""
+        return Bundle.load(self.fetch(number, folder))
+
+    def point_alias(self, number: str) -> None:
+        """Let a version hold the alias; again changes nothing."""
+        with self._translated(f"give version {number} the alias {ALIAS!r}"):
+            self._client.set_registered_model_alias(MODEL_NAME, ALIAS, number)
+
+    def tag_version(self, number: str, tags: Mapping[str, str]) -> None:
+        """Add tags to a version; again changes nothing."""
+        with self._translated(f"tag version {number}"):
+            for key, value in tags.items():
+                self._client.set_model_version_tag(MODEL_NAME, number, key, value)
+
+    def record_rollout(
+        self,
+        rollout: str,
+        *,
+        metrics: Mapping[str, float | int | None],
+        tags: Mapping[str, str],
+        document: Mapping[str, Any],
+    ) -> None:
+        """Keep how a rollout came out as a run, once for each `rollout` and outcome.
+
+        `tags` has `outcome`; `document` becomes verdict.json of the run.
+        """
+        named = {"kind": ROLLOUT, "rollout": rollout, **tags}
+        same = " and ".join(f"tags.{k} = '{named[k]}'" for k in ("kind", "rollout", "outcome"))
+        with self._translated(f"record the rollout {rollout}"):
+            if self._client.search_runs([self.prepare()], filter_string=same, max_results=1):
+                return
+        with tempfile.TemporaryDirectory() as scratch:
+            page = Path(scratch) / "verdict.json"
+            page.write_text(json.dumps(document, indent=1) + "\n")
+            self.log(f"rollout {rollout}", metrics=metrics, tags=named, artifacts={"": page})
 
     def _has_model(self) -> bool:
         try:
@@ -300,6 +349,11 @@ class Registry:
                 f"cannot {doing}: {error}. "
                 "Is the MLflow store reachable, and are its credentials set?"
             ) from error
+
+
+def _version(found: ModelVersion) -> Version:
+    made = _moment(found.creation_timestamp)
+    return Version(str(found.version), str(found.run_id), dict(found.tags), made)
 
 
 def _moment(milliseconds: int) -> datetime:

@@ -28,6 +28,10 @@ TABLE: Final = (
     Setting("MLFLOW_TRACKING_URI", "", "MLflow server; default a SQLite file in HOME"),
     Setting("PARIVISION_PORT", "3000", "port of the prediction service on 127.0.0.1"),
     Setting("PARIVISION_SEED", "0", "seed of every random choice"),
+    Setting("PARIVISION_PREDICTION_LOG", "", "predictions: a folder, or mongodb://...; or none"),
+    Setting("PARIVISION_SPILL", "", "folder for what that store cannot take; default HOME/spill"),
+    Setting("PARIVISION_SPILL_MB", "512", "how much it may hold"),
+    Setting("PARIVISION_TRACK", "primary", "what serves: primary, canary, shadow, or a pod's name"),
     Setting("PARIVISION_IMAGES_PUSH", "", "repository to push the champion's image to: http://..."),
     Setting("PARIVISION_IMAGES_PULL", "", "the same as the nodes call it; default: as pushed"),
     Setting("PARIVISION_IMAGES_USERNAME", "", "user of that registry"),
@@ -43,11 +47,16 @@ TABLE: Final = (
         "the prediction service's Deployment: namespace/name",
     ),
     Setting("PARIVISION_DEPLOY_TIMEOUT_S", "600", "how long a rollout may take"),
+    Setting(
+        "PARIVISION_ROLLOUT_TIMEOUT_S", "28800", "how long a canary may take; the verdict ends it"
+    ),
+    Setting("PARIVISION_PROMETHEUS", "", "Prometheus' address, for the verdict: http://..."),
     Setting("PARIVISION_KFP", "", "Kubeflow Pipelines' endpoint; empty for none"),
     Setting("KUBERNETES_SERVICE_HOST", "", "set in every pod: the target `auto` is the cluster"),
     Setting("PARIVISION_POD", "", "pod of a pipeline's task: there lake and MLflow must be named"),
 )
 _DEPLOYMENT: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_TRACK: Final = re.compile("primary|canary|shadow")
 _PUSH: Final = re.compile(r"https?://[^/@?#\s]+/[^@:?#\s]*[^@:?#\s/]")
 
 
@@ -61,6 +70,10 @@ class Settings:
     tracking_uri: str = field(repr=False)
     port: int
     seed: int
+    prediction_log: str = field(repr=False)
+    spill: Path
+    spill_mb: int
+    track: str
     images_push: str
     images_pull: str
     images_username: str
@@ -68,6 +81,8 @@ class Settings:
     runtime_image: str
     deployment: str
     deploy_timeout_s: int
+    rollout_timeout_s: int
+    prometheus: str
     kfp: str
     kubernetes_host: str
     pod: str
@@ -134,6 +149,10 @@ def read(environment: Mapping[str, str]) -> Settings:
         or ("" if pod else f"sqlite:///{home / 'mlflow.db'}"),
         port=_whole(value, "PARIVISION_PORT", 1, 65535),
         seed=_whole(value, "PARIVISION_SEED", 0, 2**31 - 1),
+        prediction_log=_place(value, "PARIVISION_PREDICTION_LOG"),
+        spill=_folder(value, "PARIVISION_SPILL") if value["PARIVISION_SPILL"] else home / "spill",
+        spill_mb=_whole(value, "PARIVISION_SPILL_MB", 1, 1_000_000),
+        track=_track(value),
         images_push=_formed(value, "PARIVISION_IMAGES_PUSH", _PUSH, "http://HOST:PORT/REPOSITORY"),
         images_pull=value["PARIVISION_IMAGES_PULL"],
         images_username=value["PARIVISION_IMAGES_USERNAME"],
@@ -141,6 +160,8 @@ def read(environment: Mapping[str, str]) -> Settings:
         runtime_image=value["PARIVISION_RUNTIME_IMAGE"],
         deployment=_formed(value, "PARIVISION_DEPLOYMENT", _DEPLOYMENT, "NAMESPACE/NAME"),
         deploy_timeout_s=_whole(value, "PARIVISION_DEPLOY_TIMEOUT_S", 1, 86400),
+        rollout_timeout_s=_whole(value, "PARIVISION_ROLLOUT_TIMEOUT_S", 1, 30 * 86400),
+        prometheus=value["PARIVISION_PROMETHEUS"],
         kfp=value["PARIVISION_KFP"],
         kubernetes_host=value["KUBERNETES_SERVICE_HOST"],
         pod=pod,
@@ -154,11 +175,30 @@ def _folder(value: Mapping[str, str], name: str) -> Path:
         raise SettingsError(f"{name} is {value[name]!r}: expected a folder ({error})") from error
 
 
+def _place(value: Mapping[str, str], name: str) -> str:
+    """A URL or a whole path: the service works in another folder than who starts it."""
+    text = value[name]
+    if text and "://" not in text and not text.startswith("/"):
+        raise SettingsError(f"{name} is {text!r}: expected /a/whole/path or mongodb://...")
+    return text
+
+
 def _whole(value: Mapping[str, str], name: str, low: int, high: int) -> int:
     text = value[name]
     if not text.isdecimal() or not low <= int(text) <= high:
         raise SettingsError(f"{name} is {text!r}: expected a whole number from {low} to {high}")
     return int(text)
+
+
+def _track(value: Mapping[str, str]) -> str:
+    """The track, or that of a pod by its label `app.kubernetes.io/name`.
+
+    Flagger copies the canary's pods to the primary and changes that label only: `shots` becomes
+    `shots-primary`.
+    """
+    name = "PARIVISION_TRACK"
+    known = {"shots": "canary", "shots-primary": "primary"}.get(value[name], value[name])
+    return _formed({name: known}, name, _TRACK, "primary, canary or shadow, or a pod's name")
 
 
 def _formed(value: Mapping[str, str], name: str, form: re.Pattern[str], shown: str) -> str:
@@ -177,6 +217,10 @@ def as_environment(settings: Settings) -> dict[str, str]:
         "MLFLOW_TRACKING_URI": settings.tracking_uri,
         "PARIVISION_PORT": str(settings.port),
         "PARIVISION_SEED": str(settings.seed),
+        "PARIVISION_PREDICTION_LOG": settings.prediction_log,
+        "PARIVISION_SPILL": str(settings.spill),
+        "PARIVISION_SPILL_MB": str(settings.spill_mb),
+        "PARIVISION_TRACK": settings.track,
         "PARIVISION_IMAGES_PUSH": settings.images_push,
         "PARIVISION_IMAGES_PULL": settings.images_pull,
         "PARIVISION_IMAGES_USERNAME": settings.images_username,
@@ -184,6 +228,8 @@ def as_environment(settings: Settings) -> dict[str, str]:
         "PARIVISION_RUNTIME_IMAGE": settings.runtime_image,
         "PARIVISION_DEPLOYMENT": settings.deployment,
         "PARIVISION_DEPLOY_TIMEOUT_S": str(settings.deploy_timeout_s),
+        "PARIVISION_ROLLOUT_TIMEOUT_S": str(settings.rollout_timeout_s),
+        "PARIVISION_PROMETHEUS": settings.prometheus,
         "PARIVISION_KFP": settings.kfp,
         "KUBERNETES_SERVICE_HOST": settings.kubernetes_host,
         "PARIVISION_POD": settings.pod,

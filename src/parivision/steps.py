@@ -5,15 +5,17 @@ its own, and MLflow alone takes seconds to import.
 """
 
 import json
+import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from parivision.errors import ServiceError, SettingsError
+from parivision.errors import ServiceError, SettingsError, StoreError
 from parivision.last_words import leaves_last_words
 from parivision.settings import Settings
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from parivision.registry import Registry
 
 Counts = Mapping[str, int]
+_logger = logging.getLogger(__name__)
 TARGETS: Final = ("auto", "local", "kubernetes")
 """Where a champion can be deployed to."""
 
@@ -106,14 +109,35 @@ def refine(settings: Settings, until: str, shots: Path) -> Refined:
     lake = _lake(settings)
     report = run(lake)
     rows = write_snapshot(lake, shots, until=last)
+    told, trouble = _tell_outcomes(settings, lake)
     counts = {
         "records": report.records,
         "silver": report.silver,
         "quarantined": report.quarantined,
         "duplicates": report.duplicates,
         "snapshot": rows,
+        "outcomes": told,
     }
-    return Refined(counts, pipeline_views.counts_text(report.reasons), rows)
+    return Refined(counts, pipeline_views.counts_text(report.reasons) + trouble, rows)
+
+
+def _tell_outcomes(settings: Settings, lake: "Lake") -> tuple[int, str]:
+    """Tell the prediction log how shots ended; how many, and what went wrong.
+
+    Silver and snapshot are whole without it and the next run catches up, so a log that is away does
+    not fail the stage.
+    """
+    from parivision.served import open_store
+    from parivision.served.from_lake import publish
+
+    if not settings.prediction_log:
+        return 0, ""
+    try:
+        with closing(open_store(settings.prediction_log)) as store:
+            return publish(lake, store), ""
+    except StoreError as error:
+        _logger.warning("no outcomes were told: %s", error)
+        return 0, f"\nNo outcomes were told to the prediction log: {error}\n"
 
 
 @leaves_last_words
@@ -229,13 +253,22 @@ def image_registry(settings: Settings) -> "ImageRegistry":
 
 
 @leaves_last_words
-def deploy(settings: Settings, bento: Path, tag: str, digest: str, image: str, target: str) -> str:
+def deploy(
+    settings: Settings,
+    bento: Path,
+    tag: str,
+    digest: str,
+    image: str,
+    target: str,
+    say: Callable[[str], None] = _logger.info,
+) -> str:
     """Serve a Bento, or its image, and return its address.
 
     `target` says where: local, kubernetes, or auto, which is the cluster where this runs in one.
+    Where a canary rolls it out, this follows it to its end and tells `say` how it goes.
     """
     if is_for_cluster(settings, target):
-        return _deploy_in_cluster(settings, tag, digest, image)
+        return _deploy_in_cluster(settings, tag, digest, image, say)
     return _deploy_here(settings, bento, tag)
 
 
@@ -246,7 +279,9 @@ def is_for_cluster(settings: Settings, target: str) -> bool:
     return target == "kubernetes" or (target == "auto" and settings.is_in_cluster)
 
 
-def _deploy_in_cluster(settings: Settings, tag: str, digest: str, image: str) -> str:
+def _deploy_in_cluster(
+    settings: Settings, tag: str, digest: str, image: str, say: Callable[[str], None]
+) -> str:
     from parivision import rollout
 
     if not image:
@@ -258,7 +293,9 @@ def _deploy_in_cluster(settings: Settings, tag: str, digest: str, image: str) ->
         rollout.Release(image, tag.partition(":")[2], digest),
         settings.deployment,
         timeout_s=settings.deploy_timeout_s,
+        rollout_s=settings.rollout_timeout_s,
         cluster=rollout.connect(),
+        say=say,
     )
 
 

@@ -49,7 +49,12 @@ class Stage:
 
     def deploy(self, release: Release) -> str:
         """Deploy to the namespace."""
-        api = Cluster(self.cluster.apps, self.cluster.autoscaling, self.cluster.core)
+        api = Cluster(
+            self.cluster.apps,
+            self.cluster.autoscaling,
+            self.cluster.core,
+            client.CustomObjectsApi(),
+        )
         return deploy(
             release, f"{PLACE}/{NAME}", timeout_s=TIMEOUT_S, patience_s=PATIENCE_S, cluster=api
         )

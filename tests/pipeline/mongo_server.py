@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,8 +58,37 @@ def _given(url: str) -> Server:
     return Server(host.partition("/")[0], user, password, "?authSource=admin")
 
 
+class Killable:
+    """A server of this machine that can be killed and started again with what it holds."""
+
+    def __init__(self, folder: Path) -> None:
+        self.server, command = _ferretdb_server(folder)
+        self._start = lambda: _process(command, folder, self.server.url("accounts"))
+        self._running = ExitStack()
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self._process = self._running.enter_context(self._start())
+
+    def kill(self) -> None:
+        """End it with SIGKILL, whatever it is doing."""
+        self._process.kill()
+        self._running.close()
+
+
+def is_killable_here() -> bool:
+    """Whether a `Killable` can be started: where FerretDB is built."""
+    return FERRETDB.is_file()
+
+
 @contextmanager
 def _ferretdb(folder: Path) -> Iterator[Server]:
+    server, command = _ferretdb_server(folder)
+    with _process(command, folder, server.url("accounts")):
+        yield server
+
+
+def _ferretdb_server(folder: Path) -> tuple[Server, list[str]]:
     port, password = _free_port(), secrets.token_hex(8)
     server = Server(f"127.0.0.1:{port}", "parivision", password, "?authSource=accounts")
     command = [
@@ -76,8 +105,7 @@ def _ferretdb(folder: Path) -> Iterator[Server]:
         f"--setup-username={server.user}",
         f"--setup-password={password}",
     ]
-    with _process(command, folder, server.url("accounts")):
-        yield server
+    return server, command
 
 
 @contextmanager
@@ -93,13 +121,13 @@ def _mongod(binary: str, folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def _process(command: list[str], folder: Path, url: str) -> Iterator[None]:
+def _process(command: list[str], folder: Path, url: str) -> "Iterator[subprocess.Popen[bytes]]":
     log = folder / "server.log"
     with log.open("ab") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=stream)
     try:
         _wait_until_answering(process, url, log)
-        yield
+        yield process
     finally:
         process.terminate()
         try:

@@ -12,16 +12,26 @@ import pytest
 import yaml
 
 from parivision import __version__
+from parivision.verdict import Rules
 
 Object = dict[str, Any]
 
 pytestmark = pytest.mark.skipif(charts.helm() is None, reason="no helm: run `make helm`")
 
+HOOKS = (
+    "confirm-rollout",
+    "confirm-traffic-increase",
+    "confirm-promotion",
+    "rollback",
+    "post-rollout",
+    "event",
+)
 ON = [values for values in charts.VALUES if values != "off"]
 SECRETS = {
     "parivision-mongodb-root",
     "parivision-lake",
     "parivision-lake-reader",
+    "parivision-prediction-log",
     "parivision-mlflow-server",
     "parivision-mlflow",
     "parivision-mlflow-reader",
@@ -142,6 +152,9 @@ def test_a_part_can_be_left_out(part: str) -> None:
         "stats-api.archives=lake",
         "shots.autoscaling.minReplicas=0",
         "shots.autoscaling.enabled=maybe",
+        "shots.canary.weights={150}",
+        "verdict.rules.margn=1",
+        "verdict.rules.policy=maybe",
         "registry.nodePort=80",
         "gateway.service.type=Nodeport",
         "monitoring.nonsense=1",
@@ -233,11 +246,11 @@ def test_images_have_a_fixed_name(values: str) -> None:
 
 @pytest.mark.parametrize("values", ON)
 def test_only_who_needs_kubernetes_gets_a_token(values: str) -> None:
-    """Every pod has an account of its own; that of the pipelines alone may ask the API."""
+    """Every pod has an account of its own; the pipelines' and the verdict's may ask the API."""
     for name, labels, spec in pods(values):
         assert spec["serviceAccountName"].startswith("parivision-"), name
-        is_pipeline = labels["app.kubernetes.io/component"] == "pipelines"
-        assert spec["automountServiceAccountToken"] is is_pipeline, name
+        asks = labels["app.kubernetes.io/component"] in {"pipelines", "verdict"}
+        assert spec["automountServiceAccountToken"] is asks, name
         get(of_values(values), "ServiceAccount", spec["serviceAccountName"])
 
 
@@ -394,6 +407,83 @@ def test_the_prediction_service_waits_for_its_first_champion() -> None:
     assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
 
 
+def test_flagger_owns_service_and_route_or_the_chart_does() -> None:
+    """`global.canary.enabled`: never both, or each would undo what the other does."""
+    for values, is_ours in (("default", False), ("alone", True)):
+        objects = of_values(values)
+        for kind in ("Service", "HTTPRoute"):
+            assert (find(objects, kind, "shots") is not None) is is_ours, (values, kind)
+        assert (find(objects, "Canary", "shots") is None) is is_ours
+        assert (find(objects, "Deployment", "verdict") is None) is is_ours
+
+
+def test_the_canary_waits_for_the_first_champion_and_asks_before_each_step() -> None:
+    """Suspended while there is nothing to copy; the hooks are answered by the verdict service."""
+    spec = get(rendered(), "Canary", "shots")["spec"]
+    assert spec["suspend"] is True
+    assert spec["analysis"]["stepWeights"] == [5, 25, 50]
+    hooks = {hook["type"]: hook["url"] for hook in spec["analysis"]["webhooks"]}
+    address = "http://parivision-verdict.parivision:8080"
+    assert hooks == {hook: f"{address}/{hook}" for hook in HOOKS}
+    service = get(rendered(), "Service", "verdict")["spec"]["ports"]
+    assert [port["port"] for port in service] == [8080]
+
+
+def test_a_canary_may_get_a_copy_of_the_traffic() -> None:
+    """`shots.canary.shadow`: mirrored, without weights; and without an autoscaler none is named."""
+    spec = get(of_values("schedules"), "Canary", "shots")["spec"]
+    assert spec["analysis"]["mirror"] is True
+    assert "stepWeights" not in spec["analysis"]
+    assert "autoscalerRef" not in spec
+    assert get(rendered(), "Canary", "shots")["spec"]["autoscalerRef"]["name"] == "parivision-shots"
+
+
+def test_too_few_requests_are_no_value_for_flagger() -> None:
+    """It halts where a query gives nothing: no data is never a pass."""
+    for name in ("shots-success", "shots-p99"):
+        query = get(rendered(), "MetricTemplate", name)["spec"]["query"]
+        assert 'track="canary"' in query
+        assert ">= 50)" in query
+    checks = get(rendered(), "Canary", "shots")["spec"]["analysis"]["metrics"]
+    assert [check["thresholdRange"] for check in checks] == [{"min": 99}, {"max": 500}]
+
+
+def test_what_selects_the_serving_pods_finds_canary_and_primary() -> None:
+    """Flagger renames the primary's pods: policies, monitors and spread go by another label."""
+    objects = rendered()
+    serves = {"parivision.dev/serves": "shots", "app.kubernetes.io/instance": "parivision"}
+    template = get(objects, "Deployment", "shots")["spec"]["template"]
+    assert serves.items() <= template["metadata"]["labels"].items()
+    (spread,) = template["spec"]["topologySpreadConstraints"]
+    assert spread["labelSelector"]["matchLabels"] == serves
+    policy = get(objects, "NetworkPolicy", "shots")["spec"]["podSelector"]["matchLabels"]
+    assert policy == serves
+    assert get(objects, "PodMonitor", "shots")["spec"]["selector"]["matchLabels"] == serves
+    for name in ("shots", "shots-primary"):
+        budget = get(objects, "PodDisruptionBudget", name)["spec"]["selector"]["matchLabels"]
+        assert budget == serves | {"app.kubernetes.io/name": name}
+
+
+def test_every_rule_of_the_verdict_can_be_set() -> None:
+    """The schema knows the names of `Rules`, and the chart's values are rules."""
+    folder = charts.CHART / "charts" / "verdict"
+    schema = yaml.safe_load((folder / "values.schema.json").read_text())
+    assert schema["properties"]["rules"]["properties"].keys() == Rules().to_dict().keys()
+    rules = yaml.safe_load(get(rendered(), "ConfigMap", "verdict")["data"]["rules.json"])
+    assert Rules.from_dict(rules).deadline_s == 14400
+
+
+def test_a_pinned_user_stays_on_one_side() -> None:
+    """By header or cookie; the route's conditions go before Flagger's, which has none."""
+    rules = get(rendered(), "HTTPRoute", "shots-pinned")["spec"]["rules"]
+    for rule, track in zip(rules, ("canary", "primary"), strict=True):
+        assert [one["name"] for one in rule["backendRefs"]] == [f"parivision-shots-{track}"]
+        header, cookie = (one["headers"][0] for one in rule["matches"])
+        assert header == {"name": "x-parivision-track", "value": track}
+        assert re.fullmatch(cookie["value"], f"a=b; parivision-track={track}; c=d")
+        assert not re.fullmatch(cookie["value"], "x-parivision-track=other")
+
+
 def test_the_prediction_service_is_scaled_or_not() -> None:
     """`shots.autoscaling.enabled`."""
     scaler = get(rendered(), "HorizontalPodAutoscaler", "shots")["spec"]
@@ -450,13 +540,20 @@ def test_kubeflow_may_use_the_servers_and_roll_out() -> None:
     }
 
 
-def test_the_pipelines_may_change_one_deployment() -> None:
-    """And nothing else: their Role names it, and has no verb that makes or deletes."""
-    rules = get(rendered(), "Role", "pipelines")["rules"]
+@pytest.mark.parametrize(("role", "more"), [("pipelines", set()), ("verdict", {"create"})])
+def test_who_rolls_out_may_change_one_deployment_and_its_canary(role: str, more: set[str]) -> None:
+    """And nothing else: the Roles name both, and make nothing but events."""
+    rules = get(rendered(), "Role", role)["rules"]
     verbs = {verb for rule in rules for verb in rule["verbs"]}
-    assert verbs <= {"get", "list", "watch", "patch"}
+    assert verbs <= {"get", "list", "watch", "patch"} | more
     patching = [rule for rule in rules if "patch" in rule["verbs"]]
-    assert [rule["resourceNames"] for rule in patching] == [["parivision-shots"]]
+    assert {resource for rule in patching for resource in rule["resources"]} == {
+        "deployments",
+        "canaries",
+    }
+    assert all(rule["resourceNames"] == ["parivision-shots"] for rule in patching)
+    making = [rule["resources"] for rule in rules if "create" in rule["verbs"]]
+    assert making == ([["events"]] if more else [])
 
 
 def test_beyond_the_namespace_nothing_may_be_changed() -> None:

@@ -31,6 +31,7 @@ ALERTS = (
     "ParivisionQualityFell",
     "ParivisionPipelineFailed",
     "ParivisionCanaryRolledBack",
+    "ParivisionVerdictBlind",
     "ParivisionIngestionStale",
     "ParivisionChampionOld",
     "ParivisionTargetDown",

@@ -10,6 +10,8 @@ import typer
 from parivision import __version__, cli
 from parivision.cli.app import app
 from parivision.errors import DataError, StoreError
+from parivision.served import PREDICTIONS, Batch
+from parivision.served.folder import FolderStore
 from parivision.sources.open import open_source
 from parivision.sources.read import read_shots
 
@@ -19,7 +21,13 @@ SOURCE = "synthetic:?seed=2&seasons=2023&games=6&scale=0.1"
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     """A home of its own, whatever the environment says."""
-    for name in ("PARIVISION_LAKE", "MLFLOW_TRACKING_URI", "PARIVISION_PORT", "PARIVISION_SEED"):
+    for name in (
+        "PARIVISION_LAKE",
+        "MLFLOW_TRACKING_URI",
+        "PARIVISION_PORT",
+        "PARIVISION_SEED",
+        "PARIVISION_PREDICTION_LOG",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PARIVISION_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
@@ -220,3 +228,40 @@ def test_a_store_that_fails_is_an_error_of_the_project(run, home, monkeypatch):
 
     monkeypatch.setattr("parivision.cli.context.lake", fail)
     assert run("quarantine") == (1, "", "error: the lake is locked\n")
+
+
+def test_predictions_are_shown_with_their_outcomes(run, tmp_path, monkeypatch):
+    """What was logged is shown and exported, and outcomes from a file label it, once."""
+    place = tmp_path / "log"
+    monkeypatch.setenv("PARIVISION_PREDICTION_LOG", str(place))
+    store = FolderStore(place)
+    shared = {"model": "m", "version": "1", "track": "primary", "pod": "p"}
+    facts = {"game_id": 7, "event_id": 1}
+    records = [
+        {"id": name, "at": f"2024-01-0{day}", "p_made": 0.5, "facts": facts}
+        for day, name in enumerate("abc", 1)
+    ]
+    store.append(Batch(PREDICTIONS, "w", 0, records, shared))
+    lines = run("predictions", "tail", "-n", "2")[1].splitlines()
+    assert [json.loads(line)["id"] for line in lines] == ["b", "c"]
+    assert run("predictions", "export", "--labelled")[1] == ""
+    said = tmp_path / "said.jsonl"
+    said.write_text('{"game_id": 7, "event_id": 1, "made": true}\n')
+    assert run("outcomes", "import", str(said))[1] == "1 outcomes added\n"
+    assert run("outcomes", "import", str(said))[1] == "0 outcomes added\n"
+    run("predictions", "export", "--labelled", str(tmp_path / "labelled"))
+    rows = [json.loads(line) for line in (tmp_path / "labelled").read_text().splitlines()]
+    assert [(row["id"], row["made"], row["was"]) for row in rows] == [
+        (name, True, None) for name in "abc"
+    ]
+    assert run("outcomes", "import", "--from-lake")[1] == "0 outcomes added\n"
+
+
+def test_outcomes_that_are_none_are_named_by_line(run, tmp_path, monkeypatch):
+    """A wrong line, no file and no log are each an error that says what to do."""
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('\n{"game_id": 7, "made": true}\n')
+    assert "PARIVISION_PREDICTION_LOG is not set" in run("predictions", "tail")[2]
+    monkeypatch.setenv("PARIVISION_PREDICTION_LOG", str(tmp_path / "log"))
+    assert "line 2: prediction_id: expected alone" in run("outcomes", "import", str(bad))[2]
+    assert "expected a FILE, or --from-lake" in run("outcomes", "import")[2]

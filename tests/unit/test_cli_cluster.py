@@ -66,6 +66,21 @@ def test_the_users_of_the_lake_are_made(run, secret, monkeypatch, with_roles):
     assert ("knows no roles" in err) is not with_roles
 
 
+def test_who_logs_predictions_gets_a_database_of_its_own(run, secret, monkeypatch):
+    """And no right on the lake."""
+    asked = []
+
+    def ensure(_server, _root, users, *, database, wait_s):
+        asked.append((database, [(user.login.name, user.role) for user in users], wait_s))
+        return lake_users.Ensured((), (), with_roles=True)
+
+    monkeypatch.setattr(lake_users, "ensure_users", ensure)
+    folders = [f"--{name}={secret(name)}" for name in ("root", "writer", "reader", "log")]
+    assert run("lake-users", "--server", "mongodb:27017", "--wait=9", *folders)[0] == 0
+    assert asked[1] == ("predictions", [("log", "readWrite")], 9.0)
+    assert "log" not in dict(asked[0][1])
+
+
 def test_the_users_of_mlflow_are_made(run, secret, monkeypatch):
     """After the server is healthy, with the administrator's login."""
     asked = []

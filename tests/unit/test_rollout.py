@@ -14,7 +14,8 @@ from kubernetes import client as k8s
 
 from parivision.errors import ServiceError
 from parivision.rollout import Cluster, Release, deploy
-from parivision.rollout.deploy import DIGEST, FORMER, PATIENCE_S, VERSION
+from parivision.rollout.deploy import PATIENCE_S
+from parivision.rollout.release import DIGEST, FORMER, VERSION
 
 NEW = Release("localhost:30500/shots@sha256:new", "2", "bento-2")
 OLD = Release("localhost:30500/shots@sha256:old", "1", "bento-1")
@@ -56,7 +57,7 @@ class Kubernetes:
 
     def cluster(self) -> Cluster:
         """What a rollout is given."""
-        return Cluster(self, self, self)
+        return Cluster(self, self, self, self)
 
     def deploy(self, release: Release = NEW, timeout_s: float = TIMEOUT_S) -> str:
         """Deploy in this cluster's time."""
@@ -115,6 +116,11 @@ class Kubernetes:
         if release != self.served:
             self.served, self.ready = release, 0
             self.generation += 1
+
+    def get_namespaced_custom_object(self, *_: Any, **__: Any) -> Any:
+        """There is no Canary, nor any of its kind."""
+        self._refuse("canary")
+        raise k8s.ApiException(status=404, reason="Not Found")
 
     def read_namespaced_horizontal_pod_autoscaler(self, name: str, namespace: str, **_: Any) -> Any:
         """The autoscaler, if there is one."""

@@ -15,6 +15,7 @@ NAMES = {
     "parivision-mongodb-root",
     "parivision-lake",
     "parivision-lake-reader",
+    "parivision-prediction-log",
     "parivision-mlflow-server",
     "parivision-mlflow",
     "parivision-mlflow-reader",
@@ -111,7 +112,7 @@ def test_every_secret_is_made_and_no_value_is_shown(cluster):
         for key, value in values.items()
         if "password" in key or "secret" in key
     ]
-    assert len(passwords) == len(set(passwords)) == 8
+    assert len(passwords) == len(set(passwords)) == 9
     assert all(len(word) >= 12 for word in passwords)
     assert not [word for word in passwords if word in done.stdout + done.stderr + calls]
 
@@ -167,7 +168,12 @@ def test_the_runs_get_copies_of_what_they_need(cluster):
     done = cluster.run("--runs-namespace", "kubeflow")
     assert done.returncode == 0, done.stderr
     ours, theirs = cluster.secrets(), cluster.secrets("kubeflow")
-    assert theirs.keys() == {"parivision-lake", "parivision-mlflow", "parivision-images"}
+    assert theirs.keys() == {
+        "parivision-lake",
+        "parivision-mlflow",
+        "parivision-images",
+        "parivision-prediction-log",
+    }
     assert all(ours[name] == values for name, values in theirs.items())
     assert cluster.run("--runs-namespace", "kubeflow").stdout == "nothing to create\n"
 

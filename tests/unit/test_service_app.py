@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -98,7 +99,9 @@ class TestPredict:
         expected = predictor.answer([SMALL_SHOT])
         assert answer.status == 200
         assert answer.headers["content-type"] == "application/json"
-        assert answer.json == {
+        said = answer.json
+        assert re.fullmatch("[0-9a-f]{32}", said.pop("id"))
+        assert said == {
             "p_made": expected.p_made[0],
             "expected_points": expected.p_made[0] * 3,
             "zone": "above the break 3",

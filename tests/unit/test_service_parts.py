@@ -27,7 +27,7 @@ from parivision.service.requests import MAX_SHOTS, parse
 from parivision.service.shot import FIELDS, SHOT
 
 # What the serving image must not need.
-TOO_HEAVY = {"polars", "pyarrow", "pandas", "mlflow", "evidently", "kfp", "pymongo", "matplotlib"}
+TOO_HEAVY = {"polars", "pyarrow", "pandas", "mlflow", "evidently", "kfp", "matplotlib"}
 
 
 def constant_bundle(p_made: float) -> Bundle:

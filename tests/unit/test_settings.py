@@ -37,6 +37,10 @@ def test_given_values_are_used():
             "MLFLOW_TRACKING_URI": "http://mlflow:5000",
             "PARIVISION_PORT": "8080",
             "PARIVISION_SEED": "",
+            "PARIVISION_PREDICTION_LOG": "mongodb://u:p@host/log",
+            "PARIVISION_SPILL": "/spill",
+            "PARIVISION_SPILL_MB": "64",
+            "PARIVISION_TRACK": "canary",
             "PARIVISION_IMAGES_PUSH": "http://registry:5000/shots",
             "PARIVISION_IMAGES_PULL": "localhost:30500/shots",
             "PARIVISION_IMAGES_USERNAME": "pusher",
@@ -50,6 +54,8 @@ def test_given_values_are_used():
     assert found.home == Path("/srv/p")
     assert (found.lake, found.port, found.seed) == ("mongodb://u:p@host/db", 8080, 0)
     assert found.artifacts is None
+    assert (found.prediction_log, found.track) == ("mongodb://u:p@host/log", "canary")
+    assert (found.spill, found.spill_mb) == (Path("/spill"), 64)
     assert found.images_push == "http://registry:5000/shots"
     assert found.images_pull == "localhost:30500/shots"
     assert (found.images_username, found.images_password) == ("pusher", "hush")
@@ -84,6 +90,8 @@ def test_a_wrong_value_is_refused_by_name(name, value):
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
+        ("PARIVISION_TRACK", "baseline", "primary, canary or shadow"),
+        ("PARIVISION_PREDICTION_LOG", "served", "/a/whole/path or mongodb://"),
         ("PARIVISION_DEPLOYMENT", "parivision-shots", "NAMESPACE/NAME"),
         ("PARIVISION_DEPLOYMENT", "a/b/c", "NAMESPACE/NAME"),
         ("PARIVISION_DEPLOYMENT", "Parivision/shots", "NAMESPACE/NAME"),
@@ -104,6 +112,7 @@ def test_no_password_is_shown():
         settings.read({"PARIVISION_IMAGES_PUSH": "http://user:hush@host/shots"})
     secret = {
         "PARIVISION_LAKE": "mongodb://user:hush@host/db",
+        "PARIVISION_PREDICTION_LOG": "mongodb://user:hush@host/db",
         "MLFLOW_TRACKING_URI": "http://user:hush@host",
         "PARIVISION_IMAGES_PASSWORD": "hush",
     }

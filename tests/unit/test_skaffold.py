@@ -113,7 +113,7 @@ def test_every_file_that_is_named_exists(config: dict[str, Any], profile: str) -
 
 
 def test_forwarded_ports_are_those_of_the_charts_services(config: dict[str, Any]) -> None:
-    """Every Service that is forwarded is in the chart, or made by the Prometheus Operator."""
+    """Every Service that is forwarded is in the chart, or made by an operator or by Flagger."""
     ports = {
         document["metadata"]["name"]: {port["port"] for port in document["spec"]["ports"]}
         for file in RENDERED.glob("*.yaml")
@@ -121,6 +121,7 @@ def test_forwarded_ports_are_those_of_the_charts_services(config: dict[str, Any]
         if document and document["kind"] == "Service"
     }
     operated = {"prometheus-operated": {9090}, "alertmanager-operated": {9093}}
+    operated["parivision-shots"] = {3000}
     for forward in config["portForward"]:
         assert forward["port"] in (ports | operated)[forward["resourceName"]]
         assert forward.get("address", "127.0.0.1") == "127.0.0.1"

@@ -8,6 +8,9 @@ import pytest
 
 from parivision import settings, steps
 from parivision.errors import DataError, ServiceError, SettingsError
+from parivision.served import PREDICTIONS, Batch
+from parivision.served.folder import FolderStore
+from parivision.served.join import Joiner, labelled_since
 from parivision.settings import Settings
 from parivision.snapshot import read_snapshot
 
@@ -32,6 +35,47 @@ def test_shots_come_from_a_source_to_a_snapshot_once(home: Settings, tmp_path: P
     again = steps.refine(home, "", tmp_path / "shots")
     assert again.counts["records"] == 0
     assert again.rows == refined.rows
+
+
+def test_outcomes_of_logged_games_are_told_once(tmp_path: Path) -> None:
+    """Refine tells the prediction log how the shots of its games ended, and no other game's."""
+    root = tmp_path / "log"
+    logged = settings.read(
+        {"PARIVISION_HOME": str(tmp_path / "home"), "PARIVISION_PREDICTION_LOG": str(root)}
+    )
+    steps.ingest(logged, SOURCE)
+    assert steps.refine(logged, "", tmp_path / "shots").counts["outcomes"] == 0
+    shots = read_snapshot(tmp_path / "shots")
+    first = shots.row(0, named=True)
+    facts = {name: first[name] for name in ("game_id", "event_id")}
+    record = {"id": "a", "at": "2024", "p_made": 0.5, "facts": facts}
+    shared = {"model": "m", "version": "1", "track": "primary", "pod": "p"}
+    store = FolderStore(root)
+    store.append(Batch(PREDICTIONS, "w", 0, [record], shared, [first["game_id"]]))
+    told = steps.refine(logged, "", tmp_path / "shots").counts["outcomes"]
+    assert told == (shots["game_id"] == first["game_id"]).sum()
+    assert steps.refine(logged, "", tmp_path / "shots").counts["outcomes"] == 0
+    joiner = Joiner(store)
+    assert joiner.join().labelled == 1
+    joiner.close()
+    (page,) = labelled_since(store)
+    assert page.records[0].made == first["made"]
+    assert page.records[0].outcome_at > str(first["game_date"])
+
+
+def test_a_log_that_is_away_fails_no_stage(tmp_path: Path) -> None:
+    """Silver and snapshot are whole; what went wrong stands beside the refused records."""
+    (tmp_path / "file").touch()
+    broken = settings.read(
+        {
+            "PARIVISION_HOME": str(tmp_path / "home"),
+            "PARIVISION_PREDICTION_LOG": str(tmp_path / "file" / "x"),
+        }
+    )
+    steps.ingest(broken, SOURCE)
+    refined = steps.refine(broken, "", tmp_path / "shots")
+    assert refined.rows > 500
+    assert "No outcomes were told to the prediction log" in refined.refused
 
 
 def test_a_snapshot_can_end_before_a_day(home: Settings, tmp_path: Path) -> None:

@@ -3,7 +3,20 @@
 import typer
 
 from parivision import __version__
-from parivision.cli import cluster, data, demo, kubeflow, models, serving, studies, watching
+from parivision.cli import (
+    cluster,
+    data,
+    demo,
+    judging,
+    kubeflow,
+    models,
+    rollout_orders,
+    rollouts,
+    served,
+    serving,
+    studies,
+    watching,
+)
 
 app = typer.Typer(
     name="parivision",
@@ -12,9 +25,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (demo, data, models, serving, studies, watching, cluster, kubeflow):
+for group in (demo, data, models, serving, studies, watching, judging, cluster, kubeflow):
     app.registered_commands += group.commands.registered_commands
+app.add_typer(served.predictions, name="predictions", help="What was served, from its log.")
+app.add_typer(served.outcomes, name="outcomes", help="How shots ended, for the log.")
 app.add_typer(studies.backtest, name="backtest", help="What would have been: seasons, drift.")
+rollouts.commands.registered_commands += rollout_orders.commands.registered_commands
+app.add_typer(rollouts.commands, name="rollout", help="Rollouts of a new champion, judged.")
 
 
 def _version(wanted: bool) -> None:

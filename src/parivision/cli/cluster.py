@@ -24,7 +24,11 @@ def lake_users(
     root: Annotated[Path, typer.Option(help=f"Its root: {KEYS_HELP}.")],
     writer: Annotated[Path, typer.Option(help=f"Who fills the lake: {KEYS_HELP}.")],
     reader: Annotated[Path, typer.Option(help=f"Who watches it: {KEYS_HELP}.")],
+    log: Annotated[Path | None, typer.Option(help=f"Who logs predictions: {KEYS_HELP}.")] = None,
     database: Annotated[str, typer.Option(help="The lake's database.")] = "parivision",
+    log_database: Annotated[
+        str, typer.Option(help="The database of the prediction log.")
+    ] = "predictions",
     wait: Wait = 300.0,
 ) -> None:
     """Make the lake's users in MongoDB, each with its role; again is as good as once."""
@@ -37,6 +41,10 @@ def lake_users(
     ]
     done = ensure_users(server, read_login(root), users, database=database, wait_s=wait)
     _say_done(done.created, done.updated)
+    if log is not None:
+        logger = [LakeUser(read_login(log), "readWrite")]
+        logged = ensure_users(server, read_login(root), logger, database=log_database, wait_s=wait)
+        _say_done(logged.created, logged.updated)
     if not done.with_roles:
         say("this server is FerretDB and knows no roles: each of these users may write")
 

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parivision import settings
+from parivision.errors import SettingsError
 from parivision.lake import Lake, open_lake
 from parivision.settings import Settings
 
 if TYPE_CHECKING:
     from parivision.kfp_client import Kubeflow
     from parivision.registry import Registry
+    from parivision.served import Store
 
 
 def current() -> Settings:
@@ -24,6 +26,18 @@ def current() -> Settings:
 def lake(chosen: Settings) -> Lake:
     """The lake that the settings name."""
     return open_lake(chosen.lake)
+
+
+def served(chosen: Settings) -> "Store":
+    """The store of served predictions that the settings name."""
+    from parivision.served import open_store
+
+    if not chosen.prediction_log:
+        raise SettingsError(
+            "PARIVISION_PREDICTION_LOG is not set: expected a folder or mongodb://..., the same "
+            "as the prediction service has"
+        )
+    return open_store(chosen.prediction_log)
 
 
 def registry(chosen: Settings) -> "Registry":

@@ -73,6 +73,7 @@ def demo(
     reports = _reports(settings, trained)
     _show_judgement(trained)
     _show_prediction(settings)
+    _show_verdicts(trained, settings)
     out.print("\nreports")
     for name, path in reports.items():
         out.print(f"  {name}: {path}", markup=False, soft_wrap=True)
@@ -195,6 +196,34 @@ def _show_prediction(settings: Settings) -> None:
         answer = client.predict_one(SHOT)
     out.print(f"\nPOST {served.url}/predict", markup=False, soft_wrap=True)
     out.print_json(data={"shot": dict(SHOT), "answer": answer})
+
+
+def _show_verdicts(run: "Run", settings: Settings) -> None:
+    """What a rollout of the best model would come to, and one of the same model gone bad.
+
+    On the later games as if they were served and labelled in a rollout: the best model against
+    the zone rate, and its probabilities squared against the best model itself.
+    """
+    from dataclasses import replace
+
+    import numpy as np
+
+    from parivision.judge import best_of
+    from parivision.models.families import BASELINES
+    from parivision.verdict_replay import of_judgement
+    from parivision.verdict_study import Plan, follow
+
+    judgement = _judged(run)
+    models = {n: p for n, p in judgement.predictions.items() if n not in BASELINES}
+    best = best_of(judgement.made, models) or "zone_rate"
+    good = of_judgement(judgement, "zone_rate", best)
+    bad = replace(good, p_champion=good.p_challenger, p_challenger=good.p_challenger**2)
+    out.print("\nverdicts of a rollout on the later games")
+    for what, shots in ((f"{best} against the zone rate", good), (f"{best}, squared", bad)):
+        path = follow(shots, np.random.default_rng(settings.seed), Plan(shots=len(shots)))
+        after = f"{path.verdict.outcome} after {path.shots[-1]:,} labelled shots"
+        out.print(f"  {what}: {after}", markup=False)
+        out.print(f"    {path.verdict.reason}", markup=False, soft_wrap=True)
 
 
 def _reports(settings: Settings, run: "Run") -> dict[str, Path]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from parivision.cli import context
-from parivision.cli.console import out, print_json
+from parivision.cli.console import out, print_json, say
 from parivision.errors import DataError, ModelError
 from parivision.settings import Settings
 
@@ -46,7 +46,7 @@ def deploy(target: Annotated[str, typer.Option(help=TARGET_HELP)] = "auto") -> N
     settings = context.current()
     bento = bento_of_champion(settings)
     image = steps.push(settings, bento.path) if steps.is_for_cluster(settings, target) else ""
-    url = steps.deploy(settings, bento.path, bento.tag, bento.digest, image, target)
+    url = steps.deploy(settings, bento.path, bento.tag, bento.digest, image, target, say)
     out.print(f"version {bento.version} answers on {url}/predict", markup=False, soft_wrap=True)
 
 

@@ -1,7 +1,9 @@
 """What a rollout asks of the Kubernetes API, and the API's refusals with what to do."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import urllib3
@@ -11,11 +13,17 @@ from parivision.errors import ServiceError
 
 CONTAINER: Final = "shots"
 """The container of the prediction service's pods."""
+FLAGGER: Final = "flagger.app"
+_FLAGGER_VERSION: Final = "v1beta1"
+_GATEWAY: Final = "gateway.networking.k8s.io"
+_GATEWAY_VERSION: Final = "v1"
+REPLICAS: Final = "parivision.dev/replicas"
 REVISION: Final = "deployment.kubernetes.io/revision"
 _HASH: Final = "pod-template-hash"
 _REQUEST_TIMEOUT_S: Final = 20.0
 _LOG_LINES: Final = 15
-_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TOO_MANY = 401, 403, 404, 429
+_EVENT_CHARACTERS: Final = 1000
+_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _TOO_MANY = 401, 403, 404, 409, 429
 _SERVER_ERROR: Final = 500
 
 
@@ -25,6 +33,10 @@ class AwayError(ServiceError):
 
 class MissingError(ServiceError):
     """What was asked for is not there."""
+
+
+class ConflictError(ServiceError):
+    """What was to be made is there."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +59,11 @@ class Place:
 class Cluster:
     """The parts of the API that a rollout needs; a test hands over its own."""
 
-    def __init__(self, apps: Any, autoscaling: Any, core: Any) -> None:
+    def __init__(self, apps: Any, autoscaling: Any, core: Any, custom: Any) -> None:
         self._apps = apps
         self._autoscaling = autoscaling
         self._core = core
+        self._custom = custom
 
     def deployment(self, place: Place) -> Any:
         """The Deployment as it is."""
@@ -72,7 +85,10 @@ class Cluster:
         )
 
     def least_replicas(self, place: Place) -> int:
-        """The least number of pods that the Deployment's autoscaler keeps; 1 without one."""
+        """How many pods to begin with: the least that the Deployment's autoscaler keeps.
+
+        Without one it is what the Deployment's annotation says, or else 1.
+        """
         try:
             scaler = self._ask(
                 f"read the HorizontalPodAutoscaler {place}",
@@ -81,7 +97,8 @@ class Cluster:
                 place.namespace,
             )
         except MissingError:
-            return 1
+            notes = self.deployment(place).metadata.annotations or {}
+            return int(notes.get(REPLICAS, 1))
         return int(scaler.spec.min_replicas or 1)
 
     def newest_pods(self, place: Place, deployment: Any) -> list[Any]:
@@ -121,14 +138,82 @@ class Cluster:
 
     def last_warning(self, place: Place, pod: str) -> str:
         """The newest event that warns of the pod; empty when there is none."""
+        return max(self._warnings(place, f"involvedObject.name={pod}"), default=("", ""))[1]
+
+    def canary(self, place: Place) -> Mapping[str, Any] | None:
+        """Flagger's Canary of the Deployment, of the same name; None where there is none."""
+        try:
+            found = self._ask(
+                f"read the Canary {place}",
+                self._custom.get_namespaced_custom_object,
+                *_canary_path(place),
+            )
+        except MissingError:
+            return None
+        return dict(found)
+
+    def route(self, place: Place) -> Mapping[str, Any] | None:
+        """The HTTPRoute that Flagger keeps, of the same name; None where there is none yet."""
+        path = (_GATEWAY, _GATEWAY_VERSION, place.namespace, "httproutes", place.name)
+        try:
+            found = self._ask(
+                f"read the HTTPRoute {place}", self._custom.get_namespaced_custom_object, *path
+            )
+        except MissingError:
+            return None
+        return dict(found)
+
+    def patch_canary(self, place: Place, body: Mapping[str, Any]) -> None:
+        """Change the Canary; what `body` does not name stays."""
+        self._ask(
+            f"change the Canary {place}",
+            self._custom.patch_namespaced_custom_object,
+            *_canary_path(place),
+            dict(body),
+        )
+
+    def canary_warnings(self, place: Place) -> list[str]:
+        """What Flagger warned of, the oldest first; events are kept for an hour."""
+        about = f"involvedObject.kind=Canary,involvedObject.name={place.name}"
+        return [message for _, message in sorted(self._warnings(place, about))]
+
+    def note(self, place: Place, uid: str, name: str, reason: str, message: str) -> None:
+        """Make an event of the Canary; one of that name, which is there already, stays."""
+        now = datetime.now(UTC)
+        is_bad = reason == "RolledBack"
+        event = client.CoreV1Event(
+            metadata=client.V1ObjectMeta(name=name, namespace=place.namespace),
+            involved_object=client.V1ObjectReference(
+                api_version=f"{FLAGGER}/{_FLAGGER_VERSION}",
+                kind="Canary",
+                name=place.name,
+                namespace=place.namespace,
+                uid=uid,
+            ),
+            type="Warning" if is_bad else "Normal",
+            reason=reason,
+            message=message[:_EVENT_CHARACTERS],
+            source=client.V1EventSource(component="parivision-verdict"),
+            first_timestamp=now,
+            last_timestamp=now,
+            count=1,
+        )
+        with suppress(ConflictError):
+            self._ask(
+                f"make an event of the Canary {place}",
+                self._core.create_namespaced_event,
+                place.namespace,
+                event,
+            )
+
+    def _warnings(self, place: Place, about: str) -> list[tuple[str, str]]:
         events = self._ask(
-            f"list the events of the pod {pod}",
+            f"list events ({about})",
             self._core.list_namespaced_event,
             place.namespace,
-            field_selector=f"involvedObject.name={pod},type=Warning",
+            field_selector=f"{about},type=Warning",
         ).items
-        timed = [(str(event.last_timestamp or ""), str(event.message or "")) for event in events]
-        return max(timed, default=("", ""))[1]
+        return [(str(event.last_timestamp or ""), str(event.message or "")) for event in events]
 
     def _ask(self, doing: str, call: Callable[..., Any], *words: Any, **options: Any) -> Any:
         try:
@@ -153,7 +238,16 @@ def connect() -> Cluster:
                 f"there is no way to a Kubernetes cluster ({error}): run this in a pod, set "
                 "KUBECONFIG, or deploy with target=local"
             ) from error
-    return Cluster(client.AppsV1Api(), client.AutoscalingV2Api(), client.CoreV1Api())
+    return Cluster(
+        client.AppsV1Api(),
+        client.AutoscalingV2Api(),
+        client.CoreV1Api(),
+        client.CustomObjectsApi(),
+    )
+
+
+def _canary_path(place: Place) -> tuple[str, str, str, str, str]:
+    return FLAGGER, _FLAGGER_VERSION, place.namespace, "canaries", place.name
 
 
 def _translated(doing: str, error: client.ApiException) -> ServiceError:
@@ -162,6 +256,8 @@ def _translated(doing: str, error: client.ApiException) -> ServiceError:
             f"cannot {doing}: there is none. Install the chart, or name another Deployment in "
             "PARIVISION_DEPLOYMENT"
         )
+    if error.status == _CONFLICT:
+        return ConflictError(f"cannot {doing}: there is one")
     if error.status in {_UNAUTHORIZED, _FORBIDDEN}:
         return ServiceError(
             f"cannot {doing}: Kubernetes forbids it ({error.status}). The ServiceAccount needs the "

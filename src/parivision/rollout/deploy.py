@@ -4,44 +4,27 @@ What a pod of the old version answers is not cut off: the Deployment replaces po
 only when the new ones are ready. A rollout that fails is taken back.
 """
 
-import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from parivision.errors import ServiceError
 from parivision.rollout import outcome
-from parivision.rollout.cluster import CONTAINER, AwayError, Cluster, Place
+from parivision.rollout.cluster import AwayError, Cluster, Place
 from parivision.rollout.outcome import Outcome
+from parivision.rollout.release import Release, change, note, noted, served
 
 PORT: Final = 3000
-VERSION: Final = "parivision.dev/model-version"
-DIGEST: Final = "parivision.dev/bento-digest"
-FORMER: Final = "parivision.dev/former-release"
-"""On the Deployment itself: what to go back to, so that a step that died can be run again."""
+"""Where the service answers."""
 PATIENCE_S: Final = 60.0
 POLL_S: Final = 1.0
 
 Clock = Callable[[], float]
 Sleep = Callable[[float], None]
-Patch = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Release:
-    """What the Deployment serves: an image, and the version and Bento in it.
-
-    Without a version the image is the bare runtime, and nothing is served.
-    """
-
-    image: str
-    version: str = ""
-    digest: str = ""
-
-
-def deploy(
+def replace_pods(
     release: Release,
     deployment: str,
     *,
@@ -62,7 +45,7 @@ def deploy(
     found = cluster.deployment(place)
     former = _former(found, release)
     replicas = None if found.spec.replicas else cluster.least_replicas(place)
-    cluster.patch(place, _change(release, replicas, former))
+    cluster.patch(place, change(release, replicas, former))
     try:
         await_rollout(
             cluster, place, timeout_s=timeout_s, patience_s=patience_s, clock=clock, sleep=sleep
@@ -74,7 +57,12 @@ def deploy(
             f"version {release.version} could not be rolled out to {place}: {error}\n{said}"
         ) from error
     with suppress(AwayError):  # the note is of no use any more, and does no harm
-        cluster.patch(place, _note(None))
+        cluster.patch(place, note(None))
+    return address(place)
+
+
+def address(place: Place) -> str:
+    """Where the service is asked."""
     return f"http://{place.name}.{place.namespace}.svc:{PORT}"
 
 
@@ -105,9 +93,9 @@ def await_rollout(
             stuck_since = now
         is_lasting = stuck_since is not None and now - stuck_since >= patience_s
         if found.state == "failed" or is_lasting:
-            raise ServiceError(_explained(cluster, place, found))
+            raise ServiceError(explained(cluster, place, found))
         if now >= deadline:
-            said = _explained(cluster, place, found)
+            said = explained(cluster, place, found)
             raise ServiceError(f"it was not done within {timeout_s:g} s: {said}")
         sleep(POLL_S)
 
@@ -123,7 +111,7 @@ def _look(cluster: Cluster, place: Place) -> Outcome:
         return Outcome("going", str(error))
 
 
-def _explained(cluster: Cluster, place: Place, found: Outcome) -> str:
+def explained(cluster: Cluster, place: Place, found: Outcome) -> str:
     """The reason, with what the pod's log or events add; they may be out of reach."""
     more = ""
     with suppress(ServiceError):
@@ -140,7 +128,7 @@ def _go_back(cluster: Cluster, place: Place, release: Release, former: Release |
         return "What was served before it is not known, so there is nothing to go back to."
     try:
         _require(release, cluster.deployment(place))
-        cluster.patch(place, _change(former, None if former.version else 0))
+        cluster.patch(place, change(former, None if former.version else 0))
     except ServiceError as error:
         return f"It was not taken back: {error}"
     if not former.version:
@@ -150,47 +138,14 @@ def _go_back(cluster: Cluster, place: Place, release: Release, former: Release |
 
 def _former(deployment: Any, release: Release) -> Release | None:
     """What is served before `release`: now, or by the note of an attempt that died."""
-    served = _served(deployment)
-    if served != release:
-        return served
-    note = (deployment.metadata.annotations or {}).get(FORMER)
-    return Release(**json.loads(note)) if note else None
-
-
-def _served(deployment: Any) -> Release:
-    template = deployment.spec.template
-    images = [c.image for c in template.spec.containers if c.name == CONTAINER]
-    if not images:
-        raise ServiceError(
-            f"the Deployment {deployment.metadata.name} has no container {CONTAINER!r}: it is not "
-            "the prediction service; name that in PARIVISION_DEPLOYMENT"
-        )
-    notes = template.metadata.annotations or {}
-    return Release(images[0], notes.get(VERSION, ""), notes.get(DIGEST, ""))
+    found = served(deployment)
+    return noted(deployment) if release.is_same(found) else found
 
 
 def _require(release: Release, deployment: Any) -> None:
     """Raise ServiceError when somebody else has set another release meanwhile."""
-    served = _served(deployment)
-    if served != release:
+    found = served(deployment)
+    if not release.is_same(found):
         raise ServiceError(
-            f"another rollout, of version {served.version or 'none'}, took its place meanwhile"
+            f"another rollout, of version {found.version or 'none'}, took its place meanwhile"
         )
-
-
-def _change(release: Release, replicas: int | None, former: Release | None = None) -> Patch:
-    """The patch that makes a Deployment serve a release; `replicas` of None stay."""
-    notes = {VERSION: release.version or None, DIGEST: release.digest or None}
-    template = {
-        "metadata": {"annotations": notes},
-        "spec": {"containers": [{"name": CONTAINER, "image": release.image}]},
-    }
-    spec = (
-        {"template": template} if replicas is None else {"replicas": replicas, "template": template}
-    )
-    return {**_note(former), "spec": spec}
-
-
-def _note(former: Release | None) -> Patch:
-    text = json.dumps(asdict(former), sort_keys=True) if former else None
-    return {"metadata": {"annotations": {FORMER: text}}}

@@ -1,5 +1,6 @@
 """What the service answers: the shapes of its JSON, and the bytes of it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pydantic_core
@@ -18,8 +19,12 @@ class Model(TypedDict):
 
 
 class Prediction(TypedDict):
-    """What is said about one shot: probability, probability times points, and its zone."""
+    """What is said about one shot: probability, probability times points, and its zone.
 
+    Its outcome may be reported by its id.
+    """
+
+    id: str
     p_made: float
     expected_points: float
     zone: str
@@ -50,6 +55,12 @@ class Champion(Model):
     card: dict[str, Any]
 
 
+class Accepted(TypedDict):
+    """How many outcomes were taken."""
+
+    accepted: int
+
+
 class Field(TypedDict):
     """A field that could not be used."""
 
@@ -65,9 +76,10 @@ class Error(TypedDict):
     fields: list[Field]
 
 
-def of_shots(answer: Answer, predictor: Predictor, *, is_single: bool) -> bytes:
+def of_shots(answer: Answer, ids: Sequence[str], predictor: Predictor, *, is_single: bool) -> bytes:
     """The answer to a request; probabilities are written with all their digits."""
     rows = zip(
+        ids,
         answer.p_made.tolist(),
         answer.expected_points.tolist(),
         zone_labels(answer.zone),
@@ -75,8 +87,8 @@ def of_shots(answer: Answer, predictor: Predictor, *, is_single: bool) -> bytes:
         strict=True,
     )
     predictions = [
-        Prediction(p_made=p_made, expected_points=points, zone=zone, zone_code=code)
-        for p_made, points, zone, code in rows
+        Prediction(id=id_, p_made=p_made, expected_points=points, zone=zone, zone_code=code)
+        for id_, p_made, points, zone, code in rows
     ]
     if is_single:
         return as_json({**predictions[0], "model": predictor.model})

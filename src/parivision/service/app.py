@@ -11,13 +11,15 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from parivision import telemetry
-from parivision.service import answers, openapi
+from parivision.served.records import new_id, shot_ids
+from parivision.service import answers, openapi, outcomes
 from parivision.service.counts import Counts
+from parivision.service.logs import Answered, LogCounts, Logs
 from parivision.service.predictor import Predictor
 from parivision.service.requests import MAX_BODY_BYTES, Refusal, parse
 
@@ -31,6 +33,10 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Body = TypeVar("Body")
+
+_NO_LOG: Final = "This service keeps no outcomes: it runs without PARIVISION_PREDICTION_LOG."
+_LOG_FULL: Final = "The log has no room now; send the same outcomes again in a few seconds."
 
 _logger = logging.getLogger(__name__)
 
@@ -49,11 +55,12 @@ class _Response:
 
 @dataclass(frozen=True)
 class _Loaded:
-    """A model and its counts; they come and go together."""
+    """A model, its counts and its logs, if it keeps any; they come and go together."""
 
     predictor: Predictor
     counts: Counts
     document: bytes
+    logs: Logs | None
 
 
 class App:
@@ -64,6 +71,7 @@ class App:
         self._pool: ThreadPoolExecutor | None = None
         self._routes: Mapping[str, Mapping[str, Callable[..., Awaitable[_Response]]]] = {
             "/predict": {"POST": self._predict},
+            "/outcomes": {"POST": self._outcomes},
             "/champion": {"GET": self._champion},
             "/metrics": {"GET": self._metrics},
             "/docs.json": {"GET": self._docs},
@@ -75,14 +83,19 @@ class App:
         """Whether there is a model to answer with."""
         return self._loaded is not None
 
-    def serve(self, predictor: Predictor) -> None:
-        """Answer with this model from now on."""
+    def serve(self, predictor: Predictor, logs: Logs | None = None) -> None:
+        """Answer with this model from now on, and log what is answered."""
         champion, bundle = predictor.champion, predictor.bundle
-        self._loaded = _Loaded(
-            predictor=predictor,
-            counts=Counts(champion.version, bundle.family, bundle.feature_set, champion.name),
-            document=answers.as_json(openapi.document(champion.version)),
-        )
+        counts = Counts(champion.version, bundle.family, bundle.feature_set, champion.name)
+        if logs is not None:
+            counts.include(LogCounts(logs, champion.version))
+        document = answers.as_json(openapi.document(champion.version))
+        self._loaded = _Loaded(predictor, counts, document, logs)
+
+    def close(self) -> None:
+        """Bring what was logged to where it stays; nothing is answered afterwards."""
+        if self._loaded is not None and self._loaded.logs is not None:
+            self._loaded.logs.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; web sockets are closed."""
@@ -140,14 +153,32 @@ class App:
         return f"There is no such path; {known}"
 
     async def _predict(self, loaded: _Loaded, scope: Scope, receive: Receive) -> _Response:
+        return _Response(200, await self._with_body(_answer, loaded, scope, receive))
+
+    async def _outcomes(self, loaded: _Loaded, scope: Scope, receive: Receive) -> _Response:
+        if loaded.logs is None:
+            return _refused(Refusal(503, _NO_LOG), (b"retry-after", b"600"))
+        accepted = await self._with_body(_accept, loaded, scope, receive)
+        if accepted is None:
+            return _refused(Refusal(503, _LOG_FULL), (b"retry-after", b"10"))
+        return _Response(202, accepted)
+
+    async def _with_body(
+        self,
+        answer: Callable[[_Loaded, bytes], Body],
+        loaded: _Loaded,
+        scope: Scope,
+        receive: Receive,
+    ) -> Body:
+        """What `answer` makes of the request's body, in a thread if it is large."""
         body = await _read(receive)
         _check_headers(scope)
         if len(body) <= INLINE_BYTES:
-            return _Response(200, _answer(loaded, body))
+            return answer(loaded, body)
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="large-requests")
         loop = asyncio.get_running_loop()
-        return _Response(200, await loop.run_in_executor(self._pool, _answer, loaded, body))
+        return await loop.run_in_executor(self._pool, answer, loaded, body)
 
     async def _champion(self, loaded: _Loaded, *_: object) -> _Response:
         return _Response(200, answers.as_json(loaded.predictor.described()))
@@ -163,11 +194,11 @@ class App:
         return _Response(200, answers.as_json({"model": loaded.predictor.model, "routes": routes}))
 
 
-def create_app(predictor: Predictor | None = None) -> App:
+def create_app(predictor: Predictor | None = None, logs: Logs | None = None) -> App:
     """The application, with a model or still without."""
     app = App()
     if predictor is not None:
-        app.serve(predictor)
+        app.serve(predictor, logs)
     return app
 
 
@@ -175,7 +206,20 @@ def _answer(loaded: _Loaded, body: bytes) -> bytes:
     request = parse(body)
     answer = loaded.predictor.answer(request.shots)
     loaded.counts.predictions(answer.p_made, answer.zone)
-    return answers.of_shots(answer, loaded.predictor, is_single=request.is_single)
+    request_id, size = new_id(), len(request.shots)
+    ids = shot_ids(request_id, size, is_single=request.is_single)
+    if loaded.logs is not None:
+        answered = Answered(request_id, request.shots, answer.p_made, request.is_single)
+        loaded.logs.predictions.add(answered, size)
+    return answers.of_shots(answer, ids, loaded.predictor, is_single=request.is_single)
+
+
+def _accept(loaded: _Loaded, body: bytes) -> bytes | None:
+    """Take a body's outcomes; None when there is no room for them, or no log."""
+    records = outcomes.parse(body, time.time())
+    if loaded.logs is None or not loaded.logs.outcomes.add(records, len(records)):
+        return None
+    return answers.as_json(answers.Accepted(accepted=len(records)))
 
 
 def _check_headers(scope: Scope) -> None:

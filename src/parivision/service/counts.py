@@ -62,6 +62,10 @@ class Counts(Collector):
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
 
+    def include(self, collector: Collector) -> None:
+        """Render another's counts with these."""
+        self._registry.register(collector)
+
     def request(self, route: str, status: int, seconds: float) -> None:
         """Count an answered request."""
         with self._lock:

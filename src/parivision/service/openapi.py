@@ -6,6 +6,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from parivision.service import answers
+from parivision.service.outcomes import OUTCOME, OUTCOMES
 from parivision.service.requests import MAX_SHOTS, SHOTS
 from parivision.service.shot import SHOT
 
@@ -17,6 +18,8 @@ FULL_SHOT: Final = {
     "x_ft": -1.2,
     "y_ft": 1.4,
     "game_date": "2023-01-31",
+    "game_id": 22200764,
+    "event_id": 212,
     "team_id": 1610612744,
     "home_team": "GSW",
     "away_team": "BOS",
@@ -33,10 +36,23 @@ _EXAMPLES: Final = {
     "everything known": {"value": FULL_SHOT},
     "several shots": {"value": {SHOTS: [SMALL_SHOT, FULL_SHOT]}},
 }
+_OUTCOME_EXAMPLES: Final = {
+    "by the prediction": {"value": {"prediction_id": "019c0a3c8f2d" + "5" * 20, "made": True}},
+    "by game and event": {
+        "value": {
+            OUTCOMES: [
+                {"game_id": 22200764, "event_id": 212, "made": False},
+                {"game_id": 22200764, "event_id": 219, "made": True, "at": "2023-02-01T03:10:00Z"},
+            ]
+        }
+    },
+}
 _SCHEMAS: Final[Mapping[str, TypeAdapter[Any]]] = {
     "Shot": SHOT,
     "PredictionOfOne": TypeAdapter(answers.PredictionOfOne),
     "Predictions": TypeAdapter(answers.Predictions),
+    "Outcome": OUTCOME,
+    "Accepted": TypeAdapter(answers.Accepted),
     "Champion": TypeAdapter(answers.Champion),
     "Error": TypeAdapter(answers.Error),
 }
@@ -45,7 +61,7 @@ _REFUSALS: Final = {
     "413": "The body is too large.",
     "415": "The body is not sent as application/json.",
     "422": "A field is missing, unknown or out of its range; the answer names it.",
-    "503": "The model is still being loaded.",
+    "503": "The model is still being loaded, or the log of outcomes is full or not kept.",
 }
 
 
@@ -60,6 +76,7 @@ def document(version: str) -> dict[str, Any]:
         },
         "paths": {
             "/predict": {"post": _predict()},
+            "/outcomes": {"post": _outcomes()},
             "/champion": {"get": _get("The model that answers.", _content(_ref("Champion")))},
             "/metrics": {"get": _get("Counts for Prometheus.", {"text/plain": {}})},
             "/livez": {"get": _get("Answers while the process lives.", {"text/plain": {}})},
@@ -80,28 +97,39 @@ def _schemas() -> dict[str, Any]:
 
 
 def _predict() -> dict[str, Any]:
+    answered = {"anyOf": [_ref("PredictionOfOne"), _ref("Predictions")]}
+    body = _one_or_many("Shot", SHOTS)
+    body["application/json"]["examples"] = _EXAMPLES
+    done = {"200": {"description": "The predictions.", "content": _content(answered)}}
+    return _post("predict", "Predict one shot or several.", body, done)
+
+
+def _outcomes() -> dict[str, Any]:
+    words = "They are taken, and will be stored."
+    done = {"202": {"description": words, "content": _content(_ref("Accepted"))}}
+    body = _one_or_many("Outcome", OUTCOMES)
+    body["application/json"]["examples"] = _OUTCOME_EXAMPLES
+    return _post("outcomes", "Say how one shot ended, or several.", body, done)
+
+
+def _one_or_many(name: str, plural: str) -> dict[str, Any]:
+    items = {"type": "array", "items": _ref(name), "minItems": 1, "maxItems": MAX_SHOTS}
     many = {
         "type": "object",
-        "required": [SHOTS],
+        "required": [plural],
         "additionalProperties": False,
-        "properties": {
-            SHOTS: {
-                "type": "array",
-                "items": _ref("Shot"),
-                "minItems": 1,
-                "maxItems": MAX_SHOTS,
-            }
-        },
+        "properties": {plural: items},
     }
-    answered = {"anyOf": [_ref("PredictionOfOne"), _ref("Predictions")]}
-    body = _content({"oneOf": [_ref("Shot"), many]})
-    body["application/json"]["examples"] = _EXAMPLES
+    return _content({"oneOf": [_ref(name), many]})
+
+
+def _post(name: str, summary: str, body: dict[str, Any], done: dict[str, Any]) -> dict[str, Any]:
     return {
-        "operationId": "predict",
-        "summary": "Predict one shot or several.",
+        "operationId": name,
+        "summary": summary,
         "requestBody": {"required": True, "content": body},
         "responses": {
-            "200": {"description": "The predictions.", "content": _content(answered)},
+            **done,
             **{
                 status: {"description": words, "content": _content(_ref("Error"))}
                 for status, words in _REFUSALS.items()

@@ -1,17 +1,19 @@
-"""From a request's body to shots, or to a refusal that says which field is wrong and why.
+"""From a request's body to shots or outcomes, or to a refusal: which field is wrong and why.
 
 The structure (an object, a list of so many shots) is checked by hand and the fields by pydantic.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 import pydantic_core
 from pydantic import FailFast, TypeAdapter, ValidationError
 
 from parivision.service.shot import FIELDS, SHOT, Shot
+
+Thing = TypeVar("Thing", bound=Mapping[str, Any])
 
 MAX_SHOTS: Final = 10_000
 MAX_BODY_BYTES: Final = 8 * 2**20
@@ -20,9 +22,6 @@ SHOTS: Final = "shots"
 # Bounds on what a refusal may cost or repeat.
 _MAX_KEYS: Final = 40
 _MAX_QUOTE: Final = 40
-
-# Stops at the first unusable shot: a body with ten thousand of them is refused as fast as with one.
-_MANY: Final = TypeAdapter(Annotated[list[Shot], FailFast()])
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,95 @@ class Refusal(Exception):  # noqa: N818 - an answer to a client, not a failure o
 
 
 @dataclass(frozen=True)
+class Form(Generic[Thing]):
+    """What a body may hold: one thing, or `{plural: [...]}` with several.
+
+    `many` should stop at the first unusable thing: a body with ten thousand of them is then refused
+    as fast as with one. `check` raises Refusal for what types cannot say; it is given the thing and
+    the prefix of its fields' names.
+    """
+
+    one: TypeAdapter[Thing]
+    many: TypeAdapter[list[Thing]]
+    fields: Mapping[str, str]
+    noun: str
+    plural: str
+    check: Callable[[Thing, str], None]
+
+    def parse(self, body: bytes) -> tuple[list[Thing], bool]:
+        """The things of a body, and whether it is one alone; raises Refusal (400 or 422)."""
+        shown = f'{{"{self.plural}": [...]}}'
+        if not body.strip():
+            raise Refusal(400, f"The body is empty: send one {self.noun} as JSON, or {shown}.")
+        try:
+            content = pydantic_core.from_json(body)
+        except ValueError as error:
+            raise Refusal(400, f"The body is not JSON: {error}.") from error
+        if not isinstance(content, dict):
+            expected = f"an object, one {self.noun} or {shown}"
+            raise Refusal.of(Problem("body", expected, quote(content)))
+        if self.plural in content:
+            return self._parse_many(content), False
+        return [self._parse_one(content)], True
+
+    def _parse_one(self, content: dict[str, Any]) -> Thing:
+        self._check_size(content, "")
+        try:
+            thing = self.one.validate_python(content)
+        except ValidationError as error:
+            raise self._refusal(error, "", 0) from error
+        self.check(thing, "")
+        return thing
+
+    def _parse_many(self, content: dict[str, Any]) -> list[Thing]:
+        beside = next((name for name in content if name != self.plural), None)
+        if beside is not None:
+            raise Refusal.of(Problem(_short(beside), f'no field beside "{self.plural}"', "one"))
+        things = content[self.plural]
+        if not isinstance(things, list) or not 1 <= len(things) <= MAX_SHOTS:
+            expected = f"a list of 1 to {MAX_SHOTS} {self.plural}"
+            raise Refusal.of(Problem(self.plural, expected, quote(things)))
+        for index, thing in enumerate(things):
+            prefix = f"{self.plural}[{index}]"
+            if not isinstance(thing, dict):
+                raise Refusal.of(Problem(prefix, f"an object, one {self.noun}", quote(thing)))
+            self._check_size(thing, f"{prefix}.")
+        try:
+            checked = self.many.validate_python(things)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]["loc"][0]
+            raise self._refusal(error, f"{self.plural}[{first}].", 1) from error
+        for index, thing in enumerate(checked):
+            self.check(thing, f"{self.plural}[{index}].")
+        return checked
+
+    def _check_size(self, thing: dict[str, Any], prefix: str) -> None:
+        """Refuse a thing with so many fields that naming them all would be work."""
+        if len(thing) > _MAX_KEYS:
+            problem = Problem(
+                f"{prefix}{_short(next(iter(thing)))} and others",
+                f"at most the {len(self.fields)} fields {', '.join(self.fields)}",
+                f"{len(thing)} fields",
+            )
+            raise Refusal.of(problem)
+
+    def _refusal(self, error: ValidationError, prefix: str, depth: int) -> Refusal:
+        """All problems of one thing; `depth` is where its fields begin in pydantic's locations."""
+        problems = []
+        for fault in error.errors(include_url=False, include_context=False):
+            name = str(fault["loc"][depth])
+            if fault["type"] == "extra_forbidden":
+                near = get_close_matches(name, self.fields, n=1)
+                known = f"only the fields {', '.join(self.fields)}"
+                expected = f"{near[0]} instead" if near else known
+                problems.append(Problem(prefix + _short(name), expected, "an unknown field"))
+            else:
+                came = "nothing" if fault["type"] == "missing" else quote(fault["input"])
+                problems.append(Problem(prefix + name, self.fields[name], came))
+        return Refusal.of(*problems)
+
+
+@dataclass(frozen=True)
 class Request:
     """The shots asked about; `is_single`: they came as one object and not as a list."""
 
@@ -63,49 +151,7 @@ class Request:
 
 def parse(body: bytes) -> Request:
     """The shots of a request's body; raises Refusal (400 or 422) for anything else."""
-    if not body.strip():
-        raise Refusal(400, 'The body is empty: send one shot as JSON, or {"shots": [...]}.')
-    try:
-        content = pydantic_core.from_json(body)
-    except ValueError as error:
-        raise Refusal(400, f"The body is not JSON: {error}.") from error
-    if not isinstance(content, dict):
-        expected = 'an object, one shot or {"shots": [...]}'
-        raise Refusal.of(Problem("body", expected, quote(content)))
-    if SHOTS in content:
-        return Request(_many(content), is_single=False)
-    return Request([_one(content)], is_single=True)
-
-
-def _one(content: dict[str, Any]) -> Shot:
-    _check_size(content, "")
-    try:
-        shot = SHOT.validate_python(content)
-    except ValidationError as error:
-        raise _refusal(error, "", 0) from error
-    _check_makes(shot, "")
-    return shot
-
-
-def _many(content: dict[str, Any]) -> list[Shot]:
-    beside = next((name for name in content if name != SHOTS), None)
-    if beside is not None:
-        raise Refusal.of(Problem(_short(beside), f'no field beside "{SHOTS}"', "one"))
-    shots = content[SHOTS]
-    if not isinstance(shots, list) or not 1 <= len(shots) <= MAX_SHOTS:
-        raise Refusal.of(Problem(SHOTS, f"a list of 1 to {MAX_SHOTS} shots", quote(shots)))
-    for index, shot in enumerate(shots):
-        if not isinstance(shot, dict):
-            raise Refusal.of(Problem(f"{SHOTS}[{index}]", "an object, one shot", quote(shot)))
-        _check_size(shot, f"{SHOTS}[{index}].")
-    try:
-        checked = _MANY.validate_python(shots)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]["loc"][0]
-        raise _refusal(error, f"{SHOTS}[{first}].", 1) from error
-    for index, shot in enumerate(checked):
-        _check_makes(shot, f"{SHOTS}[{index}].")
-    return checked
+    return Request(*_SHOTS.parse(body))
 
 
 def quote(value: object) -> str:
@@ -125,17 +171,6 @@ def _short(text: str) -> str:
     return text if len(text) <= _MAX_QUOTE else text[:_MAX_QUOTE] + "..."
 
 
-def _check_size(shot: dict[str, Any], prefix: str) -> None:
-    """Refuse a shot with so many fields that naming them all would be work."""
-    if len(shot) > _MAX_KEYS:
-        problem = Problem(
-            f"{prefix}{_short(next(iter(shot)))} and others",
-            f"at most the {len(FIELDS)} fields {', '.join(FIELDS)}",
-            f"{len(shot)} fields",
-        )
-        raise Refusal.of(problem)
-
-
 def _check_makes(shot: Shot, prefix: str) -> None:
     attempts, makes = shot.get("player_attempts"), shot.get("player_makes")
     if attempts is not None and makes is not None and makes > attempts:
@@ -143,16 +178,11 @@ def _check_makes(shot: Shot, prefix: str) -> None:
         raise Refusal.of(Problem(f"{prefix}player_makes", expected, str(makes)))
 
 
-def _refusal(error: ValidationError, prefix: str, depth: int) -> Refusal:
-    """All problems of one shot; `depth` is where its fields begin in pydantic's locations."""
-    problems = []
-    for fault in error.errors(include_url=False, include_context=False):
-        name = str(fault["loc"][depth])
-        if fault["type"] == "extra_forbidden":
-            near = get_close_matches(name, FIELDS, n=1)
-            expected = f"{near[0]} instead" if near else f"only the fields {', '.join(FIELDS)}"
-            problems.append(Problem(prefix + _short(name), expected, "an unknown field"))
-        else:
-            came = "nothing" if fault["type"] == "missing" else quote(fault["input"])
-            problems.append(Problem(prefix + name, FIELDS[name], came))
-    return Refusal.of(*problems)
+_SHOTS: Final = Form(
+    one=SHOT,
+    many=TypeAdapter(Annotated[list[Shot], FailFast()]),
+    fields=FIELDS,
+    noun="shot",
+    plural=SHOTS,
+    check=_check_makes,
+)

@@ -70,6 +70,10 @@ class Shot(TypedDict, total=False):
         BeforeValidator(_iso_date, json_schema_input_type=date | None),
         Field(description=f"a date from {MIN_DATE} to {MAX_DATE} (the game's day; else today)"),
     ]
+    game_id: Annotated[int | None, _whole(1, LARGEST_ID, "the league's number of the game")]
+    event_id: Annotated[
+        int | None, _whole(0, LARGEST_ID, "the shot's number in the game; a label, never a feature")
+    ]
     team_id: Annotated[
         int | None, _whole(1, LARGEST_ID, "the league's number of the shooter's team")
     ]

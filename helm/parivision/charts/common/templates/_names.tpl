@@ -14,6 +14,12 @@ app.kubernetes.io/name: {{ last . }}
 app.kubernetes.io/instance: {{ (first .).Release.Name }}
 {{- end -}}
 
+{{/* Labels of every pod that predicts, of the canary and of the primary. */}}
+{{- define "common.servingLabels" -}}
+parivision.dev/serves: shots
+app.kubernetes.io/instance: {{ (first .).Release.Name }}
+{{- end -}}
+
 {{/* Labels of a pod; without versions, so that an upgrade restarts only what it changes. */}}
 {{- define "common.podLabels" -}}
 {{ include "common.selectorLabels" . }}

@@ -3,11 +3,14 @@ Rules of network policies. manifests/ deny everything that no policy allows; eac
 flows that it needs, from named pods to named pods.
 */}}
 
-{{/* A pod of this release by its name, as a peer: (list $ "mongodb"). */}}
+{{/*
+A pod of this release by its name, as a peer: (list $ "mongodb"). The prediction service's pods have
+two names, for Flagger calls those that serve `shots-primary`.
+*/}}
 {{- define "common.peer" -}}
 - podSelector:
     matchLabels:
-      {{- include "common.selectorLabels" . | nindent 6 }}
+      {{- include (ternary "common.servingLabels" "common.selectorLabels" (eq (last .) "shots")) . | nindent 6 }}
 {{- end -}}
 
 {{/* The Prometheus of the chart monitoring; its operator names the pods after the resource. */}}

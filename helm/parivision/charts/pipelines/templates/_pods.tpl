@@ -9,6 +9,7 @@ processes in it, with the credentials that Kubeflow would give to their pods.
 
 {{- define "pipelines.env" -}}
 {{ include "common.secretEnv" (dict "name" "PARIVISION_LAKE" "secret" "parivision-lake" "key" "uri") }}
+{{ include "common.secretEnv" (dict "name" "PARIVISION_PREDICTION_LOG" "secret" "parivision-prediction-log" "key" "uri") }}
 {{ include "common.mlflowEnv" "parivision-mlflow" }}
 {{- range $variable, $key := dict "PUSH" "push" "PULL" "pull" "USERNAME" "username" "PASSWORD" "password" }}
 {{ include "common.secretEnv" (dict "name" (printf "PARIVISION_IMAGES_%s" $variable) "secret" "parivision-images" "key" $key) }}

@@ -1,0 +1,109 @@
+"""The command that serves the verdict on rollouts."""
+
+import json
+import threading
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from parivision.cli import context
+from parivision.cli.console import say
+from parivision.errors import SettingsError
+from parivision.settings import Settings
+
+if TYPE_CHECKING:
+    from parivision.judging.watcher import Watcher
+    from parivision.models.bundle import Bundle
+    from parivision.registry import Registry
+
+commands = typer.Typer()
+
+EVERY_S = 10.0
+ANSWER_WAIT_S = 10
+MODELS = 4
+"""Bundles in memory: two of a rollout, two of a watch."""
+
+
+@commands.command()
+def judge(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8080,
+    every: Annotated[float, typer.Option(min=1, help="Seconds between two looks.")] = EVERY_S,
+    rules: Annotated[
+        Path | None,
+        typer.Option(help="JSON of the verdict's rules; what it leaves out has its default."),
+    ] = None,
+    pinned: Annotated[
+        bool, typer.Option(help="Whether a route pins users to a track by a header.")
+    ] = True,
+) -> None:
+    """Watch the rollouts of PARIVISION_DEPLOYMENT and answer Flagger, until a signal ends it.
+
+    Sources that are away hold a rollout and do not end this.
+    """
+    import uvicorn
+
+    from parivision.judging.app import create_app
+
+    watcher = _watcher(context.current(), rules, is_pinned=pinned)
+    stop = threading.Event()
+    loop = threading.Thread(target=watcher.run, args=(stop, every), name="watcher", daemon=True)
+    loop.start()
+    say(f"verdicts on http://{host}:{port}")
+    try:
+        uvicorn.run(create_app(watcher), host=host, port=port, log_level="info", access_log=False)
+    finally:
+        stop.set()
+        watcher.wake()
+        loop.join(timeout=ANSWER_WAIT_S)
+
+
+def _watcher(settings: Settings, rules: Path | None, *, is_pinned: bool) -> "Watcher":
+    import httpx
+
+    from parivision import rollout
+    from parivision.judging.prometheus import TIMEOUT_S, Prometheus
+    from parivision.judging.served_log import ServedLog
+    from parivision.judging.store import MongoRollouts
+    from parivision.judging.watcher import Sources, Watcher
+    from parivision.verdict import Rules
+
+    if not settings.prometheus:
+        raise SettingsError("PARIVISION_PROMETHEUS is not set: expected its address, http://...")
+    given: dict[str, Any] = json.loads(rules.read_text()) if rules else {}
+    place = rollout.Place.parse(settings.deployment)
+    client = httpx.Client(base_url=settings.prometheus, timeout=TIMEOUT_S, trust_env=False)
+    route = (place.namespace, f"{place.name}-pinned") if is_pinned else None
+    sources = Sources(
+        scene=rollout.Scene(rollout.connect(), place),
+        rollouts=MongoRollouts(settings.lake),
+        models=_RegistryModels(_registry(settings), settings.cache),
+        log=ServedLog(context.served(settings), settings.home / "labels.db"),
+        counts=Prometheus(client, place.name, route),
+    )
+    return Watcher(sources, Rules.from_dict(given))
+
+
+class _RegistryModels:
+    """The registry, with the bundles that are in use kept in memory."""
+
+    def __init__(self, registry: "Registry", folder: Path) -> None:
+        self.champion = registry.champion
+        self.point_alias = registry.point_alias
+        self.tag_version = registry.tag_version
+        self.record_rollout = registry.record_rollout
+        self._load = lru_cache(MODELS)(lambda number: registry.bundle(number, folder))
+
+    def bundle(self, number: str) -> "Bundle":
+        """A version's bundle."""
+        return self._load(number)
+
+
+def _registry(settings: Settings) -> "Registry":
+    opened = context.registry(settings)
+    from parivision.registry import impatient
+
+    impatient(ANSWER_WAIT_S)
+    return opened

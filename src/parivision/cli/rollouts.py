@@ -1,0 +1,173 @@
+"""Commands on rollouts: what the verdict would say, and how often it would be wrong."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from parivision.cli import context
+from parivision.cli.console import bar, out, print_json
+from parivision.cli.data import Json
+
+if TYPE_CHECKING:
+    from parivision.verdict_study import Path as VerdictPath
+    from parivision.verdict_study import Plan, Study, World
+
+commands = typer.Typer(no_args_is_help=True)
+
+WAYS = "noise, level or slope"
+SPREADS = (0.0, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25)
+BETTER = (0.0, 0.003, 0.01)
+
+
+@commands.callback()
+def _group() -> None:
+    """Rollouts: judged, looked at, ended."""
+
+
+@commands.command()
+def simulate(
+    equal: Annotated[
+        bool, typer.Option("--equal", help="Only equal models, all kinds: false alarms.")
+    ] = False,
+    runs: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Rollouts of equal models, of all kinds together, and as many of the worse."
+        ),
+    ] = 200,
+    worse: Annotated[
+        float, typer.Option(min=0.0001, help="Nats a shot by which the bad challenger is worse.")
+    ] = 0.02,
+    way: Annotated[str, typer.Option(help=f"How it is worse: {WAYS}.")] = "noise",
+    shots: Annotated[int, typer.Option(min=300, help="Labelled shots in a rollout.")] = 4000,
+    batch: Annotated[int, typer.Option(min=1, help="Labelled shots between two looks.")] = 100,
+    threshold: Annotated[
+        float, typer.Option(help="The fixed rule's limit of a 5-minute mean, in nats.")
+    ] = 0.02,
+    shots_a_minute: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Labelled shots in a minute, for the fixed rule; default: ten games."
+        ),
+    ] = 12,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="JSON lines of logged shots: p_champion, p_challenger, made; zone, period and "
+            "player_volume if known.",
+        ),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Default: PARIVISION_SEED.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Folder for the page and the PNGs.")] = None,
+    json: Json = False,
+) -> None:
+    """Replay shots through two models, asking for the verdict all along.
+
+    Says how often equal models are failed, how often a worse one is found, after how many
+    labelled shots, and what a fixed threshold on a 5-minute mean would do. With --predictions the
+    shots are drawn from a log; equal is then the same log with the models swapped by a coin.
+    """
+    from parivision import rollout_page
+    from parivision.verdict_study import Plan, study
+
+    settings = context.current()
+    seed = settings.seed if seed is None else seed
+    plan = Plan(shots, batch, shots_a_minute, threshold)
+    worlds, path = _worlds(predictions, worse, way, plan, seed)
+    good = (worlds[:-1] if equal or predictions else worlds[1:3])[:runs]
+    bad = [] if equal else worlds[-1:]
+    studies: list[Study] = []
+    for place, world in enumerate((*good, *bad)):
+        is_good = place < len(good)
+        share = len(range(place, runs, len(good))) if is_good else runs
+        with bar(world.name) as progress:
+            studies.append(study(world, share, plan, seed, progress=progress))
+    page = rollout_page.write(
+        plot or settings.reports / "rollout", studies[: len(good)], studies[len(good) :], path
+    )
+    answer = rollout_page.summary(studies[: len(good)], studies[len(good) :])
+    if json:
+        print_json({"seed": seed, **answer, "path": path.verdict.to_dict(), "report": page})
+        return
+    _print(studies, answer)
+    out.print(f"one rollout: {path.verdict.outcome}: {path.verdict.reason}", markup=False)
+    out.print(f"report: {page}", markup=False, soft_wrap=True)
+
+
+@commands.command()
+def needed(
+    margin: Annotated[
+        float, typer.Option(min=0.0001, help="How much worse may pass, in nats a shot.")
+    ] = 0.005,
+    json: Json = False,
+) -> None:
+    """Say how many labelled shots a promotion takes, by how much the two models differ."""
+    from parivision.verdict import Rules
+    from parivision.verdict.quality import shots_to_pass
+
+    rules = Rules(margin=margin)
+    rows = [
+        {"spread": spread}
+        | {f"{better:g}": shots_to_pass(spread**2, -better, rules) for better in BETTER}
+        for spread in SPREADS
+    ]
+    if json:
+        print_json({"margin": margin, "rows": rows})
+        return
+    table = Table(title=f"labelled shots to a pass, margin {margin:g}", title_justify="left")
+    table.add_column("difference on a shot +-", justify="right")
+    for better in BETTER:
+        table.add_column(f"{better:g} better" if better else "equal", justify="right")
+    for row in rows:
+        spread, *counts = row.values()
+        table.add_row(f"{spread:g}", *(f"{count:,}" for count in counts))
+    out.print(table)
+
+
+def _worlds(
+    predictions: Path | None, worse: float, way: str, plan: "Plan", seed: int
+) -> tuple[list["World"], "VerdictPath"]:
+    """Kinds of equal, then the one to be found; and the path of one rollout of that."""
+    import numpy as np
+
+    from parivision.verdict_replay import Resampled, read_labelled
+    from parivision.verdict_study import follow
+    from parivision.verdict_worlds import equal_worlds, worse_world
+
+    rng = np.random.default_rng(seed)
+    if predictions is None:
+        bad = worse_world(worse, way)
+        return [*equal_worlds(), bad], follow(bad.shots(rng, plan.shots), rng, plan)
+    with predictions.open(encoding="utf-8") as lines:
+        logged = read_labelled(lines)
+    kinds = [
+        Resampled("logged, models swapped", logged, is_equal=True),
+        Resampled("logged", logged, is_equal=False),
+    ]
+    return list(kinds), follow(logged, rng, plan)
+
+
+def _print(studies: list["Study"], answer: dict[str, Any]) -> None:
+    table = Table(title="rollouts", title_justify="left")
+    table.add_column("world", no_wrap=True)
+    for name in ("failed", "95 %", "passed", "median shots", "fixed rule failed"):
+        table.add_column(name, justify="right")
+    for one in studies:
+        failed, median = one.failed(), one.median_shots()
+        table.add_row(
+            one.world,
+            f"{failed.rate:.1%}",
+            f"{failed.low:.1%} to {failed.high:.1%}",
+            f"{one.passed().rate:.1%}",
+            "-" if median is None else f"{median:,.0f}",
+            f"{one.fixed_failed().rate:.1%}",
+        )
+    out.print(table)
+    out.print(
+        f"false alarms {answer['false_alarm_rate']:.1%}, at most {answer['alpha']:.0%} are allowed",
+        markup=False,
+    )

@@ -1,0 +1,111 @@
+"""Prometheus' counters of two tracks as windows of served requests.
+
+Counters are taken as they stand and subtracted here, pod by pod: whole numbers, and a window that a
+restart made longer loses nothing. `increase()` would guess at both its ends.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from parivision import telemetry
+from parivision.verdict import Served, Track
+
+Labels = Mapping[str, str]
+Sample = tuple[Labels, float]
+
+TRACK: Final = "track"
+"""Label that the chart's PodMonitor gives: primary or canary."""
+PREDICT: Final = "/predict"
+SETTLE_S: Final = 45.0
+"""After a change of the weight: how long the proxies and the scrapes may lag."""
+PINNED: Final = "pinned"
+_SERVER_ERROR: Final = "5"
+_SEPARATOR: Final = "|"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Counters at one moment, by a name made of their labels."""
+
+    at: float
+    counters: Mapping[str, int]
+
+
+def reading(
+    at: float, requests: Iterable[Sample], buckets: Iterable[Sample], pinned: float
+) -> Reading:
+    """Samples of `requests_query` and `buckets_query`, and how many requests were pinned so far."""
+    counters = {PINNED: round(pinned)}
+    for kind, label, samples in (
+        ("requests", telemetry.STATUS, requests),
+        ("bucket", "le", buckets),
+    ):
+        for labels, value in samples:
+            name = _SEPARATOR.join((kind, labels[TRACK], labels["pod"], labels[label]))
+            counters[name] = round(value)
+    return Reading(at, counters)
+
+
+def window(before: Mapping[str, int], now: Reading, weight: float | None) -> Served:
+    """What was served between two readings; `weight` is the canary's share all that time.
+
+    A counter that is new, or smaller than it was, has begun at 0. Where requests were pinned to a
+    track the weight tells nothing.
+    """
+    grown = {
+        name: value - before.get(name, 0) if value >= before.get(name, 0) else value
+        for name, value in now.counters.items()
+    }
+    is_pinned = grown.pop(PINNED, 0) > 0
+    bounds = sorted({float(_part(name, 3)) for name in grown if _part(name, 0) == "bucket"})
+    finite = tuple(bound for bound in bounds if math.isfinite(bound))
+    return Served(
+        primary=_track(grown, "primary", bounds),
+        canary=_track(grown, "canary", bounds),
+        weight=None if is_pinned else weight,
+        bounds_s=finite,
+    )
+
+
+def _track(grown: Mapping[str, int], track: str, bounds: Sequence[float]) -> Track:
+    mine = {name: value for name, value in grown.items() if _part(name, 1) == track}
+    requests = {name: value for name, value in mine.items() if _part(name, 0) == "requests"}
+    failed = sum(
+        value for name, value in requests.items() if _part(name, 3).startswith(_SERVER_ERROR)
+    )
+    below: Counter[float] = Counter()
+    for name, value in mine.items():
+        if _part(name, 0) == "bucket":
+            below[float(_part(name, 3))] += value
+    cumulative = [below[bound] for bound in bounds]
+    parts = [max(0, b - a) for a, b in zip([0, *cumulative], cumulative, strict=False)]
+    return Track(sum(requests.values()), failed, tuple(parts) if any(parts) else ())
+
+
+def _part(name: str, place: int) -> str:
+    parts = name.split(_SEPARATOR)
+    return parts[place] if place < len(parts) else ""
+
+
+def requests_query(job: str) -> str:
+    """Counters of predictions asked for, of both tracks."""
+    return f"{telemetry.REQUESTS}{_selector(job)}"
+
+
+def buckets_query(job: str) -> str:
+    """Counters of the histogram of their duration."""
+    return f"{telemetry.REQUEST_SECONDS}_bucket{_selector(job)}"
+
+
+def pinned_query(namespace: str, route: str) -> str:
+    """How many requests the route of pinned users took."""
+    cluster = f"httproute/{namespace}/{route}/.*"
+    return f'sum(envoy_cluster_upstream_rq_xx{{envoy_cluster_name=~"{cluster}"}})'
+
+
+def _selector(job: str) -> str:
+    labels = f'job="{job}",{TRACK}=~"primary|canary",{telemetry.ROUTE}="{PREDICT}"'
+    return f"{{{labels}}}"

@@ -1,0 +1,35 @@
+"""The prediction log as a rollout reads it: from a cursor on, and with labels joined first."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from parivision.served import LABELLED, PREDICTIONS, Store
+from parivision.served.join import Joiner, Page, labelled_since, predictions_since
+from parivision.served.records import Labelled, Served
+
+
+class ServedLog:
+    """Reads one store; `join` and `labelled` belong to one thread. Raises StoreError."""
+
+    def __init__(self, store: Store, index: Path) -> None:
+        """`index` is a file to join by; it may be lost."""
+        self._store = store
+        self._index = index
+        self._joiner: Joiner | None = None
+
+    def ends(self) -> tuple[str, str]:
+        """Cursors behind what is there now: of predictions and of labelled ones."""
+        predictions, labelled = (self._store.ends(kind) for kind in (PREDICTIONS, LABELLED))
+        return json.dumps(predictions, sort_keys=True), json.dumps(labelled, sort_keys=True)
+
+    def predictions(self, cursor: str) -> Iterator[Page[Served]]:
+        """Predictions behind a cursor, page by page."""
+        return predictions_since(self._store, cursor)
+
+    def labelled(self, cursor: str) -> Iterator[Page[Labelled]]:
+        """Labelled predictions behind a cursor, with what can be labelled by now."""
+        if self._joiner is None:
+            self._joiner = Joiner(self._store, self._index)
+        self._joiner.join()
+        return labelled_since(self._store, cursor)

@@ -1,0 +1,101 @@
+"""Batches of records, what a store of them promises, and how one is opened."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import pydantic_core
+
+from parivision.errors import StoreError
+
+Record = dict[str, Any]
+"""Plain JSON values."""
+
+PREDICTIONS: Final = "predictions"
+OUTCOMES: Final = "outcomes"
+LABELLED: Final = "labelled"
+BATCH_RECORDS: Final = 1_000
+"""At most so many records a batch: some 400 KB."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Records of one kind that were written together, in their order.
+
+    `stream` names who wrote it and `number` counts its batches of that kind from 0. `shared` is
+    what holds for all records. `games` are the ids of the games that its records name.
+    """
+
+    kind: str
+    stream: str
+    number: int
+    records: Sequence[Record]
+    shared: Record = field(default_factory=dict)
+    games: Sequence[int] = ()
+
+    def to_lines(self) -> bytes:
+        """JSON lines: what its records share and its games, then the records."""
+        head = {"shared": self.shared, "games": self.games}
+        return b"".join(pydantic_core.to_json(line) + b"\n" for line in (head, *self.records))
+
+    @classmethod
+    def of_lines(cls, kind: str, stream: str, number: int, lines: bytes) -> "Batch":
+        """What `to_lines` wrote; raises ValueError or KeyError for anything else."""
+        head, *records = map(pydantic_core.from_json, lines.splitlines())
+        return cls(kind, stream, number, records, head["shared"], head["games"])
+
+
+class Store(Protocol):
+    """Keeps batches for ever. Its methods raise StoreError when the store cannot be used."""
+
+    def append(self, batch: Batch) -> bool:
+        """Keep a batch; False when one of that kind, stream and number is there, which stays."""
+        ...
+
+    def ends(self, kind: str) -> dict[str, int]:
+        """The streams of a kind, and the number that no batch of theirs has reached yet.
+
+        A batch below it may be missing still, for ever if its writer died.
+        """
+        ...
+
+    def read(self, kind: str, stream: str, number: int) -> Batch | None:
+        """A batch, or None when it is not there (yet)."""
+        ...
+
+    def games(self) -> set[int]:
+        """Ids of all games that batches named."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections; the store is not used afterwards."""
+        ...
+
+
+def open_store(url: str) -> Store:
+    """The store in a folder (a path) or in MongoDB (mongodb://user:password@host/database)."""
+    scheme, separator, _ = url.partition("://")
+    if scheme in ("mongodb", "mongodb+srv") and separator:
+        from parivision.served.mongo import MongoStore
+
+        return MongoStore(url)
+    if not url or separator:
+        raise StoreError(
+            f"PARIVISION_PREDICTION_LOG has the kind {scheme!r}: expected a folder or "
+            "mongodb://user:password@host/database"
+        )
+    from parivision.served.folder import FolderStore
+
+    return FolderStore(Path(url))
+
+
+def instant(seconds: float) -> str:
+    """A moment (seconds since 1970) as UTC text; texts compare as the moments do."""
+    return as_text(datetime.fromtimestamp(seconds, UTC))
+
+
+def as_text(moment: datetime) -> str:
+    """An aware moment as UTC text in milliseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,115 @@
+"""What a prediction and an outcome look like in the log, and as the readers get them."""
+
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from parivision.served.batch import Batch, Record, instant
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A prediction as it was served.
+
+    `at` is UTC text, to the millisecond; `track` is primary, canary or shadow; `pod` the host that
+    answered. `facts` are the request's, as it carried them, dates as texts.
+    """
+
+    id: str
+    at: str
+    model: str
+    version: str
+    track: str
+    pod: str
+    p_made: float
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A prediction and how its shot ended.
+
+    `was` is None the first time; for a correction it is what was said before.
+    """
+
+    served: Served
+    made: bool
+    outcome_at: str
+    was: bool | None
+
+
+def new_id() -> str:
+    """An id of 128 bits: the time in milliseconds, then 80 random bits."""
+    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
+
+
+def shot_ids(request_id: str, shots: int, *, is_single: bool) -> list[str]:
+    """Ids of a request's shots: its own if it is one shot, else with their places behind it."""
+    return [request_id] if is_single else [f"{request_id}-{place}" for place in range(shots)]
+
+
+def of_predictions(
+    taken_at: float, ids: Sequence[str], shots: Iterable[Mapping[str, Any]], p_made: Sequence[float]
+) -> Iterable[Record]:
+    """Records of predictions, one at a time."""
+    at = instant(taken_at)
+    for id_, shot, p in zip(ids, shots, p_made, strict=True):
+        day = shot.get("game_date")
+        facts = dict(shot) if day is None else {**shot, "game_date": day.isoformat()}
+        yield {"id": id_, "at": at, "p_made": p, "facts": facts}
+
+
+def games_of(records: Iterable[Record]) -> list[int]:
+    """The games that predictions name."""
+    named = {record["facts"].get("game_id") for record in records}
+    return sorted(named - {None})
+
+
+def shot_key(game_id: int, event_id: int) -> str:
+    """A shot's key as text."""
+    return f"{game_id}:{event_id}"
+
+
+def shot_of(record: Record) -> str | None:
+    """The key of the shot that a prediction is about, when the request named it."""
+    game, event = record["facts"].get("game_id"), record["facts"].get("event_id")
+    return None if game is None or event is None else shot_key(game, event)
+
+
+def outcome(key: str, at: str, *, made: bool) -> Record:
+    """A record of how a shot ended; `key` is a prediction's id or a shot's key."""
+    return {"key": key, "made": made, "at": at}
+
+
+def served(batch: Batch) -> list[Served]:
+    """The predictions of a batch."""
+    return [_served({**batch.shared, **record}) for record in batch.records]
+
+
+def as_labelled(batch: Batch, row: int, *, made: bool, outcome_at: str, was: bool | None) -> Record:
+    """The record of a labelled prediction, which stands for itself."""
+    prediction = {**batch.shared, **batch.records[row]}
+    return {**prediction, "made": made, "outcome_at": outcome_at, "was": was}
+
+
+def labelled(batch: Batch) -> list[Labelled]:
+    """The labelled predictions of a batch."""
+    return [
+        Labelled(_served(record), record["made"], record["outcome_at"], record["was"])
+        for record in batch.records
+    ]
+
+
+def _served(record: Record) -> Served:
+    return Served(
+        id=record["id"],
+        at=record["at"],
+        model=record["model"],
+        version=record["version"],
+        track=record["track"],
+        pod=record["pod"],
+        p_made=record["p_made"],
+        facts=record["facts"],
+    )

@@ -1,0 +1,127 @@
+"""The service's logs: what it predicted, and the outcomes that it was told."""
+
+import platform
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from parivision import telemetry
+from parivision.facts import Floats
+from parivision.served.batch import OUTCOMES, PREDICTIONS, Record, Store, open_store
+from parivision.served.log import Contents, Log, LogState
+from parivision.served.records import games_of, of_predictions, shot_ids
+from parivision.served.spill import Spill
+from parivision.service.predictor import Champion
+from parivision.service.shot import Shot
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A request as it waits for the log; what it holds is not changed any more."""
+
+    request_id: str
+    shots: Sequence[Shot]
+    p_made: Floats
+    is_single: bool
+
+
+@dataclass(frozen=True)
+class Logs:
+    """Both logs; they come and go together."""
+
+    predictions: Log
+    outcomes: Log
+
+    @classmethod
+    def open(cls, url: str, spill: Spill, champion: Champion, track: str) -> "Logs":
+        """Logs into the store at `url`, which need not be there; see `served.open_store`."""
+
+        def connect() -> Store:
+            return open_store(url)
+
+        return cls.into(connect, spill, champion, track)
+
+    @classmethod
+    def into(
+        cls, connect: Callable[[], Store], spill: Spill, champion: Champion, track: str
+    ) -> "Logs":
+        """Logs into a store that is opened when it is first written to."""
+        shared = {
+            "model": champion.name,
+            "version": champion.version,
+            "track": track,
+            "pod": platform.node(),
+        }
+        predictions = Contents(PREDICTIONS, _predictions, shared, games_of)
+        outcomes = Contents(OUTCOMES, _outcomes)
+        return cls(Log(predictions, connect, spill), Log(outcomes, connect, spill))
+
+    def close(self) -> None:
+        """Bring what was taken to the store or to disk; see `Log.close`."""
+        self.outcomes.stop()
+        self.predictions.close()
+        self.outcomes.close()
+
+
+def spill_to(folder: Path, max_mb: int) -> Spill:
+    """Where the logs spill to, half of it each."""
+    return Spill(folder, max_mb * 2**20 // 2)
+
+
+class LogCounts(Collector):
+    """The logs' counts for Prometheus, for one model version."""
+
+    def __init__(self, logs: Logs, version: str) -> None:
+        self._logs = {PREDICTIONS: logs.predictions, OUTCOMES: logs.outcomes}
+        self._version = version
+
+    def collect(self) -> Iterator[Metric]:
+        """All counts, for prometheus_client."""
+        states = {kind: log.state() for kind, log in self._logs.items()}
+        for name, words, value in _GAUGES:
+            yield self._filled(GaugeMetricFamily(name, words, labels=_LABELS), states, value)
+        for name, words, value in _COUNTERS:
+            yield self._filled(CounterMetricFamily(name, words, labels=_LABELS), states, value)
+        dropped = CounterMetricFamily(
+            telemetry.LOG_DROPPED, "Records lost.", labels=[*_LABELS, telemetry.REASON]
+        )
+        for kind, state in states.items():
+            for reason, count in state.dropped.items():
+                dropped.add_metric([self._version, kind, reason], count)
+        yield dropped
+
+    def _filled(
+        self,
+        family: GaugeMetricFamily | CounterMetricFamily,
+        states: dict[str, LogState],
+        value: Callable[[LogState], float],
+    ) -> Metric:
+        for kind, state in states.items():
+            family.add_metric([self._version, kind], value(state))
+        return family
+
+
+_LABELS = (telemetry.MODEL_VERSION, telemetry.KIND)
+_GAUGES: tuple[tuple[str, str, Callable[[LogState], float]], ...] = (
+    (telemetry.LOG_QUEUED, "Records in memory.", lambda state: state.queued),
+    (telemetry.LOG_SPILL_BYTES, "Bytes that wait on disk.", lambda state: state.spill_bytes),
+    (telemetry.LOG_LAG, "Age of the oldest record not stored.", lambda state: state.lag_s),
+)
+_COUNTERS: tuple[tuple[str, str, Callable[[LogState], float]], ...] = (
+    (telemetry.LOG_WRITTEN, "Records stored.", lambda state: state.written),
+    (telemetry.LOG_SPILLED, "Records that went to disk first.", lambda state: state.spilled),
+    (telemetry.LOG_ERRORS, "Times that the log was held up.", lambda state: state.errors),
+)
+
+
+def _predictions(taken_at: float, answered: Any) -> Iterable[Record]:
+    ids = shot_ids(answered.request_id, len(answered.shots), is_single=answered.is_single)
+    return of_predictions(taken_at, ids, answered.shots, answered.p_made.tolist())
+
+
+def _outcomes(_taken_at: float, records: Any) -> Iterable[Record]:
+    return records  # type: ignore[no-any-return]  # what `POST /outcomes` queued

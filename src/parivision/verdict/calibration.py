@@ -1,0 +1,120 @@
+"""Which of two models is farther from calibrated, and what recalibrating the challenger would mend.
+
+Two bearings: the level (all probabilities too high or too low) and the slope (too sure or too
+timid, about a make rate of 0.45).
+"""
+
+import math
+from typing import Final
+
+import numpy as np
+
+from parivision.facts import Floats
+from parivision.verdict.bounds import deviation
+from parivision.verdict.check import Cause, Check, Outcome
+from parivision.verdict.rules import Rules
+from parivision.verdict.state import BEARINGS, State
+
+CALIBRATION: Final = "calibration"
+_FITS: Final = 25
+_FARTHEST: Final = 30.0
+
+
+def check_calibration(state: State) -> Check:
+    """Whether the challenger is farther from calibrated than the champion, in level or in slope.
+
+    Both models are weighed alike, so the gap between their calibration errors is known without
+    outcomes; which of them is farther off is the sign of gap times the residual of the two models'
+    mean, a sum of martingale differences (a signed bet as of Arnold, Henzi and Ziegel 2023,
+    "Sequentially valid tests for forecast calibration"). Fails when that sign is shown and the gap
+    is shown to exceed its margin.
+    """
+    rules = state.rules
+    sums = state.labelled().reshape(6, -1).sum(1)
+    n = int(sums[0])
+    if n < rules.min_labelled:
+        text = f"{n:,} of {rules.min_labelled:,} labelled shots"
+        return Check(CALIBRATION, Outcome.NOT_YET, text, {"shots": n})
+    made, p, q = (sums[3:] / n).tolist()
+    evidence: dict[str, object] = {"shots": n, "made": made, "p_champion": p, "p_challenger": q}
+    near = True
+    for name, (residual, variance, gap, gap_squared, weight) in zip(
+        BEARINGS, state.bearings().tolist(), strict=True
+    ):
+        evidence |= {f"{name}_gap": gap / weight, f"{name}_residual": residual / weight}
+        if _is_farther(residual, variance, gap, gap_squared, weight, rules):
+            reason = _miscalibration(name, residual, made, p, q)
+            return _failed_calibration(state, reason, evidence)
+        is_alike = abs(gap) <= rules.calibration_margin * weight
+        near = near and (is_alike or _is_near(residual + gap / 2, variance, weight, rules))
+    text = f"{made:.3f} went in, the challenger said {q:.3f}, the champion {p:.3f} ({n:,} shots)"
+    if near:
+        return Check(CALIBRATION, Outcome.PASS, text, evidence)
+    missing = "which model is better calibrated is not known yet"
+    return Check(CALIBRATION, Outcome.NOT_YET, f"{text}; {missing}", evidence)
+
+
+def _is_farther(
+    residual: float,
+    variance: float,
+    gap: float,
+    gap_squared: float,
+    weight: float,
+    rules: Rules,
+) -> bool:
+    """Whether the challenger is shown to be farther from calibrated, by more than the margin.
+
+    Each bearing has two sides, each with a quarter of alpha.
+    """
+    alpha = rules.alphas.calibration / 4
+    if math.copysign(1, gap) * residual <= deviation(variance, alpha, rules.calibration_scales):
+        return False
+    least = abs(gap) - deviation(gap_squared, alpha, rules.pass_scales)
+    return least > rules.calibration_margin * weight
+
+
+def _is_near(error: float, variance: float, weight: float, rules: Rules) -> bool:
+    """Whether the challenger's own calibration error is shown to be within its bound."""
+    reach = deviation(variance, rules.alpha_pass / 4, rules.calibration_scales)
+    return abs(error) + reach <= rules.calibration_bound * weight
+
+
+def _miscalibration(bearing: str, residual: float, made: float, p: float, q: float) -> str:
+    if bearing == "level":
+        return (
+            f"miscalibrated: the challenger says {q:.3f} on average where {made:.3f} went in, "
+            f"the champion {p:.3f}"
+        )
+    way = "too sure" if residual < 0 else "too timid"
+    return f"miscalibrated: the challenger's probabilities are {way}, more so than the champion's"
+
+
+def _failed_calibration(state: State, reason: str, evidence: dict[str, object]) -> Check:
+    part = mended_part(state)
+    evidence["mended_by_recalibration"] = part
+    cause = Cause.MISCALIBRATED if part >= state.rules.explained else Cause.CALIBRATION
+    return Check(CALIBRATION, Outcome.FAIL, reason, evidence, cause)
+
+
+def mended_part(state: State) -> float:
+    """Part of the loss against the champion that recalibration would mend; inf of no loss."""
+    loss = float(state.labelled()[1].sum())
+    return _mended(state.reliability()) / loss if loss > 0 else math.inf
+
+
+def _mended(reliability: Floats) -> float:
+    """Log loss in all that level and slope, fitted to the challenger's log odds, would save."""
+    n, made, odds = reliability[:, reliability[0] > 0]
+    design = np.stack([np.ones_like(odds), odds / n])
+    before = _loss(design[1], n, made)
+    weights = np.array([0.0, 1.0])
+    for _ in range(_FITS):
+        # Newton's steps may overshoot where there are few shots.
+        p = 1 / (1 + np.exp(-np.clip(weights @ design, -_FARTHEST, _FARTHEST)))
+        curvature = (design * (n * p * (1 - p))) @ design.T + 1e-6 * np.eye(2)
+        weights += np.linalg.solve(curvature, design @ (made - n * p))
+    return before - _loss(weights @ design, n, made)
+
+
+def _loss(odds: Floats, n: Floats, made: Floats) -> float:
+    return float((n * np.logaddexp(0, odds) - made * odds).sum())

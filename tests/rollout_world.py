@@ -1,0 +1,365 @@
+"""A service with users, a canary and a verdict, in memory and in simulated time.
+
+The watcher, the verdict, the log's join and the documents are the real ones; Flagger is
+`tests/flagger_standin.py`, and servers are a few dictionaries that can be taken away.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flagger_standin import Flagger, release
+from parivision.errors import RegistryError, ServiceError, StoreError
+from parivision.form import Form
+from parivision.judging.counters import PINNED, Reading
+from parivision.judging.record import Rollout
+from parivision.judging.served_log import ServedLog
+from parivision.judging.store import ChangedError
+from parivision.judging.watcher import Sources, Watcher
+from parivision.registered import Version
+from parivision.rollout import Release
+from parivision.served import OUTCOMES, PREDICTIONS, Batch
+from parivision.served.batch import instant
+from parivision.verdict import Rules
+
+START = 1_800_000_000.0
+BUCKETS = (0.001, 0.005, 0.025, float("inf"))
+RULES = Rules(
+    min_requests=60,
+    min_window_requests=20,
+    min_windows=1,
+    min_predictions=20,
+    min_shift=50,
+    min_labelled=200,
+    margin=0.03,
+    deadline_s=1800,
+    watch_s=1200,
+)
+"""Small numbers, so that a rollout takes minutes of simulated time."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A bundle as far as it is asked here: log odds fall with the distance."""
+
+    level: float = 0.3
+    slope: float = 0.06
+    form: Form = field(default_factory=Form)
+
+    def predict(self, facts: Any) -> Any:
+        """Probabilities."""
+        return 1 / (1 + np.exp(self.slope * np.abs(facts.y_ft) - self.level))
+
+    def p(self, shot: Mapping[str, Any]) -> float:
+        """The probability of one shot."""
+        return float(1 / (1 + np.exp(self.slope * abs(shot["y_ft"]) - self.level)))
+
+
+TRUTH = Model()
+BAD = Model(level=-0.9)
+
+
+class MemoryStore:
+    """The prediction log's store."""
+
+    def __init__(self) -> None:
+        self.batches: dict[tuple[str, str, int], Batch] = {}
+        self.is_away = False
+
+    def append(self, batch: Batch) -> bool:
+        """Keep it."""
+        self._ask()
+        place = (batch.kind, batch.stream, batch.number)
+        return self.batches.setdefault(place, batch) is batch
+
+    def ends(self, kind: str) -> dict[str, int]:
+        """How far each stream is."""
+        self._ask()
+        found: dict[str, int] = {}
+        for one, stream, number in self.batches:
+            if one == kind:
+                found[stream] = max(found.get(stream, 0), number + 1)
+        return found
+
+    def read(self, kind: str, stream: str, number: int) -> Batch | None:
+        """One batch."""
+        self._ask()
+        return self.batches.get((kind, stream, number))
+
+    def games(self) -> dict[str, str]:
+        """Nobody asks."""
+        return {}
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _ask(self) -> None:
+        if self.is_away:
+            raise StoreError("MongoDB does not answer")
+
+
+class MemoryRollouts:
+    """Rollouts as text, as MongoDB keeps them."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, tuple[int, str, bytes]] = {}
+        self.is_away = False
+
+    def all(self) -> list[Rollout]:
+        """Every rollout."""
+        self._ask()
+        found = [
+            Rollout.from_dict({**json.loads(text), "seen": seen})
+            for _, text, seen in self.documents.values()
+        ]
+        return sorted(found, key=lambda one: (one.started_at, one.id))
+
+    def save(self, rollout: Rollout) -> None:
+        """Keep it, unless another has changed it."""
+        self._ask()
+        if self.documents.get(rollout.id, (0, "", b""))[0] != rollout.revision:
+            raise ChangedError(f"{rollout.id} was changed")
+        rollout.revision += 1
+        values = rollout.to_dict()
+        seen = values.pop("seen")
+        self.documents[rollout.id] = (rollout.revision, json.dumps(values), seen)
+
+    def _ask(self) -> None:
+        if self.is_away:
+            raise StoreError("MongoDB does not answer")
+
+
+class MemoryRegistry:
+    """Versions, the alias and the runs of rollouts."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self.models: dict[str, Model] = {}
+        self.tags: dict[str, dict[str, str]] = {}
+        self.made: dict[str, float] = {}
+        self.alias = ""
+        self.runs: dict[tuple[str, str], Mapping[str, str]] = {}
+        self.is_away = False
+
+    def register(self, model: Model) -> str:
+        """What the step `promote` does: a new version, which gets the alias."""
+        number = str(len(self.models) + 1)
+        self.models[number], self.tags[number] = model, {}
+        self.made[number], self.alias = self.clock(), number
+        return number
+
+    def bundle(self, number: str) -> Any:
+        """A version's model."""
+        self._ask()
+        return self.models[number]
+
+    def champion(self) -> Version | None:
+        """Who has the alias."""
+        self._ask()
+        at = datetime.fromtimestamp(self.made[self.alias], UTC)
+        return Version(self.alias, "", dict(self.tags[self.alias]), at)
+
+    def point_alias(self, number: str) -> None:
+        """Give the alias."""
+        self._ask()
+        self.alias = number
+
+    def tag_version(self, number: str, tags: Mapping[str, str]) -> None:
+        """Tag it."""
+        self._ask()
+        self.tags[number] |= tags
+
+    def record_rollout(self, rollout: str, *, tags: Mapping[str, str], **_: Any) -> None:
+        """Once for each outcome."""
+        self._ask()
+        self.runs.setdefault((rollout, tags["outcome"]), tags)
+
+    def _ask(self) -> None:
+        if self.is_away:
+            raise RegistryError("MLflow does not answer")
+
+
+class KilledError(BaseException):
+    """The process is no more; nothing of it may catch this."""
+
+
+class Dying:
+    """Does what `thing` does, and may be killed before and after it."""
+
+    def __init__(self, thing: Any, die: Callable[[], None]) -> None:
+        self._thing, self._die = thing, die
+
+    def __getattr__(self, name: str) -> Any:
+        """A method of the thing's."""
+        method = getattr(self._thing, name)
+
+        def call(*words: Any, **named: Any) -> Any:
+            self._die()
+            answer = method(*words, **named)
+            self._die()
+            return answer
+
+        return call
+
+
+@dataclass
+class World:
+    """Users, servers and time. `truth` says how shots end."""
+
+    folder: Path
+    rules: Rules = RULES
+    seed: int = 0
+    requests_a_step: int = 60
+    outcomes: bool = True
+    error_rate: float = 0.0
+    slow_rate: float = 0.0
+    registry: Any = None
+    rollouts: Any = None
+    now: float = START
+    served: dict[str, Model] = field(default_factory=dict)
+    counters: dict[str, int] = field(default_factory=dict)
+    prometheus_is_away: bool = False
+    death_rate: float = 0.0
+    """How often the verdict's process is killed before or after something that it does outside."""
+
+    def __post_init__(self) -> None:
+        """Version 1 is served."""
+        self.random = np.random.default_rng(self.seed)
+        self.store = MemoryStore()
+        self.registry = self.registry or MemoryRegistry(lambda: self.now)
+        self.rollouts = self.rollouts or MemoryRollouts()
+        self.first = self.registry.register(TRUTH)
+        self.flagger = Flagger(release(self.first), release(self.first))
+        self.number = 0
+        self.restart()
+
+    def restart(self) -> None:
+        """Another process of the verdict service, which knows only what is stored."""
+        self.number += 1
+        sources = Sources(
+            scene=Dying(self.flagger, self.die),
+            rollouts=Dying(self.rollouts, self.die),
+            models=Dying(self.registry, self.die),
+            log=ServedLog(self.store, self.folder / f"labels-{self.number}.db"),
+            counts=self,
+        )
+        self.watcher = Watcher(sources, self.rules, clock=lambda: self.now)
+        self.flagger.hook = self.hook
+
+    def die(self) -> None:
+        """Be killed, sometimes."""
+        if self.death_rate and self.random.random() < self.death_rate:
+            raise KilledError
+
+    def hook(self, name: str) -> bool:
+        """What the webhooks answer."""
+        asked = {"confirm-traffic-increase": "increase", "confirm-promotion": "promote"}
+        try:
+            if name == "confirm-rollout":
+                return self.watcher.confirm_rollout()[0]
+            if name == "rollback":
+                return self.watcher.ask("roll_back")[0]
+            return self.watcher.ask(asked[name])[0] if name in asked else True
+        except KilledError:
+            self.restart()
+            return False
+
+    def deploy(self, model: Model, served: Model | None = None) -> Release:
+        """A new version gets the alias and is deployed; its image may answer as another model."""
+        number = self.registry.register(model)
+        self.served[number] = served or model
+        wanted = release(number)
+        self.flagger.deploy(wanted, attempt=str(self.now))
+        return wanted
+
+    def run(self, minutes: float, until: Callable[[], bool] = lambda: False) -> bool:
+        """Let time go by; whether `until` came true."""
+        end = self.now + 60 * minutes
+        while self.now < end:
+            self.turn()
+            if until():
+                return True
+        return False
+
+    def turn(self) -> None:
+        """Ten seconds: users ask, the watcher looks, Flagger ticks."""
+        self.now += 10
+        self.ask()
+        self.step()
+        self.flagger.tick()
+
+    def step(self) -> None:
+        """The watcher looks, and gets over what is away."""
+        try:
+            self.watcher.step()
+        except (ServiceError, StoreError, RegistryError):
+            return
+        except KilledError:
+            self.restart()
+
+    def ask(self) -> None:
+        """Users ask of both tracks, and are logged, counted and answered."""
+        canary = int(self.random.binomial(self.requests_a_step, self.flagger.weight))
+        counts = {"primary": self.requests_a_step - canary, "canary": canary}
+        if self.flagger.is_mirrored and self.flagger.phase == "Progressing":
+            counts["canary"] = self.requests_a_step
+        for track, count in counts.items():
+            if count:
+                deployed = self.flagger.primary if track == "primary" else self.flagger.target
+                self._serve(track, deployed.version, count)
+
+    def _serve(self, track: str, version: str, count: int) -> None:
+        pod = f"shots-{track}-{version}"
+        failed = int(self.random.binomial(count, self.error_rate)) if track == "canary" else 0
+        slow = int(self.random.binomial(count, self.slow_rate)) if track == "canary" else 0
+        self._count("requests", track, pod, "200", count - failed)
+        self._count("requests", track, pod, "500", failed)
+        for bound in BUCKETS:
+            self._count("bucket", track, pod, str(bound), count - slow * (bound < 1))
+        answers = self.served.get(version, TRUTH)
+        predictions, outcomes = [], []
+        for _ in range(count):
+            number = len(self.store.batches) * 1000 + len(predictions)
+            shot = {"player_id": 7, "period": 1, "clock_s": 9.0, "x_ft": 0.0}
+            shot["y_ft"] = float(self.random.uniform(0, 28))
+            at, id_ = instant(self.now), f"{number:032x}"
+            predictions.append({"id": id_, "at": at, "p_made": answers.p(shot), "facts": shot})
+            made = bool(self.random.random() < TRUTH.p(shot))
+            outcomes.append({"key": id_, "made": made, "at": at})
+        shared = {"model": "shots", "version": version, "track": track, "pod": pod}
+        self._append(PREDICTIONS, pod, predictions, shared)
+        if self.outcomes:
+            self._append(OUTCOMES, pod, outcomes, {})
+
+    def _append(self, kind: str, stream: str, records: Any, shared: Any) -> None:
+        if not self.store.is_away:
+            number = self.store.ends(kind).get(stream, 0)
+            self.store.append(Batch(kind, stream, number, records, shared))
+
+    def _count(self, kind: str, track: str, pod: str, label: str, count: int) -> None:
+        name = f"{kind}|{track}|{pod}|{label}"
+        self.counters[name] = self.counters.get(name, 0) + count
+
+    def read(self, at: float) -> Reading:
+        """Prometheus."""
+        if self.prometheus_is_away:
+            raise ServiceError("Prometheus does not answer")
+        return Reading(at, {PINNED: 0, **self.counters})
+
+    @property
+    def newest(self) -> Rollout:
+        """The newest rollout, as it is stored."""
+        return self.rollouts.all()[-1]
+
+    def is_agreed(self) -> bool:
+        """Whether alias and image say the same, and nothing is left to do."""
+        look = self.flagger.look()
+        assert look is not None
+        is_done = all(one.is_settled for one in self.rollouts.all())
+        holder = self.registry.champion()
+        return look.is_settled and is_done and holder.number == self.flagger.primary.version
