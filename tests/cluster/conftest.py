@@ -3,9 +3,9 @@
 What fails leaves a folder of its own below tests/cluster/failures: pods, events, logs.
 """
 
+import logging
 import os
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +19,7 @@ GATEWAY = "http://127.0.0.1:8080"
 FAILURES = Path(__file__).parent / "failures"
 HOW_TO = "KUBECONFIG names no cluster: `make cluster` makes one, `make test-cluster` finds it"
 
+_logger = logging.getLogger("task")
 _collected: dict[str, LiveCluster] = {}
 
 
@@ -83,7 +84,7 @@ def run_task(cluster: LiveCluster) -> RunTask:
     def run(name: str, script: str) -> bool:
         with task(cluster, name, script) as made:
             is_well = made.succeeded()
-            sys.stdout.write(made.log())
+            _logger.info(made.log())
         return is_well
 
     return run

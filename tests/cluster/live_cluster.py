@@ -15,6 +15,8 @@ from kubernetes import client
 
 NAMESPACE = "parivision"
 RELEASE = "parivision"
+# What answers users; `shots` is what its canaries are made from.
+SERVING = "shots-primary"
 POLL_S = 0.5
 
 Answer = TypeVar("Answer")
@@ -90,6 +92,13 @@ class LiveCluster:
             lambda: _rolled_out(self.deployment(name, namespace)),
             timeout_s=timeout_s,
         )
+
+    def canary(self) -> dict[str, Any]:
+        """Flagger's Canary of the prediction service, as it is."""
+        found: dict[str, Any] = self.objects.get_namespaced_custom_object(
+            "flagger.app", "v1beta1", NAMESPACE, "canaries", f"{RELEASE}-shots"
+        )
+        return found
 
     @property
     def source(self) -> str:

@@ -1,16 +1,22 @@
-"""Requests to the gateway at a steady rate, whatever becomes of them, and what became of them."""
+"""Requests to the gateway at a steady rate, whatever becomes of them, and what became of them.
+
+With an audience that knows how the shots ended, the service is told so after its answers.
+"""
 
 import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import cycle
+from typing import Any
 
 import httpx
 
 SHOT = {"player_id": 201939, "period": 4, "clock_s": 24, "x_ft": -22.5, "y_ft": 3}
+OUTCOMES_AT_ONCE = 100
 PATIENCE_S = 20.0
 """Longer than the gateway itself waits: it must be the gateway that gives up."""
 
@@ -21,6 +27,7 @@ class Outcome:
 
     statuses: Counter[str] = field(default_factory=Counter)
     slowest_s: float = 0.0
+    untold: int = 0
 
     @property
     def sent(self) -> int:
@@ -36,10 +43,14 @@ class Outcome:
 class _Load(threading.Thread):
     """Open loop: a request is sent when it is due, not when the one before it has ended."""
 
-    def __init__(self, url: str, per_second: float) -> None:
+    def __init__(
+        self, url: str, per_second: float, shots: Sequence[Mapping[str, Any]], *, tells: bool
+    ) -> None:
         super().__init__(name="load", daemon=True)
         self.outcome = Outcome()
         self._url, self._interval_s = url, 1 / per_second
+        self._shots, self._tells = cycle(shots), tells
+        self._ended: list[dict[str, object]] = []
         self._stopped = threading.Event()
 
     def run(self) -> None:
@@ -64,19 +75,45 @@ class _Load(threading.Thread):
 
     async def _send(self, client: httpx.AsyncClient) -> None:
         began_s = time.monotonic()
+        shot = dict(next(self._shots))
+        made = shot.pop("made", None)
         try:
-            answer = await client.post(f"{self._url}/predict", json=SHOT)
+            answer = await client.post(f"{self._url}/predict", json=shot)
             status = str(answer.status_code)
+            if self._tells and answer.is_success:
+                self._ended.append({"prediction_id": answer.json()["id"], "made": bool(made)})
         except httpx.TransportError as error:
             status = type(error).__name__
         self.outcome.statuses[status] += 1
         self.outcome.slowest_s = max(self.outcome.slowest_s, time.monotonic() - began_s)
+        if len(self._ended) >= OUTCOMES_AT_ONCE:
+            await self._tell(client)
+
+    async def _tell(self, client: httpx.AsyncClient) -> None:
+        """How shots ended; the service may be told in a while again what it did not take."""
+        told, self._ended = self._ended, []
+        try:
+            answer = await client.post(f"{self._url}/outcomes", json={"outcomes": told})
+            is_taken = answer.status_code == httpx.codes.ACCEPTED
+        except httpx.TransportError:
+            is_taken = False
+        if not is_taken:
+            self.outcome.untold += len(told)
 
 
 @contextmanager
-def load(url: str, per_second: float) -> Iterator[Outcome]:
-    """Predictions asked for while the block runs; the outcome is complete after it."""
-    sender = _Load(url, per_second)
+def load(
+    url: str,
+    per_second: float,
+    shots: Sequence[Mapping[str, Any]] = (SHOT,),
+    *,
+    tells: bool = False,
+) -> Iterator[Outcome]:
+    """Predictions asked for while the block runs; the outcome is complete after it.
+
+    With `tells`, the service learns by each shot's `made` how it ended.
+    """
+    sender = _Load(url, per_second, shots, tells=tells)
     sender.start()
     try:
         yield sender.outcome

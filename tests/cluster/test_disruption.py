@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from live_cluster import NAMESPACE, RELEASE, LiveCluster, is_ready, wait_for
+from live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, is_ready, wait_for
 from load import load
 from tasks import task
 
@@ -35,7 +35,7 @@ def test_pods_are_killed_under_load_and_no_request_fails(
             due_s = time.monotonic() + EVERY_S
             pods = wait_for(
                 "two pods to lose one of",
-                lambda: _two(cluster.ready_pods("shots")),
+                lambda: _two(cluster.ready_pods(SERVING)),
                 timeout_s=120,
             )
             next(ways)(cluster, pods[number % len(pods)].metadata.name)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
-from live_cluster import NAMESPACE, RELEASE, LiveCluster, wait_for
+from live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, wait_for
 from load import SHOT
 
 CLIENTS = 4
@@ -48,10 +48,10 @@ def test_pods_come_under_load_and_go_after(
     """More than the least number are ready while it lasts, and the least number after it."""
     assert champion
     scaler = cluster.autoscaling.read_namespaced_horizontal_pod_autoscaler(
-        f"{RELEASE}-shots", NAMESPACE
+        f"{RELEASE}-{SERVING}", NAMESPACE
     )
     least = scaler.spec.min_replicas
-    wait_for("quiet", lambda: len(cluster.ready_pods("shots")) == least, timeout_s=IN_S)
+    wait_for("quiet", lambda: len(cluster.ready_pods(SERVING)) == least, timeout_s=IN_S)
     with pressure(gateway_url):
-        wait_for("more pods", lambda: len(cluster.ready_pods("shots")) > least, timeout_s=OUT_S)
-    wait_for("fewer pods", lambda: len(cluster.pods("shots")) == least, timeout_s=IN_S)
+        wait_for("more pods", lambda: len(cluster.ready_pods(SERVING)) > least, timeout_s=OUT_S)
+    wait_for("fewer pods", lambda: len(cluster.pods(SERVING)) == least, timeout_s=IN_S)

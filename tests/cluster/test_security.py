@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from live_cluster import NAMESPACE, RELEASE, LiveCluster, wait_for
+from live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, wait_for
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
@@ -155,7 +155,7 @@ def test_no_secret_is_in_an_image(
 ) -> None:
     """The champion's image is made in the cluster, where the Secrets are: its files are read."""
     assert champion
-    image = cluster.deployment(f"{RELEASE}-shots").spec.template.spec.containers[0].image
+    image = cluster.deployment(f"{RELEASE}-{SERVING}").spec.template.spec.containers[0].image
     repository, digest = image.partition("/")[2].split("@")
     login = (
         cluster.secret("parivision-images", "username"),

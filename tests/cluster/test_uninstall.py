@@ -10,12 +10,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from live_cluster import NAMESPACE, RELEASE, LiveCluster, wait_for
+from live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, wait_for
 from load import load
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm" / "parivision"
-RATE = 20.0
+RATE = 50.0
+ROLLOUT_S = 420
 CHAMPION_S = 1200
 # Kinds that come and go by themselves.
 FLEETING = {"events", "events.events.k8s.io", "endpoints", "endpointslices.discovery.k8s.io"}
@@ -47,16 +48,24 @@ def upgrade(cluster: LiveCluster, values: Path, *more: str) -> None:
 def test_an_upgrade_in_place_keeps_champion_data_and_service(
     cluster: LiveCluster, champion: dict[str, object], gateway_url: str, values: Path
 ) -> None:
-    """Every pod of the service is replaced while requests come, and none of them fails."""
-    before = {pod.metadata.name for pod in cluster.ready_pods("shots")}
+    """Every pod of the service is replaced while requests come, and none of them fails.
+
+    A change of the pods is rolled out like a new champion: as a canary that is judged.
+    """
+    before = {pod.metadata.name for pod in cluster.ready_pods(SERVING)}
     with load(gateway_url, RATE) as outcome:
         upgrade(cluster, values, "--set", "shots.resources.limits.memory=400Mi")
-        cluster.wait_rolled_out(f"{RELEASE}-shots", timeout_s=180)
-        after = {pod.metadata.name for pod in cluster.ready_pods("shots")}
+        wait_for("a rollout", lambda: _phase(cluster) == "Progressing", timeout_s=120)
+        wait_for("its end", lambda: _phase(cluster) == "Succeeded", timeout_s=ROLLOUT_S)
+        after = {pod.metadata.name for pod in cluster.ready_pods(SERVING)}
     assert before.isdisjoint(after)
     assert outcome.sent > RATE
     assert not outcome.failed
     assert _champion(gateway_url) == champion
+
+
+def _phase(cluster: LiveCluster) -> str:
+    return str(cluster.canary()["status"]["phase"])
 
 
 def _champion(gateway_url: str) -> object:

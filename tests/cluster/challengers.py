@@ -1,0 +1,152 @@
+"""Challengers of the cluster's champion, each with one fault or none, registered and in an image.
+
+A fault of the model is in what MLflow has of it too; a fault of the image is not.
+"""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import polars as pl
+from live_cluster import LiveCluster
+
+from parivision import court, package, settings, steps, tables
+from parivision.form import Form
+from parivision.models.bundle import Bundle, Part
+from parivision.models.estimators import Constant
+from parivision.models.recalibration import PRIOR_PRECISION, Recalibration, logit
+from parivision.models.training import History, Recipe, train
+from parivision.promotion import Decision
+from parivision.registry import Registry
+from parivision.rollout import Release
+from parivision.sources.synthetic import Drift, SyntheticConfig, generate
+from parivision.split import time_split
+
+IMAGES: Final = "http://127.0.0.1:30500/shots"
+PULLED_FROM: Final = "localhost:30500/shots"
+SEASONS: Final = (2022, 2023)
+GAMES: Final = 80
+"""The league that the first champion was trained on."""
+
+Fault = Callable[[Path], None]
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where challengers are made: the registry, the image registry, and a folder."""
+
+    registry: Registry
+    home: settings.Settings
+    folder: Path
+
+    def release(self, name: str, bundle: Bundle, fault: Fault | None = None) -> Release:
+        """Register a bundle as a pipeline's winner, and push its image, spoilt by `fault`."""
+        saved = self.folder / name
+        shutil.rmtree(saved, ignore_errors=True)
+        bundle.save(saved)
+        decision = Decision(bundle.family, promoted=True, reason=f"test of the rollout: {name}")
+        version = self.registry.record(decision, saved, None)
+        assert version is not None
+        bento = package.build(saved, version=version.number, store=self.folder / "store")
+        path, digest = bento.path, bento.digest
+        if fault is not None:
+            path = self.folder / f"{name}-bento"
+            shutil.copytree(bento.path, path)
+            fault(path / "src")
+            digest = f"{digest[:24]}-{name}"
+        return Release(steps.push(self.home, path), version.number, digest)
+
+
+def workshop(cluster: LiveCluster, registry: Registry, folder: Path) -> Workshop:
+    """The workshop of a cluster, whose image registry is at hand on 127.0.0.1."""
+    values = {
+        "PARIVISION_HOME": str(folder / "home"),
+        "PARIVISION_IMAGES_PUSH": IMAGES,
+        "PARIVISION_IMAGES_PULL": PULLED_FROM,
+        "PARIVISION_IMAGES_USERNAME": cluster.secret("parivision-images", "username"),
+        "PARIVISION_IMAGES_PASSWORD": cluster.secret("parivision-images", "password"),
+    }
+    return Workshop(registry, settings.read(values), folder)
+
+
+def spoilt(line: str, instead: str) -> Fault:
+    """A fault in the image's code: a line of the predictor is another one."""
+
+    def apply(source: Path) -> None:
+        path = source / "parivision" / "service" / "predictor.py"
+        code = path.read_text()
+        assert code.count(line) == 1, f"the predictor has no such line, or several: {line}"
+        path.write_text(code.replace(line, instead))
+
+    return apply
+
+
+FACTS: Final = "        facts = from_records(shots, self._today())\n"
+ERRORS: Final = spoilt(
+    FACTS,
+    f"{FACTS}        import random\n"
+    "        if random.random() < 0.3:\n"
+    "            raise RuntimeError('a third of the answers')\n",
+)
+LATENCY: Final = spoilt(FACTS, f"{FACTS}        import time\n        time.sleep(0.15)\n")
+WRONG_UNITS: Final = spoilt(
+    FACTS,
+    FACTS + "        facts = from_records(\n"
+    "            [{**shot, 'x_ft': shot['x_ft'] * 0.3048, 'y_ft': shot['y_ft'] * 0.3048}\n"
+    "             for shot in shots], self._today())\n",
+)
+
+
+def no_start(source: Path) -> None:
+    """A file of the model that cannot be read: the process ends."""
+    (source / "bundle" / "form.npz").write_bytes(b"not an archive")
+
+
+def trained(table: pl.DataFrame, family: str = "lightgbm") -> Bundle:
+    """A model of a family, on a table of shots."""
+    ordered = tables.in_time_order(table)
+    history = History.of(tables.facts_from_shots(ordered), tables.made_array(ordered))
+    return train(history, time_split(history.facts.day), Recipe(family))
+
+
+def league(drift: Drift | None = None) -> pl.DataFrame:
+    """The first champion's shots, as they were or under a drift."""
+    config = SyntheticConfig(seed=1, seasons=SEASONS, games_a_season=GAMES)
+    return generate(config if drift is None else replace(config, drift=drift))
+
+
+def squared(bundle: Bundle) -> Bundle:
+    """Nearly the square of every probability: the log odds of p squared, as a line from p."""
+    at = np.array([0.3, 0.65])
+    slope, shift = np.polyfit(logit(at), logit(at**2), 1)
+    return replace(
+        bundle, parts={name: _on_top(part, shift, slope) for name, part in bundle.parts.items()}
+    )
+
+
+def _on_top(part: Part, shift: float, slope: float) -> Part:
+    own_shift, own_slope = part.recalibration.shift_and_slope
+    wanted = np.array([shift + slope * own_shift, slope * own_slope - 1])
+    spoilt_ = Recalibration(part.recalibration.as_of_day, wanted * PRIOR_PRECISION)
+    return replace(part, recalibration=spoilt_, partner=None)
+
+
+def mean(bundle: Bundle) -> Bundle:
+    """The league's mean for every shot."""
+    part = Part(("rate_zone",), Constant(0.47))
+    return Bundle("league_mean", "full", {"without_action": part}, Form(), dict(bundle.card))
+
+
+def wrong_in_corners() -> Bundle:
+    """A model that was taught the contrary of what corner threes do."""
+    table = league()
+    zones = court.zone(table["x_ft"].to_numpy(), table["y_ft"].to_numpy())
+    corners = pl.Series(zones == int(court.Zone.CORNER_3))
+    return trained(
+        table.with_columns(
+            made=pl.when(corners).then(1 - pl.col("made")).otherwise(pl.col("made"))
+        ).with_columns(pl.col("made").cast(table.schema["made"]))
+    )
