@@ -122,6 +122,8 @@ def make_namespace(cluster: LiveCluster) -> None:
     spec.template.spec.service_account_name = spec.template.spec.service_account = None
     (container,) = spec.template.spec.containers
     container.image = "parivision/serving:0.1.0"
+    # The log of predictions is the release's.
+    container.env = None
     made = client.V1Deployment(metadata=client.V1ObjectMeta(name=NAME), spec=spec)
     cluster.apps.create_namespaced_deployment(PLACE, made)
 
