@@ -36,6 +36,7 @@ RULES = Rules(
     min_predictions=20,
     min_shift=50,
     min_labelled=200,
+    labelled_to_increase=50,
     margin=0.03,
     deadline_s=1800,
     watch_s=1200,

@@ -8,7 +8,7 @@ import pytest
 import rollout_story as story
 from flagger_standin import release
 from parivision.judging.record import End, Rollout, Stage
-from rollout_world import BAD, TRUTH, Model, World
+from rollout_world import BAD, RULES, TRUTH, Model, World
 
 ALMOST = Model(level=0.31)
 
@@ -127,11 +127,18 @@ class TestHold:
         self.end(world, 0.05)
 
     def test_without_outcomes(self, world):
+        """The first weight is kept: how it serves alone gets it no more traffic."""
+        world.outcomes = False
+        world.deploy(ALMOST)
+        self.end(world, 0.05)
+        assert "no labelled shots" in world.newest.reason
+
+    def test_without_outcomes_where_nobody_waits_for_them(self, tmp_path):
         """Every step that how it serves allows is taken, but it is not promoted."""
+        world = World(tmp_path, rules=replace(RULES, labelled_to_increase=0))
         world.outcomes = False
         world.deploy(ALMOST)
         self.end(world, 0.5)
-        assert "no labelled shots" in world.newest.reason
 
     def test_without_prometheus(self, world):
         """From the start: then it does not even begin."""

@@ -46,9 +46,15 @@ def rule(rollout: Rollout, now: float, *, is_mirrored: bool, troubles: Sequence[
     traffic = judge(rollout.state, Stage.TRAFFIC, elapsed_s=elapsed_s)
     fresh = _is_fresh(rollout, rollout.state.rules)
     # Without any traffic there can be no evidence: the first step needs none.
-    may_increase = rollout.weight == 0 or (fresh and traffic.outcome is Outcome.PASS)
+    known = rollout.state.shots_labelled
+    told = rollout.is_same_model or known >= rollout.state.rules.labelled_to_increase
+    passed = fresh and told and traffic.outcome is Outcome.PASS
+    may_increase = rollout.weight == 0 or passed
     may_promote = final.action is Action.PROMOTE and (fresh or is_mirrored)
     reason = final.reason
+    if not told:
+        needed = rollout.state.rules.labelled_to_increase
+        reason = f"{known:,} of {needed:,} labelled shots before more traffic; {reason}"
     if not fresh and not is_mirrored:
         needed = rollout.state.rules.min_requests
         reason = f"{rollout.requests_at_weight:,} of {needed:,} requests at this weight; {reason}"

@@ -102,6 +102,9 @@ class Rules:
 
     min_labelled: int = 300
     """Labelled shots before quality or calibration may pass or fail."""
+    labelled_to_increase: int = 300
+    """Labelled shots before the canary gets more than its first share of the traffic: where no
+    outcome comes it stays there. With 0 how it serves decides alone."""
     margin: float = 0.005
     """How much worse in log loss (nats a shot) a challenger may be and still pass."""
     alpha_pass: float = 0.05

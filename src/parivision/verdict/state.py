@@ -97,6 +97,11 @@ class State:
             part = part.take(self._usable(part.p_champion, part.p_challenger))
             self._add_labelled(part)
 
+    @property
+    def shots_labelled(self) -> int:
+        """How many labelled shots both models answered."""
+        return int(self.labelled()[0].sum())
+
     def labelled(self) -> Floats:
         """Sums of `LABELLED` over labelled shots, by cell: shape (6, *SHAPE)."""
         return _in_cells(self._labelled, LABELLED)
