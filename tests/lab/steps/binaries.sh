@@ -81,6 +81,8 @@ build_ferretdb() {
   building ferretdb ferretdb || return 0
   with=$(patched ferretdb github.com/FerretDB/FerretDB build/version/version.txt \
     "$LAB/tools/ferretdb/version.txt")
+  sed -i -f "$LAB/tools/ferretdb/id-column.sed" \
+    "$LAB_HOME/source/ferretdb/module/internal/backends/sqlite/metadata/metadata.go"
   compile ferretdb -ldflags "-s -w" -modfile "$with" tool
 }
 
