@@ -19,8 +19,10 @@ Sample = tuple[Labels, float]
 TRACK: Final = "track"
 """Label that the chart's PodMonitor gives: primary or canary."""
 PREDICT: Final = "/predict"
-SETTLE_S: Final = 45.0
-"""After a change of the weight: how long the proxies and the scrapes may lag."""
+WINDOW_S: Final = 20.0
+"""A window is at least so long: pods come and go, and a line between two scrapes is a guess."""
+SETTLE_S: Final = 20.0
+"""After a change of the weight: how long the proxies may lag."""
 PINNED: Final = "pinned"
 _SERVER_ERROR: Final = "5"
 _SEPARATOR: Final = "|"
@@ -101,9 +103,9 @@ def buckets_query(job: str) -> str:
 
 
 def pinned_query(namespace: str, route: str) -> str:
-    """How many requests the route of pinned users took."""
+    """Counters of requests on the route of pinned users."""
     cluster = f"httproute/{namespace}/{route}/.*"
-    return f'sum(envoy_cluster_upstream_rq_xx{{envoy_cluster_name=~"{cluster}"}})'
+    return f'envoy_cluster_upstream_rq_xx{{envoy_cluster_name=~"{cluster}"}}'
 
 
 def _selector(job: str) -> str:

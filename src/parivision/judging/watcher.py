@@ -313,11 +313,14 @@ class Watcher:
     def _count(self, rollout: Rollout, now: Reading, *, is_weighted: bool) -> None:
         """Take in a window; the first reading only begins one."""
         if rollout.counted_at is not None:
+            if now.at < rollout.counted_at + counters.WINDOW_S:
+                return
             settled = rollout.counted_at >= rollout.weight_since + counters.SETTLE_S
             weight = rollout.weight if is_weighted and settled else None
             served = counters.window(rollout.counters, now, weight)
             rollout.state.add_served(served)
-            rollout.requests_at_weight += served.canary.requests
+            if rollout.counted_at >= rollout.weight_since:
+                rollout.requests_at_weight += served.canary.requests
         # A pod that is gone from Prometheus for a moment must not be counted anew.
         rollout.counters, rollout.counted_at = {**rollout.counters, **now.counters}, now.at
 
