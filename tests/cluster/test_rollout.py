@@ -88,9 +88,9 @@ def bundle(stage: Stage) -> Bundle:
     return found[1]
 
 
-def test_a_good_challenger_is_promoted_and_no_request_fails(stage: Stage) -> None:
-    """Another family on the same games: it is as good, and soon gets all of the traffic."""
-    release = stage.workshop.release("good", challengers.trained(challengers.league()))
+def test_a_good_challenger_is_promoted_and_no_request_fails(stage: Stage, bundle: Bundle) -> None:
+    """The champion recalibrated for the season is better, and soon gets all of the traffic."""
+    release = stage.workshop.release("good", challengers.recalibrated(bundle))
     before, failed, began_s = stage.served, dict(stage.outcome.failed), time.monotonic()
     stage.deploy(release)
     minutes = (time.monotonic() - began_s) / 60
