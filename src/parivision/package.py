@@ -56,8 +56,8 @@ KIND_PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "constant": (),
     "first_column": (),
     "lightgbm": ("lightgbm",),
-    "xgboost": ("xgboost-cpu",),
-    "sklearn": ("scikit-learn", "skops"),
+    "xgboost": ("lightgbm", "xgboost-cpu"),
+    "sklearn": ("lightgbm", "scikit-learn", "skops"),
 }
 
 

@@ -158,7 +158,7 @@ def test_unknown_kinds_and_missing_files_are_clear_errors(tmp_path):
 def test_foreign_types_are_not_loaded(tmp_path):
     """A file that holds types of other packages is refused before anything of it is made."""
     Sklearn(Constant(0.5)).save(tmp_path / "m")
-    with pytest.raises(ModelError, match=r"m holds types \['parivision"):
+    with pytest.raises(ModelError, match=r"m: it holds types \['parivision"):
         load_estimator("sklearn", tmp_path / "m")
 
 
