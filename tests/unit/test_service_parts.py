@@ -189,8 +189,8 @@ class TestContentOfABento:
         ("kind", "needed", "not_needed"),
         [
             ("lightgbm", "lightgbm", "xgboost-cpu"),
-            ("xgboost", "xgboost-cpu", "lightgbm"),
-            ("sklearn", "skops", "lightgbm"),
+            ("xgboost", "xgboost-cpu", "skops"),
+            ("sklearn", "skops", "xgboost-cpu"),
             ("constant", "numpy", "scipy"),
         ],
     )

@@ -22,6 +22,7 @@ from parivision.service.counts import Counts
 from parivision.service.logs import Answered, LogCounts, Logs
 from parivision.service.predictor import Predictor
 from parivision.service.requests import MAX_BODY_BYTES, Refusal, parse
+from parivision.service.shot import Shot
 
 JSON: Final = "application/json"
 # Bodies beyond this are answered in a thread, so that health checks and small requests go on.
@@ -204,14 +205,26 @@ def create_app(predictor: Predictor | None = None, logs: Logs | None = None) -> 
 
 def _answer(loaded: _Loaded, body: bytes) -> bytes:
     request = parse(body)
+    if request.is_single:
+        return _answer_one(loaded, request.shots)
     answer = loaded.predictor.answer(request.shots)
     loaded.counts.predictions(answer.p_made, answer.zone)
     request_id, size = new_id(), len(request.shots)
-    ids = shot_ids(request_id, size, is_single=request.is_single)
     if loaded.logs is not None:
-        answered = Answered(request_id, request.shots, answer.p_made, request.is_single)
+        p_made = answer.p_made.tolist()
+        answered = Answered(request_id, request.shots, p_made, is_single=False)
         loaded.logs.predictions.add(answered, size)
-    return answers.of_shots(answer, ids, loaded.predictor, is_single=request.is_single)
+    return answers.of_shots(answer, shot_ids(request_id, size, is_single=False), loaded.predictor)
+
+
+def _answer_one(loaded: _Loaded, shots: list[Shot]) -> bytes:
+    answer = loaded.predictor.answer_one(shots[0])
+    loaded.counts.prediction(answer.p_made, answer.zone)
+    request_id = new_id()
+    if loaded.logs is not None:
+        answered = Answered(request_id, shots, [answer.p_made], is_single=True)
+        loaded.logs.predictions.add(answered, 1)
+    return answers.of_one(answer, request_id, loaded.predictor)
 
 
 def _accept(loaded: _Loaded, body: bytes) -> bytes | None:
