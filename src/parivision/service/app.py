@@ -6,8 +6,9 @@ routing and validation would cost several times what a prediction does.
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -24,9 +25,14 @@ from parivision.service.predictor import Predictor
 from parivision.service.requests import MAX_BODY_BYTES, Refusal, parse
 from parivision.service.shot import Shot
 
+PREDICT: Final = "/predict"
 JSON: Final = "application/json"
 # Bodies beyond this are answered in a thread, so that health checks and small requests go on.
 INLINE_BYTES: Final = 32 * 2**10
+# How many bodies beyond that are held at a time: what more would do is make all wait.
+MAX_LARGE: Final = 8
+# How long a body may take to arrive.
+READ_S: Final = 30.0
 # How much of a body that is too large is read, so that the client gets to see the refusal.
 DRAINED_BYTES: Final = 8 * MAX_BODY_BYTES
 
@@ -39,6 +45,11 @@ Body = TypeVar("Body")
 _NO_LOG: Final = "This service keeps no outcomes: it runs without PARIVISION_PREDICTION_LOG."
 _LOG_FULL: Final = "The log has no room now; send the same outcomes again in a few seconds."
 
+_TOO_MUCH: Final = "The service has more to do than it can; try again in a second."
+_TOO_SLOW: Final = "The request did not arrive in time."
+_CANNOT: Final = "cannot answer %s"
+_SOON: Final = (b"retry-after", b"1")
+
 _logger = logging.getLogger(__name__)
 
 
@@ -46,8 +57,10 @@ class _ClientGoneError(Exception):
     """The client closed the connection before its request was complete."""
 
 
-@dataclass(frozen=True)
-class _Response:
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What is answered."""
+
     status: int
     body: bytes
     content_type: str = JSON
@@ -69,9 +82,10 @@ class App:
 
     def __init__(self) -> None:
         self._loaded: _Loaded | None = None
+        self._large = 0
         self._pool: ThreadPoolExecutor | None = None
-        self._routes: Mapping[str, Mapping[str, Callable[..., Awaitable[_Response]]]] = {
-            "/predict": {"POST": self._predict},
+        self._routes: Mapping[str, Mapping[str, Callable[..., Awaitable[Response]]]] = {
+            PREDICT: {"POST": self._predict},
             "/outcomes": {"POST": self._outcomes},
             "/champion": {"GET": self._champion},
             "/metrics": {"GET": self._metrics},
@@ -110,6 +124,37 @@ class App:
                 await receive()
                 await send({"type": f"lifespan.{phase}.complete"})
 
+    @property
+    def paths(self) -> Collection[str]:
+        """The paths that are answered."""
+        return self._routes.keys()
+
+    def predict_now(self, body: bytes) -> Response:
+        """The answer to a small `POST /predict` with nothing unusual about it."""
+        started = time.perf_counter()
+        loaded = self._loaded
+        if loaded is None:
+            return _LOADING
+        try:
+            response = Response(200, _answer(loaded, body))
+        except Refusal as refusal:
+            response = _refused(refusal)
+        except Exception:
+            _logger.exception(_CANNOT, PREDICT)
+            response = _fault()
+        loaded.counts.request(PREDICT, response.status, time.perf_counter() - started)
+        return response
+
+    def refuse_late(self) -> Response:
+        """The answer to a request that there was no time for."""
+        self._count(PREDICT, 503, time.perf_counter())
+        return _refused(Refusal(503, _TOO_MUCH), _SOON)
+
+    def refuse_slow(self) -> Response:
+        """The answer to a request that did not arrive."""
+        self._count(telemetry.OTHER_ROUTE, 408, time.perf_counter())
+        return _refused(Refusal(408, _TOO_SLOW))
+
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         route = scope["path"] if scope["path"] in self._routes else telemetry.OTHER_ROUTE
@@ -121,10 +166,8 @@ class App:
             self._count(route, 504, started)
             raise
         except Exception:
-            # Whatever is wrong here is ours: said in the log, not to the client.
-            _logger.exception("cannot answer %s", route)
-            sentence = "The service failed to answer; its log says why."
-            response = _Response(500, answers.of_refusal(Refusal(500, sentence)))
+            _logger.exception(_CANNOT, route)
+            response = _fault()
         self._count(route, response.status, started)
         await _send(response, send)
 
@@ -132,7 +175,7 @@ class App:
         if self._loaded is not None:
             self._loaded.counts.request(route, status, time.perf_counter() - started)
 
-    async def _respond(self, scope: Scope, receive: Receive) -> _Response:
+    async def _respond(self, scope: Scope, receive: Receive) -> Response:
         methods = self._routes.get(scope["path"])
         if methods is None:
             return _refused(Refusal(404, self._unknown(scope["path"])))
@@ -141,28 +184,27 @@ class App:
             sentence = f"{scope['path']} answers {', '.join(methods)}, not {scope['method'][:20]}."
             return _refused(Refusal(405, sentence), (b"allow", ", ".join(methods).encode()))
         if self._loaded is None:
-            refusal = Refusal(503, "The model is still being loaded; try again in a few seconds.")
-            return _refused(refusal, (b"retry-after", b"2"))
+            return _LOADING
         try:
             return await methods[allowed](self._loaded, scope, receive)
         except Refusal as refusal:
-            return _refused(refusal)
+            return _refused(refusal, *([_SOON] if refusal.status == 503 else []))
 
     def _unknown(self, path: str) -> str:
         near = get_close_matches(path[:40], self._routes, n=1)
         known = f"did you mean {near[0]}?" if near else f"there are {', '.join(self._routes)}"
         return f"There is no such path; {known}"
 
-    async def _predict(self, loaded: _Loaded, scope: Scope, receive: Receive) -> _Response:
-        return _Response(200, await self._with_body(_answer, loaded, scope, receive))
+    async def _predict(self, loaded: _Loaded, scope: Scope, receive: Receive) -> Response:
+        return Response(200, await self._with_body(_answer, loaded, scope, receive))
 
-    async def _outcomes(self, loaded: _Loaded, scope: Scope, receive: Receive) -> _Response:
+    async def _outcomes(self, loaded: _Loaded, scope: Scope, receive: Receive) -> Response:
         if loaded.logs is None:
             return _refused(Refusal(503, _NO_LOG), (b"retry-after", b"600"))
         accepted = await self._with_body(_accept, loaded, scope, receive)
         if accepted is None:
             return _refused(Refusal(503, _LOG_FULL), (b"retry-after", b"10"))
-        return _Response(202, accepted)
+        return Response(202, accepted)
 
     async def _with_body(
         self,
@@ -171,28 +213,46 @@ class App:
         scope: Scope,
         receive: Receive,
     ) -> Body:
-        """What `answer` makes of the request's body, in a thread if it is large."""
-        body = await _read(receive)
-        _check_headers(scope)
-        if len(body) <= INLINE_BYTES:
+        """What `answer` makes of the request's body, in a thread if it is large.
+
+        Of large ones only so many are held at a time, from their first byte on.
+        """
+        if _declared_size(scope) <= INLINE_BYTES:
+            body = await self._read_in_time(receive)
+            _check_headers(scope)
             return answer(loaded, body)
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(1, thread_name_prefix="large-requests")
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, answer, loaded, body)
+        if self._large >= MAX_LARGE:
+            raise Refusal(503, _TOO_MUCH)
+        self._large += 1
+        try:
+            body = await self._read_in_time(receive)
+            _check_headers(scope)
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(1, thread_name_prefix="large-requests")
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._pool, answer, loaded, body)
+        finally:
+            self._large -= 1
 
-    async def _champion(self, loaded: _Loaded, *_: object) -> _Response:
-        return _Response(200, answers.as_json(loaded.predictor.described()))
+    async def _read_in_time(self, receive: Receive) -> bytes:
+        try:
+            async with asyncio.timeout(READ_S):
+                return await _read(receive)
+        except TimeoutError as error:
+            raise Refusal(408, _TOO_SLOW) from error
 
-    async def _metrics(self, loaded: _Loaded, *_: object) -> _Response:
-        return _Response(200, loaded.counts.render(), CONTENT_TYPE_LATEST)
+    async def _champion(self, loaded: _Loaded, *_: object) -> Response:
+        return Response(200, answers.as_json(loaded.predictor.described()))
 
-    async def _docs(self, loaded: _Loaded, *_: object) -> _Response:
-        return _Response(200, loaded.document)
+    async def _metrics(self, loaded: _Loaded, *_: object) -> Response:
+        return Response(200, loaded.counts.render(), CONTENT_TYPE_LATEST)
 
-    async def _index(self, loaded: _Loaded, *_: object) -> _Response:
+    async def _docs(self, loaded: _Loaded, *_: object) -> Response:
+        return Response(200, loaded.document)
+
+    async def _index(self, loaded: _Loaded, *_: object) -> Response:
         routes = {path: list(methods) for path, methods in self._routes.items()}
-        return _Response(200, answers.as_json({"model": loaded.predictor.model, "routes": routes}))
+        return Response(200, answers.as_json({"model": loaded.predictor.model, "routes": routes}))
 
 
 def create_app(predictor: Predictor | None = None, logs: Logs | None = None) -> App:
@@ -201,6 +261,11 @@ def create_app(predictor: Predictor | None = None, logs: Logs | None = None) -> 
     if predictor is not None:
         app.serve(predictor, logs)
     return app
+
+
+def _fault() -> Response:
+    """The answer when something is wrong with us, which is said in the log, not to the client."""
+    return _refused(Refusal(500, "The service failed to answer; its log says why."))
 
 
 def _answer(loaded: _Loaded, body: bytes) -> bytes:
@@ -235,6 +300,17 @@ def _accept(loaded: _Loaded, body: bytes) -> bytes | None:
     return answers.as_json(answers.Accepted(accepted=len(records)))
 
 
+def _declared_size(scope: Scope) -> float:
+    """How long the body is said to be; one that comes in chunks may be of any length."""
+    size: float = 0
+    for name, value in scope["headers"]:
+        if name == b"transfer-encoding":
+            return math.inf
+        if name == b"content-length" and value.isdigit():
+            size = int(value)
+    return size
+
+
 def _check_headers(scope: Scope) -> None:
     headers = dict(scope["headers"])
     kind = headers.get(b"content-type", b"application/json").split(b";")[0].strip().lower()
@@ -266,11 +342,11 @@ async def _read(receive: Receive) -> bytes:
     return b"".join(chunks)
 
 
-def _refused(refusal: Refusal, *headers: tuple[bytes, bytes]) -> _Response:
-    return _Response(refusal.status, answers.of_refusal(refusal), headers=headers)
+def _refused(refusal: Refusal, *headers: tuple[bytes, bytes]) -> Response:
+    return Response(refusal.status, answers.of_refusal(refusal), headers=headers)
 
 
-async def _send(response: _Response, send: Send) -> None:
+async def _send(response: Response, send: Send) -> None:
     headers = [
         (b"content-type", response.content_type.encode()),
         (b"content-length", str(len(response.body)).encode()),
@@ -278,3 +354,9 @@ async def _send(response: _Response, send: Send) -> None:
     ]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})
+
+
+_LOADING: Final = _refused(
+    Refusal(503, "The model is still being loaded; try again in a few seconds."),
+    (b"retry-after", b"2"),
+)
