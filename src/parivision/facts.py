@@ -102,7 +102,7 @@ def from_records(records: Sequence[Mapping[str, Any]], today: date) -> Facts:
 def from_columns(columns: Mapping[str, Sequence[Any]], size: int, today: date) -> Facts:
     """Facts of so many shots from columns of `GIVEN`, None where a fact is not known.
 
-    A column may be left out if it is known of no shot.
+    A column may be left out if it is known of no shot, and be an array if it is known of all.
     """
     nothing = [None] * size
 
@@ -113,7 +113,10 @@ def from_columns(columns: Mapping[str, Sequence[Any]], size: int, today: date) -
         return np.array(column(name), np.float64)  # None becomes NaN
 
     def whole(name: str, default: int = 0) -> Ints:
-        return np.array([default if v is None else v for v in column(name)], np.int64)
+        values = column(name)
+        if isinstance(values, np.ndarray):
+            return values.astype(np.int64)
+        return np.array([default if v is None else v for v in values], np.int64)
 
     x_ft, y_ft = numbers("x_ft"), numbers("y_ft")
     given = whole("shot_value")

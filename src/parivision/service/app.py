@@ -18,7 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from parivision import telemetry
 from parivision.served.records import new_id, shot_ids
-from parivision.service import answers, openapi, outcomes
+from parivision.service import answers, columns, lines, openapi, outcomes
 from parivision.service.counts import Counts
 from parivision.service.logs import Answered, LogCounts, Logs
 from parivision.service.predictor import Predictor
@@ -26,6 +26,7 @@ from parivision.service.requests import MAX_BODY_BYTES, Refusal, parse
 from parivision.service.shot import Shot
 
 PREDICT: Final = "/predict"
+INFER: Final = "/v2/models/shots/infer"
 JSON: Final = "application/json"
 # Bodies beyond this are answered in a thread, so that health checks and small requests go on.
 INLINE_BYTES: Final = 32 * 2**10
@@ -86,6 +87,12 @@ class App:
         self._pool: ThreadPoolExecutor | None = None
         self._routes: Mapping[str, Mapping[str, Callable[..., Awaitable[Response]]]] = {
             PREDICT: {"POST": self._predict},
+            INFER: {"POST": self._infer},
+            "/v2": {"GET": self._server},
+            "/v2/health/live": {"GET": self._healthy},
+            "/v2/health/ready": {"GET": self._healthy},
+            "/v2/models/shots": {"GET": self._model},
+            "/v2/models/shots/ready": {"GET": self._healthy},
             "/outcomes": {"POST": self._outcomes},
             "/champion": {"GET": self._champion},
             "/metrics": {"GET": self._metrics},
@@ -111,6 +118,16 @@ class App:
         """Bring what was logged to where it stays; nothing is answered afterwards."""
         if self._loaded is not None and self._loaded.logs is not None:
             self._loaded.logs.close()
+
+    def is_stream(self, scope: Scope) -> bool:
+        """Whether a request is one of lines, which is answered while it comes."""
+        kinds = (value for name, value in scope["headers"] if name == b"content-type")
+        return (
+            scope["path"] == PREDICT
+            and scope["method"] == "POST"
+            and self._loaded is not None
+            and next(kinds, b"").split(b";")[0].strip().lower() == lines.CONTENT_TYPE
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; web sockets are closed."""
@@ -159,7 +176,10 @@ class App:
         started = time.perf_counter()
         route = scope["path"] if scope["path"] in self._routes else telemetry.OTHER_ROUTE
         try:
-            response = await self._respond(scope, receive)
+            if self.is_stream(scope):
+                response = await self._stream(receive, send)
+            else:
+                response = await self._respond(scope, receive)
         except _ClientGoneError:
             return
         except asyncio.CancelledError:
@@ -169,7 +189,43 @@ class App:
             _logger.exception(_CANNOT, route)
             response = _fault()
         self._count(route, response.status, started)
-        await _send(response, send)
+        if response is not _STREAMED:
+            await _send(response, send)
+
+    async def _stream(self, receive: Receive, send: Send) -> Response:
+        """Answer lines as they come; a line that cannot be used ends the answer, and says so."""
+        loaded = self._loaded
+        if loaded is None:
+            return _LOADING
+        if self._large >= MAX_LARGE:
+            return _refused(Refusal(503, _TOO_MUCH), _SOON)
+        self._large += 1
+        done = 0
+        try:
+            async for block in lines.blocks(receive):
+                text = await self._in_thread(_answer_lines, loaded, block, done)
+                if not done:
+                    await send(_STREAM_START)
+                done += len(block)
+                await send({"type": "http.response.body", "body": text, "more_body": True})
+        except Refusal as refusal:
+            if not done:
+                return _refused(refusal)
+            fault = lines.fault(refusal)
+            await send({"type": "http.response.body", "body": fault, "more_body": True})
+        finally:
+            self._large -= 1
+        if not done:
+            return _refused(Refusal(400, "The body is empty: send a line of JSON for each shot."))
+        await send({"type": "http.response.body", "body": b""})
+        return _STREAMED
+
+    async def _in_thread(self, function: Callable[..., Body], *arguments: Any) -> Body:
+        """Run what takes long beside the event loop, one at a time."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix="large-requests")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, function, *arguments)
 
     def _count(self, route: str, status: int, started: float) -> None:
         if self._loaded is not None:
@@ -197,6 +253,18 @@ class App:
 
     async def _predict(self, loaded: _Loaded, scope: Scope, receive: Receive) -> Response:
         return Response(200, await self._with_body(_answer, loaded, scope, receive))
+
+    async def _infer(self, loaded: _Loaded, scope: Scope, receive: Receive) -> Response:
+        return Response(200, await self._with_body(_infer, loaded, scope, receive))
+
+    async def _model(self, loaded: _Loaded, *_: object) -> Response:
+        return Response(200, answers.as_json(columns.metadata(loaded.predictor)))
+
+    async def _server(self, *_: object) -> Response:
+        return Response(200, answers.as_json({"name": "parivision", "extensions": []}))
+
+    async def _healthy(self, *_: object) -> Response:
+        return Response(200, b"{}")
 
     async def _outcomes(self, loaded: _Loaded, scope: Scope, receive: Receive) -> Response:
         if loaded.logs is None:
@@ -227,10 +295,7 @@ class App:
         try:
             body = await self._read_in_time(receive)
             _check_headers(scope)
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(1, thread_name_prefix="large-requests")
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, answer, loaded, body)
+            return await self._in_thread(answer, loaded, body)
         finally:
             self._large -= 1
 
@@ -290,6 +355,25 @@ def _answer_one(loaded: _Loaded, shots: list[Shot]) -> bytes:
         answered = Answered(request_id, shots, [answer.p_made], is_single=True)
         loaded.logs.predictions.add(answered, 1)
     return answers.of_one(answer, request_id, loaded.predictor)
+
+
+def _infer(loaded: _Loaded, body: bytes) -> bytes:
+    asked = columns.parse(body)
+    shots = asked.shots
+    answer = loaded.predictor.answer_columns(shots.columns, len(shots))
+    loaded.counts.predictions(answer.p_made, answer.zone)
+    request_id = new_id()
+    if loaded.logs is not None:
+        answered = Answered(request_id, shots, answer.p_made.tolist(), is_single=False)
+        loaded.logs.predictions.add(answered, len(shots))
+    return columns.answer(asked, answer, loaded.predictor, request_id)
+
+
+def _answer_lines(loaded: _Loaded, block: list[bytes], done: int) -> bytes:
+    """A block's lines; they are counted and not logged: nobody reports how millions ended."""
+    text, answer = lines.answer(loaded.predictor, block, done)
+    loaded.counts.predictions(answer.p_made, answer.zone)
+    return text
 
 
 def _accept(loaded: _Loaded, body: bytes) -> bytes | None:
@@ -356,6 +440,12 @@ async def _send(response: Response, send: Send) -> None:
     await send({"type": "http.response.body", "body": response.body})
 
 
+_STREAMED: Final = Response(200, b"")
+_STREAM_START: Final[Message] = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [(b"content-type", lines.CONTENT_TYPE)],
+}
 _LOADING: Final = _refused(
     Refusal(503, "The model is still being loaded; try again in a few seconds."),
     (b"retry-after", b"2"),

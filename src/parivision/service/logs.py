@@ -14,6 +14,7 @@ from parivision.served.batch import OUTCOMES, PREDICTIONS, Record, Store, open_s
 from parivision.served.log import Contents, Log, LogState
 from parivision.served.records import games_of, of_predictions, shot_ids
 from parivision.served.spill import Spill
+from parivision.service.columns import Rows
 from parivision.service.predictor import Champion
 from parivision.service.shot import Shot
 
@@ -23,7 +24,7 @@ class Answered:
     """A request as it waits for the log; what it holds is not changed any more."""
 
     request_id: str
-    shots: Sequence[Shot]
+    shots: Sequence[Shot] | Rows
     p_made: Sequence[float]
     is_single: bool
 

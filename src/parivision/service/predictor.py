@@ -11,7 +11,7 @@ import numpy as np
 
 from parivision import court
 from parivision.errors import ModelError, ServiceError
-from parivision.facts import Floats, Ints, from_records
+from parivision.facts import Facts, Floats, Ints, from_columns, from_records
 from parivision.models.bundle import Bundle
 from parivision.service.shot import Shot
 from parivision.single import Single
@@ -110,6 +110,13 @@ class Predictor:
         Raises ModelError when the model answers with something else than probabilities.
         """
         facts = from_records(shots, self._today())
+        return self._answer(facts)
+
+    def answer_columns(self, columns: Mapping[str, Sequence[Any]], size: int) -> Answer:
+        """What `answer` says, of shots in columns (`facts.from_columns`)."""
+        return self._answer(from_columns(columns, size, self._today()))
+
+    def _answer(self, facts: Facts) -> Answer:
         p_made = self.bundle.predict(facts)
         if not np.all((p_made >= 0) & (p_made <= 1)):
             raise self._no_probabilities()
