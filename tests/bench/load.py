@@ -18,9 +18,13 @@ _TIMEOUT_S = 10.0
 
 @dataclass
 class Seen:
-    """What clients saw: seconds to each answer, statuses, and requests without an answer."""
+    """What clients saw: seconds to each answer, statuses, and requests without an answer.
+
+    `exchanges` are the seconds since a request was really sent.
+    """
 
     wall_s: float = 0.0
+    exchanges: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
     lost: int = 0
@@ -49,7 +53,7 @@ class Connection(asyncio.Protocol):
         self._end = 0
         self._status = 0
         self._transport: asyncio.WriteTransport | None = None
-        self.due = 0.0
+        self.due = self.sent = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep what to write to."""
@@ -58,7 +62,7 @@ class Connection(asyncio.Protocol):
     def ask(self, request: bytes, due: float) -> None:
         """Send a request that was due then."""
         assert self._transport is not None
-        self.due = due
+        self.due, self.sent = due, time.perf_counter()
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -125,7 +129,9 @@ async def by_the_clock(
     free: list[Connection] = []
 
     def on_answer(connection: Connection, status: int) -> None:
-        _note(seen, status, time.perf_counter() - connection.due)
+        now = time.perf_counter()
+        seen.exchanges.append(now - connection.sent)
+        _note(seen, status, now - connection.due)
         if not status:
             return
         if waiting:
