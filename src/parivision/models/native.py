@@ -209,7 +209,11 @@ def _library() -> ctypes.CDLL:
     found = find_spec("lightgbm")
     if found is None or found.origin is None:
         raise ModelError("lightgbm is not installed, which evaluates all trees: install it")
-    library = ctypes.CDLL(str(Path(found.origin).parent / "lib" / "lib_lightgbm.so"))
+    # In lib/ or bin/, with the system's ending.
+    path = next(Path(found.origin).parent.glob("*/lib_lightgbm.*"), None)
+    if path is None:
+        raise ModelError(f"{found.origin} comes without its C library: install lightgbm's wheel")
+    library = ctypes.CDLL(str(path))
     library.LGBM_GetLastError.restype = ctypes.c_char_p
     library.LGBM_BoosterPredictForMatSingleRowFast.argtypes = [ctypes.c_void_p] * 4
     library.LGBM_BoosterFree.argtypes = [ctypes.c_void_p]

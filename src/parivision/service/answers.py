@@ -1,7 +1,7 @@
 """What the service answers: the shapes of its JSON, and the bytes of it."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import pydantic_core
 from typing_extensions import TypedDict
@@ -34,7 +34,7 @@ class Prediction(TypedDict):
 class PredictionOfOne(Prediction):
     """The answer to a request that is one shot."""
 
-    model: dict[str, str]
+    model: Model
 
 
 class Predictions(TypedDict):
@@ -103,7 +103,7 @@ def of_one(answer: AnswerOfOne, id_: str, predictor: Predictor) -> bytes:
             expected_points=answer.expected_points,
             zone=ZONE_LABELS[zone],
             zone_code=zone,
-            model=predictor.model,
+            model=cast("Model", predictor.model),
         )
     )
 
