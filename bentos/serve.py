@@ -3,7 +3,8 @@
 `bentoml serve` is two processes, of which one only watches the other, each imports everything, and
 a service that cannot load its model is started again for ever. In a pod Kubernetes does the
 watching: the process ends with a sentence and an exit code, and it is ready in half the time.
-The answers are the same; it is the same application.
+The answers are the same; it is the same application, on connections of its own
+(`parivision.service.protocol`).
 """
 
 import argparse
@@ -13,11 +14,6 @@ import sys
 from pathlib import Path
 
 PORT = 3000
-# Longer than a gateway keeps a connection that nobody uses: the one who closes it should be the
-# one who sends requests, or now and then a request meets a connection that is just being closed.
-KEEP_ALIVE_S = 90
-# Less than Kubernetes waits between SIGTERM and SIGKILL.
-SHUTDOWN_S = 20
 
 
 def main() -> None:
@@ -60,22 +56,16 @@ def require_packages(bento: Path, installed: Path) -> None:
 def serve(bento: Path, host: str, port: int) -> None:
     """Run BentoML's application in this process."""
     import bentoml
-    import uvicorn
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     service = bentoml.load(str(bento), standalone_load=True)
     for variable in service.envs:
         os.environ.setdefault(variable.name, variable.value)
-    uvicorn.run(
-        service.to_asgi(),
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=SHUTDOWN_S,
-    )
+    # The Bento brings its own; it can be imported only now.
+    from parivision.service import server
+
+    app, _, _ = service.mount_apps[0]
+    server.serve(app, service.to_asgi(), host, port)
 
 
 if __name__ == "__main__":

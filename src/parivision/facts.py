@@ -80,6 +80,14 @@ def normal_action(words: str) -> str:
     return " ".join(words.lower().split())
 
 
+GIVEN: Final = (
+    *("player_id", "period", "clock_s", "x_ft", "y_ft", "game_date", "team_id", "home_team"),
+    *("away_team", "shot_value", "action_type", "since_last_shot_s", "last_shot_own"),
+    *("last_shot_made", "player_attempts", "player_makes"),
+)
+"""What requests carry and facts are made of."""
+
+
 def from_records(records: Sequence[Mapping[str, Any]], today: date) -> Facts:
     """Facts of single shots, as requests carry them.
 
@@ -87,24 +95,41 @@ def from_records(records: Sequence[Mapping[str, Any]], today: date) -> Facts:
     (default `today`), `team_id`, `home_team`, `away_team`, `shot_value` (default: by the place),
     `action_type` and the facts of the game before the shot.
     """
+    columns = {name: [record.get(name) for record in records] for name in GIVEN}
+    return from_columns(columns, len(records), today)
+
+
+def from_columns(columns: Mapping[str, Sequence[Any]], size: int, today: date) -> Facts:
+    """Facts of so many shots from columns of `GIVEN`, None where a fact is not known.
+
+    A column may be left out if it is known of no shot, and be an array if it is known of all.
+    """
+    nothing = [None] * size
+
+    def column(name: str) -> Sequence[Any]:
+        return columns.get(name, nothing)
 
     def numbers(name: str) -> Floats:
-        values = (record.get(name) for record in records)
-        return np.array([np.nan if v is None else v for v in values], np.float64)
+        return np.array(column(name), np.float64)  # None becomes NaN
 
     def whole(name: str, default: int = 0) -> Ints:
-        values = (record.get(name) for record in records)
+        values = column(name)
+        if isinstance(values, np.ndarray):
+            return values.astype(np.int64)
         return np.array([default if v is None else v for v in values], np.int64)
 
     x_ft, y_ft = numbers("x_ft"), numbers("y_ft")
     given = whole("shot_value")
-    words = [normal_action(record.get("action_type") or "") for record in records]
-    actions = tuple(sorted({word for word in words if word}))
+    normal = {word: normal_action(word or "") for word in set(column("action_type"))}
+    actions = tuple(sorted({word for word in normal.values() if word}))
     code = {word: index for index, word in enumerate(actions)}
-    days = [((record.get("game_date") or today) - EPOCH).days for record in records]
-    teams = [_teams(record) for record in records]
+    codes = {word: code.get(spelt, NO_ACTION) for word, spelt in normal.items()}
+    days = {day: ((day or today) - EPOCH).days for day in set(column("game_date"))}
+    games = list(zip(column("team_id"), column("home_team"), column("away_team"), strict=True))
+    known = {game: _teams(*game) for game in set(games)}
+    teams = [known[game] for game in games]
     return Facts(
-        day=np.array(days, np.int64),
+        day=np.array([days[day] for day in column("game_date")], np.int64),
         player_id=whole("player_id"),
         team_id=whole("team_id", league.UNKNOWN_TEAM),
         opponent_id=np.array([opponent for opponent, _ in teams], np.int64),
@@ -114,7 +139,7 @@ def from_records(records: Sequence[Mapping[str, Any]], today: date) -> Facts:
         x_ft=x_ft,
         y_ft=y_ft,
         shot_value=np.where(given > 0, given, court.shot_value(x_ft, y_ft)),
-        action=np.array([code.get(word, NO_ACTION) for word in words], np.int64),
+        action=np.array([codes[word] for word in column("action_type")], np.int64),
         actions=actions,
         since_last_shot_s=numbers("since_last_shot_s"),
         last_shot_own=numbers("last_shot_own"),
@@ -124,10 +149,9 @@ def from_records(records: Sequence[Mapping[str, Any]], today: date) -> Facts:
     )
 
 
-def _teams(record: Mapping[str, Any]) -> tuple[int, float]:
+def _teams(team_id: int | None, home_team: str | None, away_team: str | None) -> tuple[int, float]:
     """Opponent's franchise and whether the shooter is at home (NaN where it cannot be told)."""
-    team = record.get("team_id") or league.UNKNOWN_TEAM
-    home, away = record.get("home_team") or "", record.get("away_team") or ""
+    team, home, away = team_id or league.UNKNOWN_TEAM, home_team or "", away_team or ""
     opponent = league.opponent_id(team, home, away)
     if opponent == league.UNKNOWN_TEAM:
         return opponent, float("nan")

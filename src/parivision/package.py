@@ -35,11 +35,12 @@ CONTENT: Final = "src"
 NOT_SERVED: Final = "drift_*"
 BUILD_TIMEOUT_S: Final = 300.0
 _TAG: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,58}[a-z0-9])?", re.ASCII)
-# The modules of this library that bentos/shots/service.py imports.
+# The modules of this library that bentos/shots/service.py and bentos/serve.py import.
 ENTRY_MODULES: Final = (
     "parivision.service.app",
     "parivision.service.logs",
     "parivision.service.predictor",
+    "parivision.service.server",
     "parivision.settings",
 )
 BASE_PACKAGES: Final = (
@@ -50,14 +51,15 @@ BASE_PACKAGES: Final = (
     "pydantic",
     "pymongo",
     "typing-extensions",
+    "uvicorn",
     "uvloop",
 )
 KIND_PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "constant": (),
     "first_column": (),
     "lightgbm": ("lightgbm",),
-    "xgboost": ("xgboost-cpu",),
-    "sklearn": ("scikit-learn", "skops"),
+    "xgboost": ("lightgbm", "xgboost-cpu"),
+    "sklearn": ("lightgbm", "scikit-learn", "skops"),
 }
 
 

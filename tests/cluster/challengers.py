@@ -72,31 +72,36 @@ def workshop(cluster: LiveCluster, registry: Registry, folder: Path) -> Workshop
     return Workshop(registry, settings.read(values), folder)
 
 
-def spoilt(line: str, instead: str) -> Fault:
-    """A fault in the image's code: a line of the predictor is another one."""
+# Where the predictor computes: many shots, and one.
+MANY: Final = "        facts = from_records(shots, self._today())\n"
+ONE: Final = "        said = self._single(shot)\n"
+
+
+def spoilt(many: str, one: str) -> Fault:
+    """A fault in the image's code: what the predictor does before it computes many, or one."""
 
     def apply(source: Path) -> None:
         path = source / "parivision" / "service" / "predictor.py"
         code = path.read_text()
-        assert code.count(line) == 1, f"the predictor has no such line, or several: {line}"
-        path.write_text(code.replace(line, instead))
+        for line, before in ((MANY, many), (ONE, one)):
+            assert code.count(line) == 1, f"the predictor has no such line, or several: {line}"
+            code = code.replace(line, before + line)
+        path.write_text(code)
 
     return apply
 
 
-FACTS: Final = "        facts = from_records(shots, self._today())\n"
-ERRORS: Final = spoilt(
-    FACTS,
-    f"{FACTS}        import random\n"
+_THIRD: Final = (
+    "        import random\n"
     "        if random.random() < 0.3:\n"
-    "            raise RuntimeError('a third of the answers')\n",
+    "            raise RuntimeError('a third of the answers')\n"
 )
-LATENCY: Final = spoilt(FACTS, f"{FACTS}        import time\n        time.sleep(0.15)\n")
+_WAIT: Final = "        import time\n        time.sleep(0.15)\n"
+_IN_METRES: Final = "{**shot, 'x_ft': shot['x_ft'] * 0.3048, 'y_ft': shot['y_ft'] * 0.3048}"
+ERRORS: Final = spoilt(_THIRD, _THIRD)
+LATENCY: Final = spoilt(_WAIT, _WAIT)
 WRONG_UNITS: Final = spoilt(
-    FACTS,
-    FACTS + "        facts = from_records(\n"
-    "            [{**shot, 'x_ft': shot['x_ft'] * 0.3048, 'y_ft': shot['y_ft'] * 0.3048}\n"
-    "             for shot in shots], self._today())\n",
+    f"        shots = [{_IN_METRES} for shot in shots]\n", f"        shot = {_IN_METRES}\n"
 )
 
 

@@ -119,7 +119,8 @@ class TestAnswers:
         requests = requests_of(many_shots)[::200]
         together = client.predict(requests)
         alone = [client.predict_one(request) for request in requests]
-        assert [row["p_made"] for row in alone] == [row["p_made"] for row in together]
+        alone_p, together_p = ([row["p_made"] for row in rows] for rows in (alone, together))
+        assert np.abs(np.subtract(alone_p, together_p)).max() <= AGREED
         assert {row["model"]["version"] for row in alone} == {"1"}
 
     def test_champion(self, client: ServiceClient, bento: Bento, small_bundle: Bundle) -> None:

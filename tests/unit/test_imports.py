@@ -22,6 +22,7 @@ CORE = (
     "tables",
     "form",
     "features",
+    "single",
     "split",
     "metrics",
     "bootstrap",

@@ -23,6 +23,7 @@ from parivision.service.app import INLINE_BYTES, App, create_app
 from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
 from parivision.service.predictor import Champion, Predictor
 from parivision.service.requests import MAX_BODY_BYTES
+from parivision.single import Said
 from parivision.split import time_split
 
 Metrics = dict[str, dict[tuple[str, ...], float]]
@@ -222,11 +223,12 @@ class TestRefused:
     ) -> None:
         """A bug is a 500 without its details, which are in the log."""
         monkeypatch.setattr(predictor.bundle, "predict", lambda _: np.array([np.nan]))
+        monkeypatch.setattr(predictor, "_single", lambda _: Said(np.nan, 2, 1))
         with caplog.at_level(logging.ERROR):
-            answer = ask(body_of(SMALL_SHOT))
-        self.check(answer, 500, "its log says why")
-        assert "cannot answer /predict" in caplog.text
-        assert metrics(ask)[telemetry.REQUESTS]["12", "/predict", "500"] == 1
+            for body in (SMALL_SHOT, {"shots": [SMALL_SHOT]}):
+                self.check(ask(body_of(body)), 500, "its log says why")
+        assert caplog.text.count("cannot answer /predict") == 2
+        assert metrics(ask)[telemetry.REQUESTS]["12", "/predict", "500"] == 2
 
     @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(body=BODIES)

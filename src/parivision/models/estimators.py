@@ -3,6 +3,7 @@
 A new kind of estimator needs a class here and a line in `KINDS`.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -11,10 +12,11 @@ from numpy.typing import NDArray
 
 from parivision.errors import ModelError
 from parivision.facts import Floats
+from parivision.models import trees
+from parivision.models.native import Forest
 from parivision.models.steady import steady
 
 if TYPE_CHECKING:
-    import lightgbm
     import xgboost
 
 Matrix = NDArray[np.float32]
@@ -35,6 +37,10 @@ class Estimator(Protocol):
 
     def predict(self, features: Matrix) -> Floats:
         """Probabilities of a made shot, shape (n,), of features of shape (n, k)."""
+        ...
+
+    def one(self, row: Sequence[float]) -> float:
+        """The probability that `predict` gives for one row of k features, without its overhead."""
         ...
 
     def importances(self) -> Floats | None:
@@ -59,6 +65,10 @@ class Constant:
         """The constant, n times."""
         return np.full(len(features), self.p_made)
 
+    def one(self, row: Sequence[float]) -> float:  # noqa: ARG002 - all kinds answer the same way
+        """The constant."""
+        return self.p_made
+
     def importances(self) -> None:
         """A constant uses no feature."""
 
@@ -82,6 +92,10 @@ class FirstColumn:
         """The first column."""
         return features[:, 0].astype(np.float64)
 
+    def one(self, row: Sequence[float]) -> float:
+        """The first number, cut to float32 as in a matrix."""
+        return float(np.float32(row[0]))
+
     def importances(self) -> None:
         """There is one feature, and nothing was fitted."""
 
@@ -96,46 +110,51 @@ class FirstColumn:
 
 
 class LightGBM:
-    """A LightGBM booster; the sklearn wrapper would cost 13 times as much for one row."""
+    """A LightGBM model; its Python package is needed to train it, not to ask it."""
 
     kind = "lightgbm"
 
-    def __init__(self, booster: "lightgbm.Booster") -> None:
-        self.booster = booster
+    def __init__(self, text: str) -> None:
+        """A model in LightGBM's text format."""
+        self._forest = Forest(text)
 
     @property
     def rounds(self) -> int:
         """Trees that were kept."""
-        return int(self.booster.num_trees())
+        return self._forest.rounds
 
     def predict(self, features: Matrix) -> Floats:
         """Probabilities by the trees, on one thread."""
-        return np.asarray(self.booster.predict(features, num_threads=1), np.float64)
+        return self._forest.many(features)
+
+    def one(self, row: Sequence[float]) -> float:
+        """Probability by the trees."""
+        return self._forest.one(row)
 
     def importances(self) -> Floats:
         """Share of the total gain."""
-        return _shares(self.booster.feature_importance("gain"))
+        import lightgbm
+
+        return _shares(lightgbm.Booster(model_str=self._forest.text).feature_importance("gain"))
 
     def save(self, path: Path) -> None:
         """Write LightGBM's text format."""
-        path.write_text(self.booster.model_to_string())
+        path.write_text(self._forest.text)
 
     @classmethod
     def load(cls, path: Path) -> "LightGBM":
         """Read what `save` wrote."""
-        import lightgbm
-
-        return cls(lightgbm.Booster(model_str=path.read_text()))
+        return cls(path.read_text())
 
 
 class XGBoost:
-    """An XGBoost booster."""
+    """An XGBoost booster, whose trees are added up in float64 (see `trees.of_xgboost`)."""
 
     kind = "xgboost"
 
     def __init__(self, booster: "xgboost.Booster") -> None:
         self.booster = booster
-        booster.set_param({"nthread": 1})
+        self._forest = trees.of_xgboost(booster)
 
     @property
     def rounds(self) -> int:
@@ -144,7 +163,11 @@ class XGBoost:
 
     def predict(self, features: Matrix) -> Floats:
         """Probabilities by the trees, on one thread."""
-        return np.asarray(self.booster.inplace_predict(features), np.float64)
+        return self._forest.many(features)
+
+    def one(self, row: Sequence[float]) -> float:
+        """Probability by the trees."""
+        return self._forest.one(row)
 
     def importances(self) -> Floats:
         """Share of the total gain."""
@@ -180,10 +203,19 @@ class Sklearn:
         self.classifier = classifier
         self._importances = importances
         self.rounds = rounds
+        self._forest = trees.of_sklearn(classifier)
 
     def predict(self, features: Matrix) -> Floats:
         """Probability of class 1."""
+        if self._forest is not None:
+            return self._forest.many(features)
         return np.asarray(self.classifier.predict_proba(features)[:, 1], np.float64)
+
+    def one(self, row: Sequence[float]) -> float:
+        """Probability of class 1."""
+        if self._forest is not None:
+            return self._forest.one(row)
+        return float(self.predict(np.array([row], np.float32))[0])
 
     def importances(self) -> Floats | None:
         """What was found when the model was fitted; see `families`."""
@@ -204,7 +236,7 @@ class Sklearn:
         unknown = skops.io.get_untrusted_types(file=path)
         foreign = [name for name in unknown if not name.startswith(_TRUSTED)]
         if foreign:
-            raise ModelError(f"{path.name} holds types {foreign}: only scikit-learn is expected")
+            raise ModelError(f"it holds types {foreign}: only scikit-learn is expected")
         kept = skops.io.load(path, trusted=unknown)
         return cls(kept["classifier"], kept["importances"])
 
@@ -218,8 +250,6 @@ def load_estimator(kind: str, path: Path) -> Estimator:
         raise ModelError(f"unknown kind of estimator {kind!r}: expected one of {sorted(KINDS)}")
     try:
         return KINDS[kind].load(path)
-    except ModelError:
-        raise
     except Exception as error:
         raise ModelError(f"cannot load {kind} model {path.name}: {error}") from error
 

@@ -212,7 +212,7 @@ def _lightgbm(fit: Sample, stop: Sample | None, params: Params, seed: int) -> Es
         callbacks=callbacks,
     )
     best = booster.best_iteration if watched else rounds
-    return LightGBM(lightgbm.Booster(model_str=booster.model_to_string(num_iteration=best)))
+    return LightGBM(booster.model_to_string(num_iteration=best))
 
 
 def _permutation_importances(model: Estimator, sample: Sample, seed: int) -> Floats:

@@ -1,12 +1,12 @@
 """What the service answers: the shapes of its JSON, and the bytes of it."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import pydantic_core
 from typing_extensions import TypedDict
 
-from parivision.service.predictor import Answer, Predictor, zone_labels
+from parivision.service.predictor import ZONE_LABELS, Answer, AnswerOfOne, Predictor, zone_labels
 from parivision.service.requests import Refusal
 
 
@@ -76,8 +76,8 @@ class Error(TypedDict):
     fields: list[Field]
 
 
-def of_shots(answer: Answer, ids: Sequence[str], predictor: Predictor, *, is_single: bool) -> bytes:
-    """The answer to a request; probabilities are written with all their digits."""
+def of_shots(answer: Answer, ids: Sequence[str], predictor: Predictor) -> bytes:
+    """The answer to a list of shots; probabilities are written with all their digits."""
     rows = zip(
         ids,
         answer.p_made.tolist(),
@@ -90,9 +90,22 @@ def of_shots(answer: Answer, ids: Sequence[str], predictor: Predictor, *, is_sin
         Prediction(id=id_, p_made=p_made, expected_points=points, zone=zone, zone_code=code)
         for id_, p_made, points, zone, code in rows
     ]
-    if is_single:
-        return as_json({**predictions[0], "model": predictor.model})
     return as_json({"predictions": predictions, "model": predictor.model})
+
+
+def of_one(answer: AnswerOfOne, id_: str, predictor: Predictor) -> bytes:
+    """The answer to a request that is one shot."""
+    zone = answer.zone
+    return as_json(
+        PredictionOfOne(
+            id=id_,
+            p_made=answer.p_made,
+            expected_points=answer.expected_points,
+            zone=ZONE_LABELS[zone],
+            zone_code=zone,
+            model=cast("Model", predictor.model),
+        )
+    )
 
 
 def of_refusal(refusal: Refusal) -> bytes:

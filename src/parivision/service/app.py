@@ -6,8 +6,9 @@ routing and validation would cost several times what a prediction does.
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -17,15 +18,22 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from parivision import telemetry
 from parivision.served.records import new_id, shot_ids
-from parivision.service import answers, openapi, outcomes
+from parivision.service import answers, columns, lines, openapi, outcomes
 from parivision.service.counts import Counts
 from parivision.service.logs import Answered, LogCounts, Logs
 from parivision.service.predictor import Predictor
 from parivision.service.requests import MAX_BODY_BYTES, Refusal, parse
+from parivision.service.shot import Shot
 
+PREDICT: Final = "/predict"
+INFER: Final = "/v2/models/shots/infer"
 JSON: Final = "application/json"
 # Bodies beyond this are answered in a thread, so that health checks and small requests go on.
 INLINE_BYTES: Final = 32 * 2**10
+# How many bodies beyond that are held at a time: what more would do is make all wait.
+MAX_LARGE: Final = 8
+# How long a body may take to arrive.
+READ_S: Final = 30.0
 # How much of a body that is too large is read, so that the client gets to see the refusal.
 DRAINED_BYTES: Final = 8 * MAX_BODY_BYTES
 
@@ -38,6 +46,11 @@ Body = TypeVar("Body")
 _NO_LOG: Final = "This service keeps no outcomes: it runs without PARIVISION_PREDICTION_LOG."
 _LOG_FULL: Final = "The log has no room now; send the same outcomes again in a few seconds."
 
+_TOO_MUCH: Final = "The service has more to do than it can; try again in a second."
+_TOO_SLOW: Final = "The request did not arrive in time."
+_CANNOT: Final = "cannot answer %s"
+_SOON: Final = (b"retry-after", b"1")
+
 _logger = logging.getLogger(__name__)
 
 
@@ -45,8 +58,10 @@ class _ClientGoneError(Exception):
     """The client closed the connection before its request was complete."""
 
 
-@dataclass(frozen=True)
-class _Response:
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What is answered."""
+
     status: int
     body: bytes
     content_type: str = JSON
@@ -68,9 +83,16 @@ class App:
 
     def __init__(self) -> None:
         self._loaded: _Loaded | None = None
+        self._large = 0
         self._pool: ThreadPoolExecutor | None = None
-        self._routes: Mapping[str, Mapping[str, Callable[..., Awaitable[_Response]]]] = {
-            "/predict": {"POST": self._predict},
+        self._routes: Mapping[str, Mapping[str, Callable[..., Awaitable[Response]]]] = {
+            PREDICT: {"POST": self._predict},
+            INFER: {"POST": self._infer},
+            "/v2": {"GET": self._server},
+            "/v2/health/live": {"GET": self._healthy},
+            "/v2/health/ready": {"GET": self._healthy},
+            "/v2/models/shots": {"GET": self._model},
+            "/v2/models/shots/ready": {"GET": self._healthy},
             "/outcomes": {"POST": self._outcomes},
             "/champion": {"GET": self._champion},
             "/metrics": {"GET": self._metrics},
@@ -97,6 +119,16 @@ class App:
         if self._loaded is not None and self._loaded.logs is not None:
             self._loaded.logs.close()
 
+    def is_stream(self, scope: Scope) -> bool:
+        """Whether a request is one of lines, which is answered while it comes."""
+        kinds = (value for name, value in scope["headers"] if name == b"content-type")
+        return (
+            scope["path"] == PREDICT
+            and scope["method"] == "POST"
+            and self._loaded is not None
+            and next(kinds, b"").split(b";")[0].strip().lower() == lines.CONTENT_TYPE
+        )
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; web sockets are closed."""
         if scope["type"] == "http":
@@ -109,29 +141,97 @@ class App:
                 await receive()
                 await send({"type": f"lifespan.{phase}.complete"})
 
+    @property
+    def paths(self) -> Collection[str]:
+        """The paths that are answered."""
+        return self._routes.keys()
+
+    def predict_now(self, body: bytes) -> Response:
+        """The answer to a small `POST /predict` with nothing unusual about it."""
+        started = time.perf_counter()
+        loaded = self._loaded
+        if loaded is None:
+            return _LOADING
+        try:
+            response = Response(200, _answer(loaded, body))
+        except Refusal as refusal:
+            response = _refused(refusal)
+        except Exception:
+            _logger.exception(_CANNOT, PREDICT)
+            response = _fault()
+        loaded.counts.request(PREDICT, response.status, time.perf_counter() - started)
+        return response
+
+    def refuse_late(self) -> Response:
+        """The answer to a request that there was no time for."""
+        self._count(PREDICT, 503, time.perf_counter())
+        return _refused(Refusal(503, _TOO_MUCH), _SOON)
+
+    def refuse_slow(self) -> Response:
+        """The answer to a request that did not arrive."""
+        self._count(telemetry.OTHER_ROUTE, 408, time.perf_counter())
+        return _refused(Refusal(408, _TOO_SLOW))
+
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         route = scope["path"] if scope["path"] in self._routes else telemetry.OTHER_ROUTE
         try:
-            response = await self._respond(scope, receive)
+            if self.is_stream(scope):
+                response = await self._stream(receive, send)
+            else:
+                response = await self._respond(scope, receive)
         except _ClientGoneError:
             return
         except asyncio.CancelledError:
             self._count(route, 504, started)
             raise
         except Exception:
-            # Whatever is wrong here is ours: said in the log, not to the client.
-            _logger.exception("cannot answer %s", route)
-            sentence = "The service failed to answer; its log says why."
-            response = _Response(500, answers.of_refusal(Refusal(500, sentence)))
+            _logger.exception(_CANNOT, route)
+            response = _fault()
         self._count(route, response.status, started)
-        await _send(response, send)
+        if response is not _STREAMED:
+            await _send(response, send)
+
+    async def _stream(self, receive: Receive, send: Send) -> Response:
+        """Answer lines as they come; a line that cannot be used ends the answer, and says so."""
+        loaded = self._loaded
+        if loaded is None:
+            return _LOADING
+        if self._large >= MAX_LARGE:
+            return _refused(Refusal(503, _TOO_MUCH), _SOON)
+        self._large += 1
+        done = 0
+        try:
+            async for block in lines.blocks(receive):
+                text = await self._in_thread(_answer_lines, loaded, block, done)
+                if not done:
+                    await send(_STREAM_START)
+                done += len(block)
+                await send({"type": "http.response.body", "body": text, "more_body": True})
+        except Refusal as refusal:
+            if not done:
+                return _refused(refusal)
+            fault = lines.fault(refusal)
+            await send({"type": "http.response.body", "body": fault, "more_body": True})
+        finally:
+            self._large -= 1
+        if not done:
+            return _refused(Refusal(400, "The body is empty: send a line of JSON for each shot."))
+        await send({"type": "http.response.body", "body": b""})
+        return _STREAMED
+
+    async def _in_thread(self, function: Callable[..., Body], *arguments: Any) -> Body:
+        """Run what takes long beside the event loop, one at a time."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix="large-requests")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, function, *arguments)
 
     def _count(self, route: str, status: int, started: float) -> None:
         if self._loaded is not None:
             self._loaded.counts.request(route, status, time.perf_counter() - started)
 
-    async def _respond(self, scope: Scope, receive: Receive) -> _Response:
+    async def _respond(self, scope: Scope, receive: Receive) -> Response:
         methods = self._routes.get(scope["path"])
         if methods is None:
             return _refused(Refusal(404, self._unknown(scope["path"])))
@@ -140,28 +240,39 @@ class App:
             sentence = f"{scope['path']} answers {', '.join(methods)}, not {scope['method'][:20]}."
             return _refused(Refusal(405, sentence), (b"allow", ", ".join(methods).encode()))
         if self._loaded is None:
-            refusal = Refusal(503, "The model is still being loaded; try again in a few seconds.")
-            return _refused(refusal, (b"retry-after", b"2"))
+            return _LOADING
         try:
             return await methods[allowed](self._loaded, scope, receive)
         except Refusal as refusal:
-            return _refused(refusal)
+            return _refused(refusal, *([_SOON] if refusal.status == 503 else []))
 
     def _unknown(self, path: str) -> str:
         near = get_close_matches(path[:40], self._routes, n=1)
         known = f"did you mean {near[0]}?" if near else f"there are {', '.join(self._routes)}"
         return f"There is no such path; {known}"
 
-    async def _predict(self, loaded: _Loaded, scope: Scope, receive: Receive) -> _Response:
-        return _Response(200, await self._with_body(_answer, loaded, scope, receive))
+    async def _predict(self, loaded: _Loaded, scope: Scope, receive: Receive) -> Response:
+        return Response(200, await self._with_body(_answer, loaded, scope, receive))
 
-    async def _outcomes(self, loaded: _Loaded, scope: Scope, receive: Receive) -> _Response:
+    async def _infer(self, loaded: _Loaded, scope: Scope, receive: Receive) -> Response:
+        return Response(200, await self._with_body(_infer, loaded, scope, receive))
+
+    async def _model(self, loaded: _Loaded, *_: object) -> Response:
+        return Response(200, answers.as_json(columns.metadata(loaded.predictor)))
+
+    async def _server(self, *_: object) -> Response:
+        return Response(200, answers.as_json({"name": "parivision", "extensions": []}))
+
+    async def _healthy(self, *_: object) -> Response:
+        return Response(200, b"{}")
+
+    async def _outcomes(self, loaded: _Loaded, scope: Scope, receive: Receive) -> Response:
         if loaded.logs is None:
             return _refused(Refusal(503, _NO_LOG), (b"retry-after", b"600"))
         accepted = await self._with_body(_accept, loaded, scope, receive)
         if accepted is None:
             return _refused(Refusal(503, _LOG_FULL), (b"retry-after", b"10"))
-        return _Response(202, accepted)
+        return Response(202, accepted)
 
     async def _with_body(
         self,
@@ -170,28 +281,43 @@ class App:
         scope: Scope,
         receive: Receive,
     ) -> Body:
-        """What `answer` makes of the request's body, in a thread if it is large."""
-        body = await _read(receive)
-        _check_headers(scope)
-        if len(body) <= INLINE_BYTES:
+        """What `answer` makes of the request's body, in a thread if it is large.
+
+        Of large ones only so many are held at a time, from their first byte on.
+        """
+        if _declared_size(scope) <= INLINE_BYTES:
+            body = await self._read_in_time(receive)
+            _check_headers(scope)
             return answer(loaded, body)
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(1, thread_name_prefix="large-requests")
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, answer, loaded, body)
+        if self._large >= MAX_LARGE:
+            raise Refusal(503, _TOO_MUCH)
+        self._large += 1
+        try:
+            body = await self._read_in_time(receive)
+            _check_headers(scope)
+            return await self._in_thread(answer, loaded, body)
+        finally:
+            self._large -= 1
 
-    async def _champion(self, loaded: _Loaded, *_: object) -> _Response:
-        return _Response(200, answers.as_json(loaded.predictor.described()))
+    async def _read_in_time(self, receive: Receive) -> bytes:
+        try:
+            async with asyncio.timeout(READ_S):
+                return await _read(receive)
+        except TimeoutError as error:
+            raise Refusal(408, _TOO_SLOW) from error
 
-    async def _metrics(self, loaded: _Loaded, *_: object) -> _Response:
-        return _Response(200, loaded.counts.render(), CONTENT_TYPE_LATEST)
+    async def _champion(self, loaded: _Loaded, *_: object) -> Response:
+        return Response(200, answers.as_json(loaded.predictor.described()))
 
-    async def _docs(self, loaded: _Loaded, *_: object) -> _Response:
-        return _Response(200, loaded.document)
+    async def _metrics(self, loaded: _Loaded, *_: object) -> Response:
+        return Response(200, loaded.counts.render(), CONTENT_TYPE_LATEST)
 
-    async def _index(self, loaded: _Loaded, *_: object) -> _Response:
+    async def _docs(self, loaded: _Loaded, *_: object) -> Response:
+        return Response(200, loaded.document)
+
+    async def _index(self, loaded: _Loaded, *_: object) -> Response:
         routes = {path: list(methods) for path, methods in self._routes.items()}
-        return _Response(200, answers.as_json({"model": loaded.predictor.model, "routes": routes}))
+        return Response(200, answers.as_json({"model": loaded.predictor.model, "routes": routes}))
 
 
 def create_app(predictor: Predictor | None = None, logs: Logs | None = None) -> App:
@@ -202,16 +328,52 @@ def create_app(predictor: Predictor | None = None, logs: Logs | None = None) -> 
     return app
 
 
+def _fault() -> Response:
+    """The answer when something is wrong with us, which is said in the log, not to the client."""
+    return _refused(Refusal(500, "The service failed to answer; its log says why."))
+
+
 def _answer(loaded: _Loaded, body: bytes) -> bytes:
     request = parse(body)
+    if request.is_single:
+        return _answer_one(loaded, request.shots)
     answer = loaded.predictor.answer(request.shots)
     loaded.counts.predictions(answer.p_made, answer.zone)
     request_id, size = new_id(), len(request.shots)
-    ids = shot_ids(request_id, size, is_single=request.is_single)
     if loaded.logs is not None:
-        answered = Answered(request_id, request.shots, answer.p_made, request.is_single)
+        p_made = answer.p_made.tolist()
+        answered = Answered(request_id, request.shots, p_made, is_single=False)
         loaded.logs.predictions.add(answered, size)
-    return answers.of_shots(answer, ids, loaded.predictor, is_single=request.is_single)
+    return answers.of_shots(answer, shot_ids(request_id, size, is_single=False), loaded.predictor)
+
+
+def _answer_one(loaded: _Loaded, shots: list[Shot]) -> bytes:
+    answer = loaded.predictor.answer_one(shots[0])
+    loaded.counts.prediction(answer.p_made, answer.zone)
+    request_id = new_id()
+    if loaded.logs is not None:
+        answered = Answered(request_id, shots, [answer.p_made], is_single=True)
+        loaded.logs.predictions.add(answered, 1)
+    return answers.of_one(answer, request_id, loaded.predictor)
+
+
+def _infer(loaded: _Loaded, body: bytes) -> bytes:
+    asked = columns.parse(body)
+    shots = asked.shots
+    answer = loaded.predictor.answer_columns(shots.columns, len(shots))
+    loaded.counts.predictions(answer.p_made, answer.zone)
+    request_id = new_id()
+    if loaded.logs is not None:
+        answered = Answered(request_id, shots, answer.p_made.tolist(), is_single=False)
+        loaded.logs.predictions.add(answered, len(shots))
+    return columns.answer(asked, answer, loaded.predictor, request_id)
+
+
+def _answer_lines(loaded: _Loaded, block: list[bytes], done: int) -> bytes:
+    """A block's lines; they are counted and not logged: nobody reports how millions ended."""
+    text, answer = lines.answer(loaded.predictor, block, done)
+    loaded.counts.predictions(answer.p_made, answer.zone)
+    return text
 
 
 def _accept(loaded: _Loaded, body: bytes) -> bytes | None:
@@ -220,6 +382,17 @@ def _accept(loaded: _Loaded, body: bytes) -> bytes | None:
     if loaded.logs is None or not loaded.logs.outcomes.add(records, len(records)):
         return None
     return answers.as_json(answers.Accepted(accepted=len(records)))
+
+
+def _declared_size(scope: Scope) -> float:
+    """How long the body is said to be; one that comes in chunks may be of any length."""
+    size: float = 0
+    for name, value in scope["headers"]:
+        if name == b"transfer-encoding":
+            return math.inf
+        if name == b"content-length" and value.isdigit():
+            size = int(value)
+    return size
 
 
 def _check_headers(scope: Scope) -> None:
@@ -253,11 +426,11 @@ async def _read(receive: Receive) -> bytes:
     return b"".join(chunks)
 
 
-def _refused(refusal: Refusal, *headers: tuple[bytes, bytes]) -> _Response:
-    return _Response(refusal.status, answers.of_refusal(refusal), headers=headers)
+def _refused(refusal: Refusal, *headers: tuple[bytes, bytes]) -> Response:
+    return Response(refusal.status, answers.of_refusal(refusal), headers=headers)
 
 
-async def _send(response: _Response, send: Send) -> None:
+async def _send(response: Response, send: Send) -> None:
     headers = [
         (b"content-type", response.content_type.encode()),
         (b"content-length", str(len(response.body)).encode()),
@@ -265,3 +438,15 @@ async def _send(response: _Response, send: Send) -> None:
     ]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})
+
+
+_STREAMED: Final = Response(200, b"")
+_STREAM_START: Final[Message] = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [(b"content-type", lines.CONTENT_TYPE)],
+}
+_LOADING: Final = _refused(
+    Refusal(503, "The model is still being loaded; try again in a few seconds."),
+    (b"retry-after", b"2"),
+)

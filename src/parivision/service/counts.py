@@ -5,6 +5,7 @@ counted with two calls of NumPy. One process counts for itself, so a service run
 """
 
 import threading
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -28,7 +29,7 @@ class Buckets:
     """A histogram: how many values were at most each bound, and their sum."""
 
     def __init__(self, bounds: Sequence[float]) -> None:
-        self._bounds = np.array(bounds)
+        self._bounds, self._list = np.array(bounds), list(bounds)
         self._counts = np.zeros(len(bounds) + 1, np.int64)
         self._sum = 0.0
 
@@ -37,6 +38,11 @@ class Buckets:
         places = np.searchsorted(self._bounds, values)
         self._counts += np.bincount(places, minlength=len(self._counts))
         self._sum += float(values.sum())
+
+    def observe_one(self, value: float) -> None:
+        """Count one value."""
+        self._counts[bisect_left(self._list, value)] += 1
+        self._sum += value
 
     def add_to(self, family: HistogramMetricFamily, labels: Sequence[str]) -> None:
         """Hand over the cumulative counts, as Prometheus wants them."""
@@ -70,7 +76,13 @@ class Counts(Collector):
         """Count an answered request."""
         with self._lock:
             self._requests[route, str(status)] += 1
-            self._seconds[route].observe(np.array([seconds]))
+            self._seconds[route].observe_one(seconds)
+
+    def prediction(self, p_made: float, zone: int) -> None:
+        """Count a predicted shot."""
+        with self._lock:
+            self._zones[zone] += 1
+            self._p_made.observe_one(p_made)
 
     def predictions(self, p_made: Floats, zone: Ints) -> None:
         """Count predicted shots."""

@@ -10,11 +10,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from parivision import telemetry
-from parivision.facts import Floats
 from parivision.served.batch import OUTCOMES, PREDICTIONS, Record, Store, open_store
 from parivision.served.log import Contents, Log, LogState
 from parivision.served.records import games_of, of_predictions, shot_ids
 from parivision.served.spill import Spill
+from parivision.service.columns import Rows
 from parivision.service.predictor import Champion
 from parivision.service.shot import Shot
 
@@ -24,8 +24,8 @@ class Answered:
     """A request as it waits for the log; what it holds is not changed any more."""
 
     request_id: str
-    shots: Sequence[Shot]
-    p_made: Floats
+    shots: Sequence[Shot] | Rows
+    p_made: Sequence[float]
     is_single: bool
 
 
@@ -120,7 +120,7 @@ _COUNTERS: tuple[tuple[str, str, Callable[[LogState], float]], ...] = (
 
 def _predictions(taken_at: float, answered: Any) -> Iterable[Record]:
     ids = shot_ids(answered.request_id, len(answered.shots), is_single=answered.is_single)
-    return of_predictions(taken_at, ids, answered.shots, answered.p_made.tolist())
+    return of_predictions(taken_at, ids, answered.shots, answered.p_made)
 
 
 def _outcomes(_taken_at: float, records: Any) -> Iterable[Record]:

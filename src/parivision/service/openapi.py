@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from parivision.service import answers
 from parivision.service.outcomes import OUTCOME, OUTCOMES
 from parivision.service.requests import MAX_SHOTS, SHOTS
-from parivision.service.shot import SHOT
+from parivision.service.shot import FIELDS, SHOT
 
 SMALL_SHOT: Final = {"player_id": 201939, "period": 4, "clock_s": 12, "x_ft": 2.5, "y_ft": 26.0}
 FULL_SHOT: Final = {
@@ -58,10 +58,12 @@ _SCHEMAS: Final[Mapping[str, TypeAdapter[Any]]] = {
 }
 _REFUSALS: Final = {
     "400": "The body is empty or not JSON.",
+    "408": "The body did not arrive in time.",
     "413": "The body is too large.",
     "415": "The body is not sent as application/json.",
     "422": "A field is missing, unknown or out of its range; the answer names it.",
-    "503": "The model is still being loaded, or the log of outcomes is full or not kept.",
+    "503": "The model is still being loaded, there is more to do than can be done, or the log of "
+    "outcomes is full or not kept.",
 }
 
 
@@ -77,6 +79,8 @@ def document(version: str) -> dict[str, Any]:
         "paths": {
             "/predict": {"post": _predict()},
             "/outcomes": {"post": _outcomes()},
+            "/v2/models/shots": {"get": _get("Inputs and outputs.", _content({"type": "object"}))},
+            "/v2/models/shots/infer": {"post": _infer()},
             "/champion": {"get": _get("The model that answers.", _content(_ref("Champion")))},
             "/metrics": {"get": _get("Counts for Prometheus.", {"text/plain": {}})},
             "/livez": {"get": _get("Answers while the process lives.", {"text/plain": {}})},
@@ -102,6 +106,24 @@ def _predict() -> dict[str, Any]:
     body["application/json"]["examples"] = _EXAMPLES
     done = {"200": {"description": "The predictions.", "content": _content(answered)}}
     return _post("predict", "Predict one shot or several.", body, done)
+
+
+def _infer() -> dict[str, Any]:
+    tensor = {
+        "type": "object",
+        "required": ["name", "shape", "datatype", "data"],
+        "properties": {
+            "name": {"enum": list(FIELDS)},
+            "shape": {"type": "array", "items": {"type": "integer"}},
+            "datatype": {"type": "string"},
+            "data": {"type": "array", "items": {}, "maxItems": MAX_SHOTS},
+        },
+    }
+    inputs = {"type": "array", "items": tensor}
+    body = _content({"type": "object", "required": ["inputs"], "properties": {"inputs": inputs}})
+    words = "p_made, expected_points and zone_code as output tensors."
+    done = {"200": {"description": words, "content": _content({"type": "object"})}}
+    return _post("infer", "Predict shots in columns (Open Inference Protocol 2).", body, done)
 
 
 def _outcomes() -> dict[str, Any]:

@@ -154,6 +154,31 @@ def parse(body: bytes) -> Request:
     return Request(*_SHOTS.parse(body))
 
 
+def parse_lines(lines: Sequence[bytes], before: int = 0) -> list[Shot]:
+    """The shots of lines of JSON, one each; raises Refusal, which names the first bad line.
+
+    `before` is how many lines came before these.
+    """
+    try:
+        shots = _SHOTS.many.validate_json(b"[" + b",".join(lines) + b"]")
+        if len(shots) == len(lines):
+            for shot in shots:
+                _SHOTS.check(shot, "")
+            return shots
+    except (ValidationError, Refusal):
+        pass
+    # Something is wrong with one of them: the usual way finds out what, and says it.
+    for number, line in enumerate(lines, before + 1):
+        try:
+            request = parse(line)
+        except Refusal as refusal:
+            sentence = f"Line {number}: {refusal.sentence}"
+            raise Refusal(refusal.status, sentence, refusal.problems) from refusal
+        if not request.is_single:
+            raise Refusal(422, f"Line {number}: expected one shot; got a list.")
+    raise Refusal(400, "The body is not JSON, a line for each shot.")
+
+
 def quote(value: object) -> str:
     """What came, short enough to be repeated in a sentence."""
     if isinstance(value, dict):

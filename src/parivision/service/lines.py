@@ -1,0 +1,65 @@
+"""Millions of shots on one connection: a line of JSON each in, a line of JSON each out.
+
+Lines are answered in blocks while the others still come, and no more is read than is answered, so
+neither side needs memory for more than some thousands of them.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final
+
+import pydantic_core
+
+from parivision.service.predictor import Answer, Predictor
+from parivision.service.requests import MAX_SHOTS, Refusal, parse_lines
+
+CONTENT_TYPE: Final = b"application/x-ndjson"
+BLOCK_BYTES: Final = 2**21
+"""As many bytes make a block."""
+_LONGEST: Final = 64 * 2**10
+
+Receive = Callable[[], Awaitable[Any]]
+
+
+async def blocks(receive: Receive) -> AsyncIterator[list[bytes]]:
+    """The lines of a body, empty ones left out, some thousands at a time.
+
+    Ends early, without what is not complete, when the client goes away.
+    """
+    rest, parts, size, more = b"", [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        chunk = message.get("body", b"")
+        more = message.get("more_body", False)
+        parts.append(chunk)
+        size += len(chunk)
+        if size < BLOCK_BYTES and more:
+            continue
+        *lines, rest = (rest + b"".join(parts)).split(b"\n")
+        parts, size = [], 0
+        if len(rest) > _LONGEST:
+            raise Refusal(413, f"A line is too long: expected at most {_LONGEST} bytes.")
+        if not more:
+            lines.append(rest)
+        full = [line for line in lines if line.strip()]
+        for start in range(0, len(full), MAX_SHOTS):
+            yield full[start : start + MAX_SHOTS]
+
+
+def answer(predictor: Predictor, lines: list[bytes], first: int) -> tuple[bytes, Answer]:
+    """The answer to a block, and what it says; raises Refusal, which names the line.
+
+    `first` is the number of lines before the block.
+    """
+    said = predictor.answer(parse_lines(lines, first))
+    rows = zip(said.p_made.tolist(), said.expected_points.tolist(), said.zone.tolist(), strict=True)
+    text = "\n".join(
+        [f'{{"p_made":{p!r},"expected_points":{e!r},"zone_code":{z}}}' for p, e, z in rows]
+    )
+    return text.encode() + b"\n", said
+
+
+def fault(refusal: Refusal) -> bytes:
+    """The last line of an answer that ends early."""
+    return pydantic_core.to_json({"error": refusal.sentence}) + b"\n"

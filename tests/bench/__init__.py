@@ -1,0 +1,1 @@
+"""What the service and the stages cost, beside what one would take instead: `make bench`."""

@@ -1,0 +1,165 @@
+"""The stages, beside what one would do instead: lake, features, training, report, steps."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import polars as pl
+
+from parivision import drift_report, features, settings, tables
+from parivision.drift import build_reference, detect
+from parivision.form import Form
+from parivision.ingest import ingest
+from parivision.lake import Lake, open_lake
+from parivision.local_runs import Event, run_local
+from parivision.models.bundle import Bundle
+from parivision.models.families import LEARNERS
+from parivision.models.training import History, Recipe, train
+from parivision.refine import refine
+from parivision.sources.base import Source
+from parivision.split import time_split
+
+ONE_BY_ONE = 3000
+PIPELINE_TESTS = Path(__file__).parents[1] / "pipeline"
+TOY = PIPELINE_TESTS / "toy_pipeline.py"
+Tick = Callable[[str], None]
+
+
+def timed(work: Callable[[], Any]) -> tuple[Any, float]:
+    """What it gives, and how many seconds it took."""
+    began = time.perf_counter()
+    result = work()
+    return result, time.perf_counter() - began
+
+
+def etl(source: Callable[[], Source], folder: Path, tick: Tick) -> list[dict[str, Any]]:
+    """Rows a second to bronze and silver in both stores, and one document at a time."""
+    tick("lake of files")
+    found = [{"store": "files", **_through(open_lake(str(folder / "lake")), source())}]
+    with ExitStack() as stack:
+        server = stack.enter_context(_mongo(folder))
+        if server is not None:
+            tick("lake in MongoDB")
+            lake = open_lake(server.url("bench"))
+            found.append({"store": "MongoDB", **_through(lake, source())})
+            tick("one document at a time")
+            found.append({"store": "MongoDB, one at a time", **_one_by_one(server, source())})
+    return found
+
+
+def _mongo(folder: Path) -> Any:
+    from mongo_server import running
+
+    (folder / "mongo").mkdir()
+    return running(folder / "mongo")
+
+
+def _through(lake: Lake, source: Source) -> dict[str, float]:
+    report, bronze_s = timed(lambda: ingest(source, lake))
+    refined, silver_s = timed(lambda: refine(lake))
+    return {
+        "rows": report.records,
+        "bronze_rows_s": report.records / bronze_s,
+        "silver_rows_s": refined.records / silver_s,
+        "rows_s": report.records / (bronze_s + silver_s),
+    }
+
+
+def _one_by_one(server: Any, source: Source) -> dict[str, float]:
+    """How many projects do it: `insert_one` for every record, and again for every clean one."""
+    import pymongo
+
+    batch = next(iter(source.batches()))
+    documents = batch.records.head(ONE_BY_ONE).to_dicts()
+    with pymongo.MongoClient(server.url("plain")) as client:
+        base = client.get_default_database()
+
+        def insert(name: str) -> None:
+            for document in documents:
+                base[name].insert_one(dict(document))
+
+        _, bronze_s = timed(lambda: insert("bronze"))
+        _, silver_s = timed(lambda: insert("silver"))
+    rows = len(documents)
+    return {
+        "rows": rows,
+        "bronze_rows_s": rows / bronze_s,
+        "silver_rows_s": rows / silver_s,
+        "rows_s": rows / (bronze_s + silver_s),
+    }
+
+
+def feature_rows(shots: pl.DataFrame) -> dict[str, float]:
+    """Rows a second from shots to the whole matrix, the walk over all days included."""
+    made = tables.made_array(shots)
+
+    def work() -> Any:
+        facts = tables.facts_from_shots(shots)
+        return features.matrix(facts, Form().walk(facts, made), features.FULL)
+
+    matrix, seconds = timed(work)
+    return {"rows": len(matrix), "seconds": seconds, "rows_s": len(matrix) / seconds}
+
+
+def training(
+    shots: pl.DataFrame, tick: Tick, families: Sequence[str] = LEARNERS
+) -> tuple[list[dict[str, Any]], dict[str, Bundle]]:
+    """Seconds to train each family, and the models."""
+    history = History.of(tables.facts_from_shots(shots), tables.made_array(shots))
+    split = time_split(history.facts.day)
+    found, bundles = [], {}
+    for family in families:
+        tick(f"train {family}")
+        began = time.process_time()
+        bundle, seconds = timed(lambda family=family: train(history, split, Recipe(family)))
+        cpu_s = time.process_time() - began
+        bundles[family] = bundle
+        one = _one_row_us(bundle, history)
+        found.append({"family": family, "seconds": seconds, "cpu_s": cpu_s, "one_shot_us": one})
+    return found, bundles
+
+
+def _one_row_us(bundle: Bundle, history: History) -> float:
+    """CPU to answer one shot, features and recalibration included, without HTTP."""
+    from parivision.service.openapi import FULL_SHOT
+    from parivision.single import Single
+
+    single, times = Single(bundle), 200
+    single(FULL_SHOT)
+    began = time.process_time()
+    for _ in range(times):
+        single(FULL_SHOT)
+    return (time.process_time() - began) / times * 1e6
+
+
+def report(shots: pl.DataFrame, bundle: Bundle, folder: Path) -> dict[str, float]:
+    """Seconds for the drift report with Evidently's pages, halves of the shots side by side."""
+    half = shots.height // 2
+    reference, now = shots[:half], shots[half:]
+    p_made = bundle.predict(tables.facts_from_shots(shots))
+    kept = build_reference(reference, later=reference, p_later=p_made[:half])
+    summary, detect_s = timed(lambda: detect(kept, now, p_made[half:]))
+    _, report_s = timed(lambda: drift_report.write(reference, now, summary, folder / "report"))
+    return {"rows": shots.height, "detect_s": detect_s, "report_s": report_s}
+
+
+def pipeline_step(folder: Path) -> dict[str, float]:
+    """Seconds between the ends of tasks that do next to nothing, in a local run."""
+    compiled = folder / "toy.yaml"
+    subprocess.run([sys.executable, str(TOY), str(compiled)], check=True)
+    home = settings.read({"PARIVISION_HOME": str(folder / "home")})
+    ended: list[float] = []
+
+    def note(event: Event) -> None:
+        if event.state == "done":
+            ended.append(time.perf_counter())
+
+    _, run_s = timed(lambda: run_local(compiled, {}, home, on_event=note))
+    gaps = [later - earlier for earlier, later in pairwise(ended)]
+    return {"step_s": median(gaps), "run_s": run_s, "steps": len(ended)}

@@ -1,0 +1,321 @@
+"""The service on real connections: too much to do, clients that mean no good, and a stop."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+import uvicorn
+
+from parivision.errors import ModelError
+from parivision.models.bundle import Bundle
+from parivision.service.app import MAX_LARGE, App, create_app
+from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
+from parivision.service.predictor import AnswerOfOne, Champion, Predictor
+from parivision.service.protocol import Shared
+from parivision.service.requests import MAX_BODY_BYTES
+from parivision.service.server import config
+from parivision.service.shot import Shot
+
+Start = Callable[..., "Running"]
+BODY = json.dumps(FULL_SHOT).encode()
+# Long enough for a busy machine, and short enough to wait for.
+SHORT_S = 0.5
+
+
+class Running:
+    """The service on a port of its own, in a thread."""
+
+    def __init__(self, app: App, **limits: Any) -> None:
+        self.shared = Shared(app, **limits)
+        options = config(self.shared, host="127.0.0.1", port=0, loop="uvloop")
+        self.server = uvicorn.Server(options)
+        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.thread.start()
+        deadline = time.monotonic() + 20
+        while not self.server.started:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        self.port = self.server.servers[0].sockets[0].getsockname()[1]
+
+    def connect(self) -> socket.socket:
+        """A connection whose answers do not take for ever."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+
+    def ask(self, request: bytes) -> tuple[int, dict[str, str], Any]:
+        """Status, headers and content of the answer to one request on a new connection."""
+        with self.connect() as connection:
+            connection.sendall(request)
+            return answer(connection)
+
+    def stop(self) -> None:
+        """End it, and wait for its end."""
+        self.server.should_exit = True
+        self.thread.join(20)
+        assert not self.thread.is_alive()
+
+
+class Slow(Predictor):
+    """A predictor that takes its time, as a linear model on a busy machine does."""
+
+    def answer_one(self, shot: Shot) -> AnswerOfOne:
+        """The same, later."""
+        time.sleep(0.02)
+        return super().answer_one(shot)
+
+
+@pytest.fixture(scope="module")
+def predictor(small_bundle: Bundle) -> Predictor:
+    """The small model."""
+    return Predictor(small_bundle, Champion("shots", "1"))
+
+
+@pytest.fixture
+def start(predictor: Predictor) -> Iterator[Start]:
+    """Starts services that end with the test."""
+    begun: list[Running] = []
+
+    def begin(**limits: Any) -> Running:
+        model = limits.pop("model", predictor)
+        begun.append(Running(create_app(model), **limits))
+        return begun[-1]
+
+    yield begin
+    for each in begun:
+        each.stop()
+
+
+def post(body: bytes, path: str = "/predict", *more: str) -> bytes:
+    """The bytes of a POST."""
+    lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: application/json", *more]
+    return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body
+
+
+def get(path: str) -> bytes:
+    """The bytes of a GET."""
+    return f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+
+
+def answer(connection: socket.socket) -> tuple[int, dict[str, str], Any]:
+    """The next answer on a connection: status, headers, content."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        came = connection.recv(1)
+        assert came, f"closed after {received!r}"
+        received += came
+    first, *lines = received.decode().strip().split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in lines)
+    body, length = b"", int(headers["content-length"])
+    while len(body) < length:
+        body += connection.recv(length - len(body))
+    return int(first.split()[1]), headers, json.loads(body)
+
+
+def expect_close(connection: socket.socket) -> None:
+    """Wait until the other side closes it, if need be after some bytes more; else time runs out."""
+    with suppress(ConnectionError):
+        while connection.recv(65536):
+            pass
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """What is done in here must not take longer."""
+    started = time.monotonic()
+    yield
+    assert time.monotonic() - started < seconds
+
+
+def said(content: Any) -> Any:
+    """A prediction without its id."""
+    return {name: value for name, value in content.items() if name != "id"}
+
+
+class TestTheStraightWay:
+    """A plain request is answered at the connection, and nobody can tell."""
+
+    def test_it_is_the_answer_of_the_long_way(self, start: Start) -> None:
+        """With a header that makes it go the long way, a shot gets the same prediction."""
+        service = start()
+        straight = service.ask(post(BODY))
+        long = service.ask(post(BODY, "/predict", "Content-Encoding: identity"))
+        assert straight[0] == long[0] == 200
+        assert said(straight[2]) == said(long[2])
+        assert straight[1].keys() == long[1].keys()
+
+    def test_refusals_are_those_of_the_long_way(self, start: Start) -> None:
+        """A body that cannot be used is refused with the same sentence."""
+        service = start()
+        for body in (b"", b"[", b"[" * 30_000, b'{"period": 99}'):
+            straight = service.ask(post(body))
+            long = service.ask(post(body, "/predict", "Content-Encoding: identity"))
+            assert straight[0] in {400, 422}
+            assert straight[2] == long[2]
+
+    def test_bytes_may_come_one_by_one_and_requests_together(self, start: Start) -> None:
+        """How a request is cut into packets does not matter, nor that others follow at once."""
+        service = start()
+        with service.connect() as connection:
+            for byte in post(BODY):
+                connection.sendall(bytes([byte]))
+            first = answer(connection)
+            connection.sendall(post(BODY) + get("/champion") + post(BODY))
+            answers = [answer(connection) for _ in range(3)]
+        assert [status for status, _, _ in answers] == [200, 200, 200]
+        assert said(answers[0][2]) == said(answers[2][2]) == said(first[2])
+        assert answers[1][2]["version"] == "1"
+
+    def test_it_is_counted(self, start: Start) -> None:
+        """Requests, predictions and refusals appear in the metrics as ever."""
+        service = start()
+        service.ask(post(BODY))
+        service.ask(post(b"{}"))
+        counts = service.shared.app._loaded.counts.render().decode()
+        assert 'route="/predict",status="200"} 1.0' in counts
+        assert 'route="/predict",status="422"} 1.0' in counts
+
+    def test_a_fault_of_ours_is_a_500(self, start: Start, small_bundle: Bundle) -> None:
+        """A bug does not take the connection with it."""
+
+        class Broken(Predictor):
+            def answer_one(self, shot: Shot) -> AnswerOfOne:
+                raise ModelError(str(shot))
+
+        service = start(model=Broken(small_bundle, Champion("shots", "1")))
+        status, _, content = service.ask(post(BODY))
+        assert status == 500
+        assert "its log says why" in content["error"]
+
+
+class TestTooMuch:
+    """More than can be done is refused at once, and the rest goes on."""
+
+    def test_who_would_wait_too_long_is_refused(self, start: Start, small_bundle: Bundle) -> None:
+        """Of 400 that ask a slow model at once each gets an answer or a 503, none in 8 s."""
+        service = start(model=Slow(small_bundle, Champion("shots", "1")))
+        connections = [service.connect() for _ in range(400)]
+        with within(4.0):  # one client asks them all, on a machine that may be busy
+            for connection in connections:
+                connection.sendall(post(BODY))
+            answers = [answer(connection) for connection in connections]
+        statuses = [status for status, _, _ in answers]
+        assert set(statuses) == {200, 503}
+        assert all(headers["retry-after"] == "1" for code, headers, _ in answers if code == 503)
+        connections[0].sendall(post(BODY))
+        assert answer(connections[0])[0] == 200
+        for connection in connections:
+            connection.close()
+
+    def test_there_are_only_so_many_connections(self, start: Start) -> None:
+        """One too many is told so and closed; those that are there go on."""
+        service = start(max_connections=2)
+        kept = [service.connect() for _ in range(2)]
+        for connection in kept:
+            connection.sendall(post(BODY))
+            assert answer(connection)[0] == 200
+        with service.connect() as more:
+            status, headers, _ = answer(more)
+            assert (status, headers["retry-after"]) == (503, "1")
+            expect_close(more)
+        kept[0].sendall(get("/champion"))
+        assert answer(kept[0])[0] == 200
+        for connection in kept:
+            connection.close()
+
+    def test_only_so_many_large_bodies_are_held(self, start: Start) -> None:
+        """While they arrive, the next one is refused, and small requests are answered."""
+        service = start()
+        body = json.dumps({"shots": [SMALL_SHOT] * 3000}).encode()
+        held = [service.connect() for _ in range(MAX_LARGE)]
+        for connection in held:
+            connection.sendall(post(body)[:-1])
+        deadline = time.monotonic() + 10
+        while service.shared.app._large < MAX_LARGE:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        status, headers, _ = service.ask(post(body))
+        assert (status, headers["retry-after"]) == (503, "1")
+        assert service.ask(post(BODY))[0] == 200
+        for connection in held:
+            connection.sendall(body[-1:])
+        assert [answer(connection)[0] for connection in held] == [200] * MAX_LARGE
+        for connection in held:
+            connection.close()
+
+    def test_a_huge_body_is_refused(self, start: Start) -> None:
+        """More than 8 MiB is a 413."""
+        service = start()
+        assert service.ask(post(b" " * (MAX_BODY_BYTES + 1)))[0] == 413
+
+
+class TestSlowClients:
+    """Nobody holds a connection without using it."""
+
+    @pytest.mark.parametrize("begun", [b"", b"POST /pre", post(BODY)[:-3]])
+    def test_a_request_that_does_not_arrive(self, start: Start, begun: bytes) -> None:
+        """A connection on which nothing comes any more is told so and closed."""
+        service = start(request_s=SHORT_S)
+        with service.connect() as connection, within(10 * SHORT_S):
+            connection.sendall(begun)
+            status, headers, _ = answer(connection)
+            assert (status, headers["connection"]) == (408, "close")
+            expect_close(connection)
+
+    def test_a_large_body_that_does_not_arrive(self, start: Start) -> None:
+        """It is cut off, and its place is free again."""
+        service = start(request_s=SHORT_S)
+        with service.connect() as connection:
+            connection.sendall(post(b" " * 10**6)[:500_000])
+            with within(10 * SHORT_S):
+                expect_close(connection)
+        deadline = time.monotonic() + 10
+        while service.shared.app._large:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    def test_an_answer_that_is_not_taken(self, start: Start) -> None:
+        """Who asks for much and reads nothing is cut off."""
+        service = start(answer_s=SHORT_S)
+        body = json.dumps({"shots": [SMALL_SHOT] * 10_000}).encode()
+        with service.connect() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            for _ in range(8):
+                with suppress(ConnectionError, TimeoutError):
+                    connection.sendall(post(body))
+            deadline = time.monotonic() + 20
+            while service.server.server_state.connections:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        assert service.ask(post(BODY))[0] == 200
+
+
+class TestStopping:
+    """A stop breaks no request."""
+
+    def test_what_was_begun_is_answered(self, start: Start) -> None:
+        """A request whose end comes after the stop is answered, on a connection that closes."""
+        service = start(linger_s=SHORT_S)
+        request = post(BODY)
+        with service.connect() as begun, service.connect() as idle, ThreadPoolExecutor(1) as pool:
+            idle.sendall(post(BODY))
+            answer(idle)
+            begun.sendall(request[:-10])
+            deadline = time.monotonic() + 10
+            while len(service.server.server_state.connections) < 2:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            stopped = pool.submit(service.stop)
+            while service.server.servers[0].is_serving():
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            for connection, rest in ((begun, request[-10:]), (idle, request)):
+                connection.sendall(rest)
+                status, headers, _ = answer(connection)
+                assert (status, headers["connection"]) == (200, "close")
+                expect_close(connection)
+            stopped.result()
