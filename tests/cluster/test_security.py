@@ -18,7 +18,7 @@ REGISTRY = "http://127.0.0.1:30500"
 PIPELINES = f"system:serviceaccount:{NAMESPACE}:{RELEASE}-pipelines"
 STRANGER = "stranger"
 # Parts that talk to Kubernetes, and so have an account's token.
-KNOWN_TO_KUBERNETES = {"pipelines", "prometheus"}
+KNOWN_TO_KUBERNETES = {"pipelines", "prometheus", "verdict"}
 PASSWORD = re.compile(r"\b[0-9a-f]{48,}\b|\$2[aby]\$\S{50,}")
 # The registry is not among them: nodes pull from it, and it asks for a password.
 PORTS = {"mongodb": 27017, "mlflow": 5000, "shots": 3000, "stats-api": 8000}
