@@ -60,8 +60,8 @@ class Workshop:
         return Release(steps.push(self.home, path), version.number, digest)
 
 
-def workshop(cluster: LiveCluster, registry: Registry, folder: Path) -> Workshop:
-    """The workshop of a cluster, whose image registry is at hand on 127.0.0.1."""
+def image_settings(cluster: LiveCluster, folder: Path) -> settings.Settings:
+    """A home in `folder`, with the login of the cluster's image registry on 127.0.0.1."""
     values = {
         "PARIVISION_HOME": str(folder / "home"),
         "PARIVISION_IMAGES_PUSH": IMAGES,
@@ -69,7 +69,7 @@ def workshop(cluster: LiveCluster, registry: Registry, folder: Path) -> Workshop
         "PARIVISION_IMAGES_USERNAME": cluster.secret("parivision-images", "username"),
         "PARIVISION_IMAGES_PASSWORD": cluster.secret("parivision-images", "password"),
     }
-    return Workshop(registry, settings.read(values), folder)
+    return settings.read(values)
 
 
 # Where the predictor computes: many shots, and one.

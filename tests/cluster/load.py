@@ -90,7 +90,7 @@ class _Load(threading.Thread):
             await self._tell(client)
 
     async def _tell(self, client: httpx.AsyncClient) -> None:
-        """How shots ended; the service may be told in a while again what it did not take."""
+        """How shots ended; what the service does not take is counted, and not told again."""
         told, self._ended = self._ended, []
         try:
             answer = await client.post(f"{self._url}/outcomes", json={"outcomes": told})

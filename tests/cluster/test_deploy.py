@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from challengers import PULLED_FROM, image_settings
 from kubernetes import client
 from live_cluster import NAMESPACE, LiveCluster, is_ready, wait_for
 
-from parivision import package, settings, steps
+from parivision import package, steps
 from parivision.errors import ServiceError
 from parivision.form import Form
 from parivision.models.bundle import Bundle, Part
@@ -26,8 +27,6 @@ from parivision.settings import Settings
 
 PLACE = "parivision-deploy-test"
 NAME = "shots"
-REGISTRY = "http://127.0.0.1:30500/shots"
-PULLED_FROM = "localhost:30500/shots"
 TIMEOUT_S = 180.0
 PATIENCE_S = 15.0
 COLD_START_S = 10.0
@@ -88,15 +87,7 @@ def bento(folder: Path, version: str, p_made: float) -> Bento:
 def stage(cluster: LiveCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A namespace with the release's Deployment, as it is before there is a champion."""
     folder = tmp_path_factory.mktemp("bentos")
-    home = settings.read(
-        {
-            "PARIVISION_HOME": str(folder / "home"),
-            "PARIVISION_IMAGES_PUSH": REGISTRY,
-            "PARIVISION_IMAGES_PULL": PULLED_FROM,
-            "PARIVISION_IMAGES_USERNAME": cluster.secret("parivision-images", "username"),
-            "PARIVISION_IMAGES_PASSWORD": cluster.secret("parivision-images", "password"),
-        }
-    )
+    home = image_settings(cluster, folder)
     first, second = bento(folder, "1", 0.41), bento(folder, "2", 0.42)
     make_namespace(cluster)
     try:

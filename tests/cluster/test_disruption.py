@@ -68,14 +68,14 @@ def test_mongodb_killed_during_ingestion_loses_nothing(
     columns = f"parivision export /tmp/all.csv; grep ^{ITS_GAMES} /tmp/all.csv | sha256sum"
     script = f"parivision ingest '{SEASON}' && parivision refine && {columns}"
     with task(cluster, "season", script, retries=3) as season:
-        wait_for("records on their way", lambda: _bronze(cluster), timeout_s=120, poll_s=0.2)
+        wait_for("the task's pod", lambda: _runs(cluster), timeout_s=120, poll_s=0.2)
         _kill(cluster, f"{RELEASE}-mongodb-0")
         assert season.succeeded()
         assert _undisturbed(tmp_path) in season.log()
 
 
-def _bronze(cluster: LiveCluster) -> bool:
-    """Whether the task's process has opened its source: the pod runs for some seconds."""
+def _runs(cluster: LiveCluster) -> bool:
+    """Whether the pod of the task runs: it takes seconds until all is read."""
     pods = cluster.pods("test-season")
     return bool(pods) and is_ready(pods[0])
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import challengers
 import pytest
-from challengers import Workshop, workshop
+from challengers import Workshop, image_settings
 from live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, wait_for
 from load import Outcome, load
 
@@ -75,7 +75,7 @@ def stage(
     with pytest.MonkeyPatch.context() as patch, cluster.tunnel("mlflow", 5000):
         for variable, key in (("USERNAME", "username"), ("PASSWORD", "password")):
             patch.setenv(f"MLFLOW_TRACKING_{variable}", cluster.secret("parivision-mlflow", key))
-        made = workshop(cluster, Registry("http://localhost:5000"), folder)
+        made = Workshop(Registry("http://localhost:5000"), image_settings(cluster, folder), folder)
         with load(gateway_url, RATE, shots, tells=True) as outcome:
             yield Stage(cluster, made, outcome)
 
