@@ -162,24 +162,28 @@ def test_any_outcome_is_taken_or_refused(ask: Asker, content: object) -> None:
     assert answer.status == 202 or len(answer.json["error"]) > 10
 
 
-def test_outcomes_without_a_log_or_room(
-    predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """When they cannot be kept the client is told to come again, and predictions go on."""
+def test_outcomes_without_a_log(predictor: Predictor) -> None:
+    """Where nothing keeps them the client is told to come again, and predictions go on."""
     bare = Asker(create_app(predictor))
     refused = bare(body_of(OUTCOME), path="/outcomes")
-    assert (refused.status, refused.headers["retry-after"]) == (503, "600")
-    assert "id" in bare(body_of(SMALL_SHOT)).json
+    answer = bare(body_of(SMALL_SHOT))
     bare.close()
-    monkeypatch.setattr(log, "FLUSH_S", 30)
-    logs = Logs.open(str(tmp_path / "log"), Spill(tmp_path / "spill"), CHAMPION, "primary")
+    assert (refused.status, refused.headers["retry-after"]) == (503, "600")
+    assert "id" in answer.json
+
+
+def test_outcomes_without_room(predictor: Predictor, tmp_path: Path) -> None:
+    """What the store and the disk do not take stays in memory, up to a bound."""
+    (tmp_path / "file").touch()
+    logs = Logs.open("mongodb://[", Spill(tmp_path / "file" / "x"), CHAMPION, "primary")
     asker = Asker(create_app(predictor, logs))
     many = body_of({"outcomes": [OUTCOME] * 10_000})
     answers = [asker(many, path="/outcomes") for _ in range(5)]
+    for each in (logs.predictions, logs.outcomes):
+        each.close(0)
+    asker.close()
     assert [answer.status for answer in answers] == [202] * 4 + [503]
     assert answers[-1].headers["retry-after"] == "10"
-    logs.close()
-    asker.close()
 
 
 def test_a_broken_log_fails_no_answer(predictor: Predictor, tmp_path: Path) -> None:
