@@ -20,10 +20,11 @@ class Login:
 
 def read_login(folder: Path, prefix: str = "") -> Login:
     """The login in a folder; raises SettingsError. The keys are PREFIXusername and -password."""
-    return Login(_read(folder / f"{prefix}username"), _read(folder / f"{prefix}password"))
+    return Login(read_key(folder / f"{prefix}username"), read_key(folder / f"{prefix}password"))
 
 
-def _read(path: Path) -> str:
+def read_key(path: Path) -> str:
+    """One key of a Secret; raises SettingsError when it is missing or empty."""
     try:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -32,5 +33,5 @@ def _read(path: Path) -> str:
             "mounted as a file."
         ) from error
     if not text:
-        raise SettingsError(f"{path} is empty: expected a name or a password.")
+        raise SettingsError(f"{path} is empty: expected what a key of a Secret holds.")
     return text

@@ -6,6 +6,7 @@ made only of a bundle that takes the alias; its tags say why.
 
 import json
 import logging
+import os
 import shutil
 import tempfile
 import warnings
@@ -22,11 +23,14 @@ from mlflow.environment_variables import (
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR,
     MLFLOW_HTTP_REQUEST_MAX_RETRIES,
     MLFLOW_HTTP_REQUEST_TIMEOUT,
+    MLFLOW_TRACKING_PASSWORD,
+    MLFLOW_TRACKING_USERNAME,
 )
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from parivision.errors import PariVisionError, RegistryError
+from parivision.logins import Login
 from parivision.models.bundle import Bundle
 from parivision.promotion import Decision
 from parivision.registered import FAILED, SUCCEEDED, DriftReport, PipelineRun, Version
@@ -56,8 +60,11 @@ _REQUIREMENTS: Final = ("parivision",)
 class Registry:
     """Runs and versions behind one tracking URI (`sqlite:///...` or a server's)."""
 
-    def __init__(self, uri: str, artifacts: Path | None = None) -> None:
+    def __init__(self, uri: str, artifacts: Path | None = None, login: Login | None = None) -> None:
         """Connect lazily; `artifacts` is where a local store keeps files, a server knows."""
+        if login is not None:  # MLflow takes it from there only
+            os.environ[MLFLOW_TRACKING_USERNAME.name] = login.name
+            os.environ[MLFLOW_TRACKING_PASSWORD.name] = login.password
         self.uri = uri
         self._artifacts = artifacts
         with self._translated("open the registry"):

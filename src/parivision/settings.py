@@ -1,6 +1,8 @@
 """Settings: one table of names, defaults and help, read once from the environment.
 
-Library functions take plain values; only `cli` and the components' entry points read this.
+Library functions take plain values; only `cli` and the components' entry points read this. Every
+NAME may come from a file instead, whose path is in NAME_FILE: so a Secret that is mounted is in no
+environment, which children inherit and many tools show.
 """
 
 import re
@@ -11,6 +13,7 @@ from typing import Final
 
 from parivision import __version__
 from parivision.errors import SettingsError
+from parivision.logins import Login, read_key
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ TABLE: Final = (
     Setting("PARIVISION_HOME", ".parivision", "folder for everything a run leaves behind"),
     Setting("PARIVISION_LAKE", "", "lake: a folder, or mongodb://...; default HOME/lake"),
     Setting("MLFLOW_TRACKING_URI", "", "MLflow server; default a SQLite file in HOME"),
+    Setting("MLFLOW_TRACKING_USERNAME", "", "user of that server"),
+    Setting("MLFLOW_TRACKING_PASSWORD", "", "the user's password"),
     Setting("PARIVISION_PORT", "3000", "port of the prediction service on 127.0.0.1"),
     Setting("PARIVISION_SEED", "0", "seed of every random choice"),
     Setting("PARIVISION_PREDICTION_LOG", "", "predictions: a folder, or mongodb://...; or none"),
@@ -68,6 +73,8 @@ class Settings:
     # What may hold a password is not shown.
     lake: str = field(repr=False)
     tracking_uri: str = field(repr=False)
+    tracking_username: str
+    tracking_password: str = field(repr=False)
     port: int
     seed: int
     prediction_log: str = field(repr=False)
@@ -96,6 +103,12 @@ class Settings:
     def artifacts(self) -> Path | None:
         """Where a local MLflow store keeps files; None when a server decides."""
         return self.home / "mlartifacts" if self.tracking_uri.startswith("sqlite:") else None
+
+    @property
+    def tracking_login(self) -> Login | None:
+        """Who asks the MLflow server; None when nobody is named."""
+        login = Login(self.tracking_username, self.tracking_password)
+        return login if login.name else None
 
     @property
     def cache(self) -> Path:
@@ -139,7 +152,7 @@ def read(environment: Mapping[str, str]) -> Settings:
     In the pod of a pipeline's task the lake and MLflow have no default: what a task writes into
     its pod is gone with it, and nobody would notice.
     """
-    value = {item.name: environment.get(item.name) or item.default for item in TABLE}
+    value = {item.name: _given(environment, item.name) or item.default for item in TABLE}
     home = _folder(value, "PARIVISION_HOME")
     pod = value["PARIVISION_POD"]
     return Settings(
@@ -147,6 +160,8 @@ def read(environment: Mapping[str, str]) -> Settings:
         lake=value["PARIVISION_LAKE"] or ("" if pod else str(home / "lake")),
         tracking_uri=value["MLFLOW_TRACKING_URI"]
         or ("" if pod else f"sqlite:///{home / 'mlflow.db'}"),
+        tracking_username=value["MLFLOW_TRACKING_USERNAME"],
+        tracking_password=value["MLFLOW_TRACKING_PASSWORD"],
         port=_whole(value, "PARIVISION_PORT", 1, 65535),
         seed=_whole(value, "PARIVISION_SEED", 0, 2**31 - 1),
         prediction_log=_place(value, "PARIVISION_PREDICTION_LOG"),
@@ -166,6 +181,12 @@ def read(environment: Mapping[str, str]) -> Settings:
         kubernetes_host=value["KUBERNETES_SERVICE_HOST"],
         pod=pod,
     )
+
+
+def _given(environment: Mapping[str, str], name: str) -> str | None:
+    """What the variable says, or the file that NAME_FILE names."""
+    file = environment.get(f"{name}_FILE")
+    return environment.get(name) or (read_key(Path(file)) if file else None)
 
 
 def _folder(value: Mapping[str, str], name: str) -> Path:
@@ -215,6 +236,8 @@ def as_environment(settings: Settings) -> dict[str, str]:
         "PARIVISION_HOME": str(settings.home),
         "PARIVISION_LAKE": settings.lake,
         "MLFLOW_TRACKING_URI": settings.tracking_uri,
+        "MLFLOW_TRACKING_USERNAME": settings.tracking_username,
+        "MLFLOW_TRACKING_PASSWORD": settings.tracking_password,
         "PARIVISION_PORT": str(settings.port),
         "PARIVISION_SEED": str(settings.seed),
         "PARIVISION_PREDICTION_LOG": settings.prediction_log,

@@ -321,7 +321,7 @@ def _registry(settings: Settings) -> "Registry":
 
     quiet()
     settings.home.mkdir(parents=True, exist_ok=True)
-    return Registry(settings.tracking_uri, settings.artifacts)
+    return Registry(settings.tracking_uri, settings.artifacts, settings.tracking_login)
 
 
 def _named(value: str, name: str, secret: str) -> str:

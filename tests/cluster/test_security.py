@@ -150,6 +150,19 @@ def test_no_secret_is_in_an_object_or_in_what_the_service_tells(
         assert not passwords.are_in(http.get(f"{gateway_url}{path}").text), path
 
 
+def test_no_secret_is_in_an_environment(cluster: LiveCluster, passwords: Passwords) -> None:
+    """What a command in any container of the running pods finds in its environment."""
+    looked = 0
+    for pod in cluster.core.list_namespaced_pod(NAMESPACE).items:
+        for one in pod.spec.containers if pod.status.phase == "Running" else ():
+            place = ("exec", pod.metadata.name, "-n", NAMESPACE, "-c", one.name, "--")
+            shown = cluster.kubectl(*place, "env", check=False)
+            # An image may hold nothing but its server: nobody can run a command there.
+            looked += "PATH=" in shown
+            assert not passwords.are_in(shown), f"{pod.metadata.name}/{one.name}"
+    assert looked > len(PORTS)
+
+
 def test_no_secret_is_in_an_image(
     cluster: LiveCluster, champion: dict[str, object], passwords: Passwords, tmp_path: Path
 ) -> None:

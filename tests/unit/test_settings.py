@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from parivision import settings
 from parivision.errors import SettingsError
+from parivision.logins import Login
 from parivision.settings import TABLE
 
 PLACES = ("cache", "models", "pipeline_runs", "reports", "bentos", "serving", "shots")
@@ -35,6 +36,8 @@ def test_given_values_are_used():
             "PARIVISION_HOME": "/srv/p",
             "PARIVISION_LAKE": "mongodb://u:p@host/db",
             "MLFLOW_TRACKING_URI": "http://mlflow:5000",
+            "MLFLOW_TRACKING_USERNAME": "pipelines",
+            "MLFLOW_TRACKING_PASSWORD": "word",
             "PARIVISION_PORT": "8080",
             "PARIVISION_SEED": "",
             "PARIVISION_PREDICTION_LOG": "mongodb://u:p@host/log",
@@ -54,6 +57,7 @@ def test_given_values_are_used():
     assert found.home == Path("/srv/p")
     assert (found.lake, found.port, found.seed) == ("mongodb://u:p@host/db", 8080, 0)
     assert found.artifacts is None
+    assert found.tracking_login == Login("pipelines", "word")
     assert (found.prediction_log, found.track) == ("mongodb://u:p@host/log", "canary")
     assert (found.spill, found.spill_mb) == (Path("/spill"), 64)
     assert found.images_push == "http://registry:5000/shots"
@@ -61,6 +65,17 @@ def test_given_values_are_used():
     assert (found.images_username, found.images_password) == ("pusher", "hush")
     assert (found.runtime_image, found.deployment) == ("serving:0.9", "shots/canary")
     assert (found.deploy_timeout_s, found.kfp) == (60, "http://kfp:8888")
+
+
+def test_a_value_may_be_in_a_file(tmp_path):
+    """As a Secret is mounted; the variable itself comes first, and a file that is not is said."""
+    (tmp_path / "uri").write_text("mongodb://u:p@host/db\n")
+    named = {"PARIVISION_LAKE_FILE": str(tmp_path / "uri")}
+    assert settings.read(named).lake == "mongodb://u:p@host/db"
+    assert settings.read({**named, "PARIVISION_LAKE": "/lake"}).lake == "/lake"
+    assert settings.read({}).tracking_login is None
+    with pytest.raises(SettingsError, match="key of a Secret"):
+        settings.read({"PARIVISION_SEED_FILE": str(tmp_path / "none")})
 
 
 def test_the_home_may_be_that_of_the_user():
@@ -114,6 +129,7 @@ def test_no_password_is_shown():
         "PARIVISION_LAKE": "mongodb://user:hush@host/db",
         "PARIVISION_PREDICTION_LOG": "mongodb://user:hush@host/db",
         "MLFLOW_TRACKING_URI": "http://user:hush@host",
+        "MLFLOW_TRACKING_PASSWORD": "hush",
         "PARIVISION_IMAGES_PASSWORD": "hush",
     }
     assert "hush" not in str(refused.value)

@@ -46,7 +46,7 @@ def registry(chosen: Settings) -> "Registry":
     from parivision.registry import Registry, quiet
 
     quiet()
-    return Registry(chosen.tracking_uri, chosen.artifacts)
+    return Registry(chosen.tracking_uri, chosen.artifacts, chosen.tracking_login)
 
 
 def kubeflow(chosen: Settings, endpoint: str = "") -> "Kubeflow":

@@ -29,13 +29,30 @@ image: {{ get (first .).Values.global.images (last .) }}
 imagePullPolicy: IfNotPresent
 {{- end -}}
 
-{{/* A variable from a Secret, as (dict "name" VARIABLE "secret" SECRET "key" KEY). */}}
-{{- define "common.secretEnv" -}}
-- name: {{ .name }}
-  valueFrom:
-    secretKeyRef:
-      name: {{ .secret }}
-      key: {{ .key }}
+{{/*
+A setting from a key of a mounted Secret, as (dict "name" VARIABLE "secret" SECRET "key" KEY). Its
+value is in no environment, which children inherit and many tools show.
+*/}}
+{{- define "common.secretFile" -}}
+- name: {{ .name }}_FILE
+  value: /secrets/{{ .secret }}/{{ .key }}
+{{- end -}}
+
+{{/* What such a container mounts, and its pod's volumes; the argument is a list of Secrets. */}}
+{{- define "common.secretMounts" -}}
+{{- $mounts := list }}
+{{- range . }}
+{{- $mounts = append $mounts (dict "name" . "mountPath" (printf "/secrets/%s" .) "readOnly" true) }}
+{{- end }}
+{{- toYaml $mounts }}
+{{- end -}}
+
+{{- define "common.secretVolumes" -}}
+{{- $volumes := list }}
+{{- range . }}
+{{- $volumes = append $volumes (dict "name" . "secret" (dict "secretName" . "defaultMode" 0440)) }}
+{{- end }}
+{{- toYaml $volumes }}
 {{- end -}}
 
 {{/* The one folder that a container may write to; the size is the argument. */}}
@@ -81,7 +98,7 @@ spec:
 
 {{/* Where MLflow is and who asks it; the argument is the Secret. */}}
 {{- define "common.mlflowEnv" -}}
-{{ include "common.secretEnv" (dict "name" "MLFLOW_TRACKING_URI" "secret" . "key" "uri") }}
-{{ include "common.secretEnv" (dict "name" "MLFLOW_TRACKING_USERNAME" "secret" . "key" "username") }}
-{{ include "common.secretEnv" (dict "name" "MLFLOW_TRACKING_PASSWORD" "secret" . "key" "password") }}
+{{ include "common.secretFile" (dict "name" "MLFLOW_TRACKING_URI" "secret" . "key" "uri") }}
+{{ include "common.secretFile" (dict "name" "MLFLOW_TRACKING_USERNAME" "secret" . "key" "username") }}
+{{ include "common.secretFile" (dict "name" "MLFLOW_TRACKING_PASSWORD" "secret" . "key" "password") }}
 {{- end -}}

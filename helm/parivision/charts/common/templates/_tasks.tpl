@@ -8,6 +8,7 @@ The pod of a task: a Job, a CronJob or a test, on the components' image or anoth
   env         variables, as YAML; default none
   logins      Secrets to mount at /secrets/NAME, as a list of dicts: name, secret, and prefix of the
               keys username and password; default none
+  secrets     Secrets that `env` names files of, as a list; default none
   resources   requests and limits; default those of a small task
   tmp         size of /tmp; default 64Mi
   restart     restartPolicy; default OnFailure
@@ -34,6 +35,9 @@ containers:
     resources:
       {{- toYaml (.resources | default (include "common.smallTask" . | fromYaml)) | nindent 6 }}
     volumeMounts:
+      {{- with .secrets }}
+      {{- include "common.secretMounts" . | nindent 6 }}
+      {{- end }}
       {{- range .logins }}
       - name: {{ .name }}
         mountPath: /secrets/{{ .name }}
@@ -41,6 +45,9 @@ containers:
       {{- end }}
       {{- include "common.tmpMount" . | nindent 6 }}
 volumes:
+  {{- with .secrets }}
+  {{- include "common.secretVolumes" . | nindent 2 }}
+  {{- end }}
   {{- range .logins }}
   - name: {{ .name }}
     secret:

@@ -6,8 +6,8 @@ args: [mongod, --bind_ip_all, --wiredTigerCacheSizeGB, "0.25"]
 env:
   - name: HOME
     value: /tmp
-  {{- include "common.secretEnv" (dict "name" "MONGO_INITDB_ROOT_USERNAME" "secret" "parivision-mongodb-root" "key" "username") | nindent 2 }}
-  {{- include "common.secretEnv" (dict "name" "MONGO_INITDB_ROOT_PASSWORD" "secret" "parivision-mongodb-root" "key" "password") | nindent 2 }}
+  {{- include "common.secretFile" (dict "name" "MONGO_INITDB_ROOT_USERNAME" "secret" "parivision-mongodb-root" "key" "username") | nindent 2 }}
+  {{- include "common.secretFile" (dict "name" "MONGO_INITDB_ROOT_PASSWORD" "secret" "parivision-mongodb-root" "key" "password") | nindent 2 }}
 ports:
   - name: mongodb
     containerPort: 27017
@@ -30,6 +30,7 @@ volumeMounts:
     mountPath: /data/db
   - name: config
     mountPath: /data/configdb
+  {{- include "common.secretMounts" (list "parivision-mongodb-root") | nindent 2 }}
   {{- include "common.tmpMount" . | nindent 2 }}
 {{- end -}}
 
@@ -37,6 +38,7 @@ volumeMounts:
 - name: config
   emptyDir:
     sizeLimit: 1Mi
+{{ include "common.secretVolumes" (list "parivision-mongodb-root") }}
 {{- end -}}
 
 {{- define "mongodb.ferretdb.container" -}}
@@ -50,9 +52,13 @@ args:
   - --log-level=WARN
   - --test-enable-new-auth
   - --setup-database=admin
+# It reads no file; nor is there a shell or anything else in its image to show its environment.
 env:
-  {{- include "common.secretEnv" (dict "name" "FERRETDB_SETUP_USERNAME" "secret" "parivision-mongodb-root" "key" "username") | nindent 2 }}
-  {{- include "common.secretEnv" (dict "name" "FERRETDB_SETUP_PASSWORD" "secret" "parivision-mongodb-root" "key" "password") | nindent 2 }}
+  {{- range $variable, $key := dict "USERNAME" "username" "PASSWORD" "password" }}
+  - name: FERRETDB_SETUP_{{ $variable }}
+    valueFrom:
+      secretKeyRef: {name: parivision-mongodb-root, key: {{ $key }}}
+  {{- end }}
 ports:
   - name: mongodb
     containerPort: 27017

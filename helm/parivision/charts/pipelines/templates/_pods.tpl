@@ -4,15 +4,19 @@ processes in it, with the credentials that Kubeflow would give to their pods.
 */}}
 {{- define "pipelines.pod" -}}
 {{- $env := include "pipelines.env" .root }}
-{{- include "common.task" (dict "root" .root "account" "pipelines" "name" .name "command" .command "env" $env "resources" .root.Values.resources "tmp" "8Gi" "token" true) }}
+{{- include "common.task" (dict "root" .root "account" "pipelines" "name" .name "command" .command "env" $env "secrets" (include "pipelines.secrets" . | fromYamlArray) "resources" .root.Values.resources "tmp" "8Gi" "token" true) }}
+{{- end -}}
+
+{{- define "pipelines.secrets" -}}
+[parivision-lake, parivision-prediction-log, parivision-mlflow, parivision-images]
 {{- end -}}
 
 {{- define "pipelines.env" -}}
-{{ include "common.secretEnv" (dict "name" "PARIVISION_LAKE" "secret" "parivision-lake" "key" "uri") }}
-{{ include "common.secretEnv" (dict "name" "PARIVISION_PREDICTION_LOG" "secret" "parivision-prediction-log" "key" "uri") }}
+{{ include "common.secretFile" (dict "name" "PARIVISION_LAKE" "secret" "parivision-lake" "key" "uri") }}
+{{ include "common.secretFile" (dict "name" "PARIVISION_PREDICTION_LOG" "secret" "parivision-prediction-log" "key" "uri") }}
 {{ include "common.mlflowEnv" "parivision-mlflow" }}
 {{- range $variable, $key := dict "PUSH" "push" "PULL" "pull" "USERNAME" "username" "PASSWORD" "password" }}
-{{ include "common.secretEnv" (dict "name" (printf "PARIVISION_IMAGES_%s" $variable) "secret" "parivision-images" "key" $key) }}
+{{ include "common.secretFile" (dict "name" (printf "PARIVISION_IMAGES_%s" $variable) "secret" "parivision-images" "key" $key) }}
 {{- end }}
 - name: PARIVISION_DEPLOYMENT
   value: {{ .Release.Namespace }}/{{ include "common.fullname" (list . "shots") }}
