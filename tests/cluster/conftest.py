@@ -13,7 +13,10 @@ import httpx
 import pytest
 from kubernetes import client, config
 from live_cluster import LiveCluster, wait_for
+from stage import Stage, on_stage
 from tasks import RunTask, task
+
+from parivision.models.bundle import Bundle
 
 GATEWAY = "http://127.0.0.1:8080"
 FAILURES = Path(__file__).parent / "failures"
@@ -88,6 +91,26 @@ def run_task(cluster: LiveCluster) -> RunTask:
         return is_well
 
     return run
+
+
+@pytest.fixture(scope="module")
+def stage(
+    cluster: LiveCluster,
+    champion: dict[str, object],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Stage]:
+    """Where challengers are made and rolled out."""
+    assert champion
+    with on_stage(cluster, tmp_path_factory.mktemp("rollout")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def bundle(stage: Stage) -> Bundle:
+    """The bundle of the champion as the module finds it."""
+    found = stage.workshop.registry.champion_bundle(stage.workshop.folder / "champion")
+    assert found is not None
+    return found[1]
 
 
 @pytest.hookimpl(wrapper=True)

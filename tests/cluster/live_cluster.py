@@ -4,6 +4,7 @@ import base64
 import json
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -113,17 +114,29 @@ class LiveCluster:
 
     @contextmanager
     def tunnel(self, service: str, port: int) -> Iterator[None]:
-        """The release's service at the same port of localhost, while the block runs."""
+        """The release's service at the same port of localhost, while the block runs.
+
+        It is opened again when the pod that it led to is gone.
+        """
         command = ["kubectl", "--kubeconfig", self.kubeconfig, "-n", NAMESPACE, "port-forward"]
-        forward = subprocess.Popen(
-            [*command, f"svc/{RELEASE}-{service}", f"{port}:{port}"], stdout=subprocess.DEVNULL
-        )
+        command += [f"svc/{RELEASE}-{service}", f"{port}:{port}"]
+        closed = threading.Event()
+
+        def keep_open() -> None:
+            while not closed.is_set():
+                with subprocess.Popen(command, stdout=subprocess.DEVNULL) as forward:
+                    while forward.poll() is None and not closed.wait(0.2):
+                        pass
+                    forward.terminate()
+
+        keeper = threading.Thread(target=keep_open, name=f"tunnel to {service}", daemon=True)
+        keeper.start()
         try:
             wait_for(f"{service} at hand", lambda: _listens(port), timeout_s=30)
             yield
         finally:
-            forward.terminate()
-            forward.wait()
+            closed.set()
+            keeper.join()
 
     def collect(self, folder: Path) -> None:
         """Leave in `folder` what helps to see why something failed: objects, events, logs."""

@@ -1,0 +1,86 @@
+"""The cluster with what a rollout on it takes: releases, `deploy`, and what has come of it."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from challengers import GAMES, Workshop, image_settings
+from live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster
+
+from parivision.registry import Registry
+from parivision.rollout import Cluster, Look, Place, Release, deploy, look
+from parivision.sources.synthetic import SyntheticConfig, generate
+
+PLACE: Final = f"{NAMESPACE}/{RELEASE}-shots"
+READY_S: Final = 120.0
+TOLD: Final = ("player_id", "period", "clock_s", "x_ft", "y_ft", "action_type", "made")
+_logger = logging.getLogger("rollout")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The cluster, and who makes challengers for it."""
+
+    cluster: LiveCluster
+    workshop: Workshop
+
+    @property
+    def api(self) -> Cluster:
+        """The cluster as `deploy` knows it."""
+        live = self.cluster
+        return Cluster(live.apps, live.autoscaling, live.core, live.objects)
+
+    def deploy(self, release: Release, rollout_s: float = 900.0) -> str:
+        """Roll a release out to its end, as the pipelines' step does."""
+        return deploy(
+            release,
+            PLACE,
+            cluster=self.api,
+            say=_logger.info,
+            timeout_s=READY_S,
+            rollout_s=rollout_s,
+            patience_s=30.0,
+        )
+
+    def look(self) -> Look:
+        """How the rollout stands."""
+        found = look(self.api, Place.parse(PLACE))
+        assert found is not None
+        return found
+
+    @property
+    def served(self) -> str:
+        """The version that users get."""
+        template = self.cluster.deployment(f"{RELEASE}-{SERVING}").spec.template
+        return str(template.metadata.annotations["parivision.dev/model-version"])
+
+    def agreed(self) -> bool:
+        """Whether registry and cluster name the same champion."""
+        champion = self.workshop.registry.champion()
+        assert champion is not None
+        assert champion.number == self.served
+        return True
+
+    def outcome(self, version: str) -> str:
+        """What MLflow has of a version's rollout."""
+        return self.workshop.registry.version(version).tags.get("rollout.outcome", "")
+
+
+@contextmanager
+def on_stage(cluster: LiveCluster, folder: Path) -> Iterator[Stage]:
+    """A stage for as long as MLflow can be reached from here."""
+    with pytest.MonkeyPatch.context() as patch, cluster.tunnel("mlflow", 5000):
+        for variable, key in (("USERNAME", "username"), ("PASSWORD", "password")):
+            patch.setenv(f"MLFLOW_TRACKING_{variable}", cluster.secret("parivision-mlflow", key))
+        registry = Registry("http://localhost:5000")
+        yield Stage(cluster, Workshop(registry, image_settings(cluster, folder), folder))
+
+
+def new_season() -> list[dict[str, Any]]:
+    """Shots of the season after those that the first champion knows, and how each ended."""
+    config = SyntheticConfig(seed=1, seasons=(2024,), games_a_season=GAMES)
+    return generate(config).select(TOLD).to_dicts()
