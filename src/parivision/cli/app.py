@@ -4,6 +4,7 @@ import typer
 
 from parivision import __version__
 from parivision.cli import (
+    backups,
     cluster,
     data,
     demo,
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (demo, data, models, serving, studies, watching, judging, cluster, kubeflow):
+for group in (demo, data, models, serving, studies, watching, judging, cluster, kubeflow, backups):
     app.registered_commands += group.commands.registered_commands
 app.add_typer(served.predictions, name="predictions", help="What was served, from its log.")
 app.add_typer(served.outcomes, name="outcomes", help="How shots ended, for the log.")

@@ -59,7 +59,7 @@ INSERT_ROWS: Final = 5_000
 READ_ROWS: Final = 50_000
 BATCHES_AT_ONCE: Final = 100
 
-_DUPLICATE_KEY: Final = 11_000
+DUPLICATE_KEY: Final = 11_000
 _REFUSED: Final = (13, 18)
 _OPEN: Final = "open"
 _CLOSED: Final = "closed"
@@ -84,8 +84,8 @@ class MongoLake:
         The database is `parivision` if the URL names none. Users of another database need
         `?authSource=` as usual.
         """
-        shown = _without_credentials(url)
-        client = _client(url, shown)
+        shown = without_credentials(url)
+        client = client_of(url, shown)
         try:
             with asking(shown):
                 lake = cls(client, shown)
@@ -260,7 +260,7 @@ class MongoLake:
                 self._database[collection].insert_many(chunk, ordered=False)
             except BulkWriteError as error:
                 failures = error.details["writeErrors"]
-                if any(failure["code"] != _DUPLICATE_KEY for failure in failures):
+                if any(failure["code"] != DUPLICATE_KEY for failure in failures):
                     raise
                 present += [chunk[failure["index"]]["_id"] for failure in failures]
         return present
@@ -317,7 +317,8 @@ def asking(url: str) -> Iterator[None]:
         ) from error
 
 
-def _client(url: str, shown: str) -> MongoClient[Document]:
+def client_of(url: str, shown: str) -> MongoClient[Document]:
+    """A client that connects when it is used; raises StoreError for a URL that is none."""
     try:
         return MongoClient(
             url,
@@ -334,7 +335,8 @@ def _client(url: str, shown: str) -> MongoClient[Document]:
         ) from None
 
 
-def _without_credentials(url: str) -> str:
+def without_credentials(url: str) -> str:
+    """Server and database of a URL, to be shown to people."""
     scheme, _, rest = url.partition("://")
     before, _, place = rest.rpartition("@")
     if "?" in before:  # an unescaped password, or a secret among the options

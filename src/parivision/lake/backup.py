@@ -1,0 +1,126 @@
+"""Backups of MongoDB databases: a tar of BSON, written and read as a stream.
+
+A member `NAME/COLLECTION/NUMBER.bson` holds some thousand documents one after the other, as
+mongodump writes them; the last one, `counts.json`, says how many there were of each collection, so
+that a backup that was cut off is known. What is there already is left alone, so restoring again
+changes nothing. A database that is written to meanwhile is read as it goes: ingestion and log only
+add, and what a backup lacks the next run brings again.
+"""
+
+import io
+import json
+import tarfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from itertools import islice
+from pathlib import PurePosixPath
+from typing import IO, Any, Final
+
+from bson import CodecOptions, decode_iter
+from bson.errors import BSONError
+from bson.raw_bson import RawBSONDocument
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError
+
+from parivision.errors import StoreError
+from parivision.lake.mongo import (
+    DEFAULT_DATABASE,
+    DUPLICATE_KEY,
+    Document,
+    asking,
+    client_of,
+    without_credentials,
+)
+
+DOCUMENTS_AT_ONCE: Final = 2_000
+COUNTS: Final = "counts.json"
+_RAW: Final = CodecOptions(document_class=RawBSONDocument)
+
+Progress = Callable[[int, int], None]
+
+
+def dump(databases: Mapping[str, str], stream: IO[bytes], progress: Progress) -> Counter[str]:
+    """Write all collections of databases, URLs by name; returns documents by NAME/COLLECTION."""
+    counts: Counter[str] = Counter()
+    with tarfile.open(fileobj=stream, mode="w|") as archive:
+        for name, url in databases.items():
+            with _opened(url) as database:
+                for collection in sorted(database.list_collection_names()):
+                    place = f"{name}/{collection}"
+                    counts[place] = 0
+                    for number, batch in enumerate(_batches(database[collection])):
+                        raw = b"".join(one.raw for one in batch)
+                        _add(archive, f"{place}/{number:06d}.bson", raw)
+                        counts[place] += len(batch)
+                        progress(counts.total(), 0)
+        _add(archive, COUNTS, json.dumps(counts).encode())
+    return counts
+
+
+def load(databases: Mapping[str, str], stream: IO[bytes], progress: Progress) -> Counter[str]:
+    """Bring a backup's documents to databases; returns how many of each collection were new.
+
+    Raises StoreError for what is no backup, or only the beginning of one, which is restored.
+    """
+    read: Counter[str] = Counter()
+    new: Counter[str] = Counter()
+    counts: Mapping[str, int] = {"the end": 1}
+    for path, content in _members(stream):
+        if path.name == COUNTS:
+            counts = json.loads(content)
+            continue
+        name, collection, _ = path.parts
+        if name not in databases:
+            raise StoreError(f"the backup holds a database {name!r}, and no URL is set for it")
+        with _opened(databases[name]) as database:
+            documents: list[Any] = list(decode_iter(content, _RAW))
+            new[str(path.parent)] += _insert(database[collection], documents)
+        read[str(path.parent)] += len(documents)
+        progress(read.total(), 0)
+    if missing := [place for place, count in counts.items() if read[place] != count]:
+        raise StoreError(f"the backup was cut off: {', '.join(missing)} is not all there")
+    return new
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[Database[Document]]:
+    shown = without_credentials(url)
+    with closing(client_of(url, shown)) as client, asking(shown):
+        yield client.get_default_database(default=DEFAULT_DATABASE)
+
+
+def _batches(collection: Collection[Document]) -> Iterator[Sequence[RawBSONDocument]]:
+    found = iter(collection.with_options(codec_options=_RAW).find())
+    while batch := list(islice(found, DOCUMENTS_AT_ONCE)):
+        yield batch
+
+
+def _insert(collection: Collection[Document], documents: Sequence[Any]) -> int:
+    """Insert what is not there; returns how many were not."""
+    try:
+        collection.insert_many(documents, ordered=False)
+    except BulkWriteError as error:
+        if any(one["code"] != DUPLICATE_KEY for one in error.details["writeErrors"]):
+            raise
+        return int(error.details["nInserted"])
+    return len(documents)
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    archive.addfile(member, io.BytesIO(content))
+
+
+def _members(stream: IO[bytes]) -> Iterator[tuple[PurePosixPath, bytes]]:
+    try:
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            for member in archive:
+                opened = archive.extractfile(member)
+                if opened is None:
+                    raise StoreError(f"{member.name} is no part of a backup")
+                yield PurePosixPath(member.name), opened.read()
+    except (tarfile.TarError, EOFError, ValueError, BSONError) as error:
+        raise StoreError(f"this is no backup, or it was cut off ({error})") from error
