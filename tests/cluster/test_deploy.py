@@ -48,12 +48,8 @@ class Stage:
 
     def deploy(self, release: Release) -> str:
         """Deploy to the namespace."""
-        api = Cluster(
-            self.cluster.apps,
-            self.cluster.autoscaling,
-            self.cluster.core,
-            client.CustomObjectsApi(),
-        )
+        live = self.cluster
+        api = Cluster(live.apps, live.autoscaling, live.core, live.objects)
         return deploy(
             release, f"{PLACE}/{NAME}", timeout_s=TIMEOUT_S, patience_s=PATIENCE_S, cluster=api
         )
@@ -115,6 +111,9 @@ def make_namespace(cluster: LiveCluster) -> None:
     container.image = "parivision/serving:0.1.0"
     # The log of predictions is the release's.
     container.env = None
+    log = "parivision-prediction-log"
+    container.volume_mounts = [one for one in container.volume_mounts if one.name != log]
+    spec.template.spec.volumes = [one for one in spec.template.spec.volumes if one.name != log]
     made = client.V1Deployment(metadata=client.V1ObjectMeta(name=NAME), spec=spec)
     cluster.apps.create_namespaced_deployment(PLACE, made)
 
