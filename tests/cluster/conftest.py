@@ -23,6 +23,8 @@ FAILURES = Path(__file__).parent / "failures"
 HOW_TO = "KUBECONFIG names no cluster: `make cluster` makes one, `make test-cluster` finds it"
 
 _logger = logging.getLogger("task")
+# A line for each of a hundred requests a second would hide all others.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 _collected: dict[str, LiveCluster] = {}
 
 
