@@ -135,7 +135,7 @@ def test_the_core_imports_no_edge(group):
     ("package", "home"),
     [
         ("mlflow", {"registry", "mlflow_model"}),
-        ("pymongo", {"lake.mongo", "lake.users", "served.mongo", "judging.store"}),
+        ("pymongo", {"lake.backup", "lake.mongo", "lake.users", "served.mongo", "judging.store"}),
         ("kfp", {"kfp_client", "kfp_process"}),
         ("kfp_server_api", {"kfp_client"}),
         ("kubernetes", {"rollout.cluster"}),
