@@ -17,8 +17,8 @@ from typing import Final
 import psutil  # type: ignore[import-untyped]  # it ships no types
 
 from parivision.client import ServiceClient
+from parivision.durable import exclusive, replacing
 from parivision.errors import ServiceError
-from parivision.lake.durable import exclusive, replacing
 from parivision.package import CONTENT
 from parivision.service.predictor import Champion
 

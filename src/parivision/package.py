@@ -23,8 +23,8 @@ from typing import Final
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from parivision.durable import exclusive, replacing
 from parivision.errors import ServiceError
-from parivision.lake.durable import exclusive, replacing
 from parivision.models.bundle import Bundle
 from parivision.service.predictor import BUNDLE_FOLDER, Champion
 

@@ -18,8 +18,8 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from parivision.digest import row_digests
+from parivision.durable import exclusive, replacing
 from parivision.errors import SourceError, StoreError
-from parivision.lake.durable import exclusive, replacing
 from parivision.sources import feed22
 from parivision.stats_origins import Origin
 

@@ -44,7 +44,7 @@ CORE = (
     "verdict_replay",
 )
 EDGES = {
-    *("sources", "lake", "registry", "service", "cli", "stages", "steps", "package"),
+    *("sources", "lake", "durable", "registry", "service", "cli", "stages", "steps", "package"),
     *(
         "exporter",
         "deploy_local",

@@ -15,6 +15,7 @@ from typing import Final
 import polars as pl
 
 from parivision import schema
+from parivision.durable import exclusive, exporting
 from parivision.lake import manifest as contents
 from parivision.lake.base import (
     CONFLICT,
@@ -30,7 +31,6 @@ from parivision.lake.base import (
     quarantined,
     within,
 )
-from parivision.lake.durable import exclusive, exporting
 from parivision.lake.manifest import Manifest, Segment
 from parivision.lake.sift import sift
 from parivision.lake.transaction import (

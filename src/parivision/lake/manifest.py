@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from parivision.durable import replacing
 from parivision.errors import StoreError
-from parivision.lake.durable import replacing
 
 VERSION: Final = 1
 FILE_NAME: Final = "manifest.json"

@@ -32,6 +32,7 @@ from pymongo.errors import (
 )
 
 from parivision import schema
+from parivision.durable import exporting
 from parivision.errors import StoreError
 from parivision.lake.base import (
     CONFLICT,
@@ -46,7 +47,6 @@ from parivision.lake.base import (
     needed_columns,
     quarantined,
 )
-from parivision.lake.durable import exporting
 from parivision.lake.sift import sift
 
 Document = dict[str, Any]

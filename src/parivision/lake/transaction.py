@@ -11,10 +11,10 @@ from uuid import uuid4
 import polars as pl
 from polars.exceptions import PolarsError
 
+from parivision.durable import sync
 from parivision.errors import StoreError
 from parivision.lake import manifest as contents
 from parivision.lake.base import QUARANTINE_SCHEMA
-from parivision.lake.durable import sync
 from parivision.lake.manifest import Manifest, Segment
 
 BRONZE: Final = "bronze"
