@@ -1,13 +1,15 @@
 """What all tests share: the tier from the folder, a small league, and a small model of it."""
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
 from hypothesis import settings
 
-from parivision import tables
+from parivision import cli, tables
 from parivision.models import families
 from parivision.models.bundle import Bundle
 from parivision.models.training import History, Recipe, train
@@ -31,6 +33,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
         if folder in TIERS:
             item.add_marker(getattr(pytest.mark, folder))
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of its own, whatever the environment says."""
+    for name in [name for name in os.environ if name.startswith(("PARIVISION_", "MLFLOW_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PARIVISION_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(families, "THREADS", 1)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def run(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command line in `home`; gives exit code, standard output and standard error."""
+
+    def run_command(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["parivision", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        captured = capsys.readouterr()
+        return int(stopped.value.code or 0), captured.out, captured.err
+
+    return run_command
 
 
 @pytest.fixture(scope="session")

@@ -6,31 +6,11 @@ import sys
 
 import pytest
 
-from parivision import cli
-from parivision.models import families
 from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("mlflow")]
 SOURCE = "synthetic:?seed=2&seasons=2022-2023&games=150&scale=0.4"
 LATER = "synthetic:?seed=2&seasons=2024&games=20&scale=0.3"
-
-
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Runs a command line in a home of its own; gives the exit code, output and errors."""
-    for name in ("PARIVISION_LAKE", "MLFLOW_TRACKING_URI", "PARIVISION_SEED"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PARIVISION_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(families, "THREADS", 1)
-
-    def run_command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["parivision", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        captured = capsys.readouterr()
-        return stopped.value.code or 0, captured.out, captured.err
-
-    return run_command
 
 
 def test_the_way_of_a_shot_step_by_step(run, tmp_path, monkeypatch):

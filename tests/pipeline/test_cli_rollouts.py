@@ -1,27 +1,6 @@
 """`parivision rollout simulate`, in process."""
 
 import json
-import sys
-
-import pytest
-
-from parivision import cli
-
-
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Runs a command line in a home of its own; gives exit code, standard output and error."""
-    monkeypatch.setenv("PARIVISION_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("PARIVISION_SEED", raising=False)
-
-    def run_command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["parivision", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        captured = capsys.readouterr()
-        return stopped.value.code or 0, captured.out, captured.err
-
-    return run_command
 
 
 def test_a_simulation_tells_its_rates(run, tmp_path):

@@ -18,35 +18,6 @@ from parivision.sources.read import read_shots
 SOURCE = "synthetic:?seed=2&seasons=2023&games=6&scale=0.1"
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    """A home of its own, whatever the environment says."""
-    for name in (
-        "PARIVISION_LAKE",
-        "MLFLOW_TRACKING_URI",
-        "PARIVISION_PORT",
-        "PARIVISION_SEED",
-        "PARIVISION_PREDICTION_LOG",
-    ):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PARIVISION_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Runs a command line; gives the exit code, standard output and standard error."""
-
-    def run_command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["parivision", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        captured = capsys.readouterr()
-        return stopped.value.code or 0, captured.out, captured.err
-
-    return run_command
-
-
 def _commands(group, path=()):
     for name, command in group.commands.items():
         yield (*path, name)

@@ -1,32 +1,12 @@
 """The commands that Jobs in the cluster run, in process, against imitations of the servers."""
 
-import sys
-
 import httpx
 import pytest
 
-from parivision import cli
 from parivision.cli import cluster
 from parivision.errors import StoreError
 from parivision.lake import users as lake_users
 from parivision.logins import Login
-
-
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Runs a command line in a home of its own; gives exit code, stdout and stderr."""
-    monkeypatch.setenv("PARIVISION_HOME", str(tmp_path / "home"))
-    for name in ("PARIVISION_LAKE", "MLFLOW_TRACKING_URI", "PARIVISION_IMAGES_PUSH"):
-        monkeypatch.delenv(name, raising=False)
-
-    def run_command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["parivision", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        captured = capsys.readouterr()
-        return stopped.value.code or 0, captured.out, captured.err
-
-    return run_command
 
 
 @pytest.fixture
