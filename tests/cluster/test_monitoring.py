@@ -3,27 +3,15 @@
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import quote
 
-import httpx
 import pytest
 import yaml
 from live_cluster import NAMESPACE, RELEASE, LiveCluster, wait_for
+from prometheus import ask, query, rules
 from tasks import RunTask
-
-import promql
 
 Object = dict[str, Any]
 
-SHOT = {"player_id": 201939, "period": 4, "clock_s": 24, "x_ft": -22.5, "y_ft": 3}
-# Until the first canary Flagger tells of none.
-NOT_YET = {"flagger_canary_status", "flagger_canary_weight", "flagger_canary_metric_analysis"}
-# Kubelets count volumes that are no folders of the node.
-OF_VOLUMES = {
-    "kubelet_volume_stats_available_bytes",
-    "kubelet_volume_stats_capacity_bytes",
-    "parivision:volume_free:ratio",
-}
 RULES = 20
 # A scrape, a rule and the exporter's look at its sources are half a minute apart each.
 SEEN_S = 180
@@ -44,29 +32,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(json.dumps(messages).encode())
 http.server.ThreadingHTTPServer(("", 443), Handler).serve_forever()
 """
-
-
-def ask(cluster: LiveCluster, path: str) -> Any:
-    """What Prometheus answers."""
-    place = f"/api/v1/namespaces/{NAMESPACE}/services/prometheus-operated:9090/proxy/api/v1/{path}"
-    return json.loads(cluster.kubectl("get", "--raw", place))["data"]
-
-
-def query(cluster: LiveCluster, expression: str) -> list[Object]:
-    """The samples of a query."""
-    found: list[Object] = ask(cluster, f"query?query={quote(expression)}")["result"]
-    return found
-
-
-def rules(cluster: LiveCluster) -> list[Object]:
-    """The rules that Prometheus has."""
-    return [rule for group in ask(cluster, "rules")["groups"] for rule in group["rules"]]
-
-
-def dashboards(cluster: LiveCluster) -> list[Object]:
-    """The dashboards that Grafana would find."""
-    found = cluster.core.list_namespaced_config_map(NAMESPACE, label_selector="grafana_dashboard=1")
-    return [json.loads(text) for one in found.items for text in one.data.values()]
 
 
 def targets(cluster: LiveCluster) -> dict[str, list[Object]]:
@@ -190,32 +155,6 @@ def test_no_rule_fails(cluster: LiveCluster) -> None:
         return True
 
     wait_for("every rule computed", computed, timeout_s=SEEN_S)
-
-
-def test_what_rules_and_dashboards_ask_for_is_there(
-    cluster: LiveCluster, gateway_url: str, http: httpx.Client, run_task: RunTask
-) -> None:
-    """Given predictions, an ingestion, a drift report and a run, each metric has a sample."""
-    assert run_task("etl", f"parivision run etl --source '{cluster.source}'")
-    assert run_task("drift", "parivision refine && parivision drift")
-    volumes = cluster.core.list_persistent_volume().items
-    absent = set(NOT_YET)
-    if not any(volume.spec.host_path is None for volume in volumes):
-        absent |= OF_VOLUMES
-    queries = [text for rule in rules(cluster) for text in promql.of_rule(rule)]
-    queries += [text for one in dashboards(cluster) for text in promql.of_dashboard(one)]
-    names = {name for text in queries for name in promql.metrics(text)} - absent
-    assert len(names) > RULES
-
-    def all_there() -> bool:
-        # Traffic goes on: rates need two scrapes that differ.
-        for _ in range(20):
-            http.post(f"{gateway_url}/predict", json=SHOT).raise_for_status()
-        missing = {name for name in names if not query(cluster, f"count({name})")}
-        assert not missing, sorted(missing)
-        return True
-
-    wait_for("a sample of each metric", all_there, timeout_s=SEEN_S, poll_s=5)
 
 
 def test_an_alert_reaches_slack_and_is_taken_back(
