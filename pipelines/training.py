@@ -30,6 +30,7 @@ def training(
     seed: int = 0,
     search_trials: int = 0,
     target: str = "auto",
+    cause: str = "",
 ) -> None:
     """Ingest, refine, look for drift, train in parallel, judge; package and deploy if promoted.
 
@@ -39,6 +40,7 @@ def training(
         seed: Seed of every random choice.
         search_trials: Parameter draws to try beside each family's defaults.
         target: Where to deploy: local, kubernetes, or auto, the cluster that the run is in.
+        cause: Why the run was started, such as an alert; the decision is recorded with it.
     """
     ingested = configure(ingest(source=source), "ingest")
     refined = configure(refine(until=until), "refine").after(ingested)
@@ -58,5 +60,10 @@ def training(
         configure(trained, "train").set_display_name(f"train {name}").after(watched)
         models[name] = trained.outputs["model"]
     judged = configure(evaluate(shots=shots, **models), "evaluate")
-    promotion = promote(shots=shots, judged=judged.outputs["judged"], best=judged.outputs["best"])
+    promotion = promote(
+        shots=shots,
+        judged=judged.outputs["judged"],
+        best=judged.outputs["best"],
+        cause=cause,
+    )
     release(configure(promotion, "promote"), target)

@@ -15,6 +15,7 @@ def promote(
     version: dsl.OutputPath(str),
     family: dsl.OutputPath(str),
     reason: dsl.OutputPath(str),
+    cause: str = "",
 ) -> bool:
     """Decide by an evaluation, and move the alias if a challenger is shown to be better.
 
@@ -30,6 +31,7 @@ def promote(
         version: The champion's version; empty while there is none.
         family: The champion's family, or champion_recalibrated.
         reason: Why it was decided so.
+        cause: Why the run was started, to be recorded with the decision; empty for no record.
 
     Returns:
         Whether there is a new champion.
@@ -42,7 +44,7 @@ def promote(
     chosen = settings.read(os.environ)
     challenger = {best.metadata["name"]: Path(best.path)}
     paths = (Path(shots.path), Path(judged.path), challenger, Path(model.path))
-    promoted = steps.promote(chosen, *paths)
+    promoted = steps.promote(chosen, *paths, cause=cause)
     model.metadata.update({"version": promoted.version, "family": promoted.family})
     Path(table.path).write_text(promoted.table)
     Path(version).write_text(promoted.version)

@@ -110,13 +110,14 @@ class Kubeflow:
                 raise
         return Version(pipeline_id, made, name, is_new=True)
 
-    def start(self, version: Version, arguments: Mapping[str, Any]) -> str:
-        """Start a run in the project's experiment; returns its id."""
+    def start(self, version: Version, arguments: Mapping[str, Any], why: str = "") -> str:
+        """Start a run in the project's experiment; returns its id. `why` is put into its name."""
         began = datetime.now(tz=UTC).strftime("%Y%m%d-%H%M%S")
+        name = f"{version.name}-{began}" + (f" for {why}" if why else "")
         with self._changing() as client:
             started = client.run_pipeline(
                 experiment_id=self._experiment(client),
-                job_name=f"{version.name}-{began}",
+                job_name=name,
                 params=dict(arguments),
                 pipeline_id=version.pipeline_id,
                 version_id=version.version_id,

@@ -57,6 +57,7 @@ TABLE: Final = (
     ),
     Setting("PARIVISION_PROMETHEUS", "", "Prometheus' address, for the verdict: http://..."),
     Setting("PARIVISION_KFP", "", "Kubeflow Pipelines' endpoint; empty for none"),
+    Setting("PARIVISION_ALERTS_TOKEN", "", "what Alertmanager must bear to ask for a retraining"),
     Setting("KUBERNETES_SERVICE_HOST", "", "set in every pod: the target `auto` is the cluster"),
     Setting("PARIVISION_POD", "", "pod of a pipeline's task: there lake and MLflow must be named"),
 )
@@ -91,6 +92,7 @@ class Settings:
     rollout_timeout_s: int
     prometheus: str
     kfp: str
+    alerts_token: str = field(repr=False)
     kubernetes_host: str
     pod: str
 
@@ -178,6 +180,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         rollout_timeout_s=_whole(value, "PARIVISION_ROLLOUT_TIMEOUT_S", 1, 30 * 86400),
         prometheus=value["PARIVISION_PROMETHEUS"],
         kfp=value["PARIVISION_KFP"],
+        alerts_token=value["PARIVISION_ALERTS_TOKEN"],
         kubernetes_host=value["KUBERNETES_SERVICE_HOST"],
         pod=pod,
     )
@@ -254,6 +257,7 @@ def as_environment(settings: Settings) -> dict[str, str]:
         "PARIVISION_ROLLOUT_TIMEOUT_S": str(settings.rollout_timeout_s),
         "PARIVISION_PROMETHEUS": settings.prometheus,
         "PARIVISION_KFP": settings.kfp,
+        "PARIVISION_ALERTS_TOKEN": settings.alerts_token,
         "KUBERNETES_SERVICE_HOST": settings.kubernetes_host,
         "PARIVISION_POD": settings.pod,
     }

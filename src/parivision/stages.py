@@ -169,12 +169,13 @@ def promote(
     cache: Path,
     out: Path,
     rule: promotion.Rule | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> Promotion:
     """Decide, and if a challenger wins make it the champion with its state brought up to date.
 
-    Writes the winner's bundle, with the drift reference it will be watched by, to `out`. A run that
-    died behind the promotion finds it done. Raises ModelError when the champion is another than
-    the one that was evaluated.
+    Writes the winner's bundle, with the drift reference it will be watched by, to `out`; `tags` are
+    recorded with the decision. A run that died behind the promotion finds it done. Raises
+    ModelError when the champion is another than the one that was evaluated.
     """
     judgement = Judgement.from_frame(pl.read_parquet(judged / JUDGEMENT))
     evaluated = json.loads((judged / EVALUATED).read_text())
@@ -184,7 +185,7 @@ def promote(
         return Promotion(decision, champion[0], _copied(champion[0], registry, cache, out))
     _refuse_other_champion(evaluated["champion"], champion[0] if champion else None)
     if not decision.promoted:
-        registry.record(decision, None, None)
+        registry.record(decision, None, None, tags)
         if champion is None:
             return Promotion(decision, None, None)
         return Promotion(decision, champion[0], _copied(champion[0], registry, cache, out))
@@ -194,7 +195,7 @@ def promote(
     fresh.card["scores"] = decision.scores[str(decision.winner)].to_dict()
     fresh.save(out)
     _keep_references(rows, judgement, str(decision.winner), out)
-    tags = {"evaluation": evaluated["run_id"]}
+    tags = {"evaluation": evaluated["run_id"], **(tags or {})}
     version = registry.record(decision, out, fresh.card.get("run_id"), tags)
     return Promotion(decision, version, out)
 

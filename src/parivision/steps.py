@@ -192,15 +192,22 @@ def evaluate(
 
 @leaves_last_words
 def promote(
-    settings: Settings, shots: Path, judged: Path, best: Mapping[str, Path], out: Path
+    settings: Settings,
+    shots: Path,
+    judged: Path,
+    best: Mapping[str, Path],
+    out: Path,
+    cause: str = "",
 ) -> Promoted:
     """Decide by an evaluation; the champion's bundle goes to `out`, if there is a champion.
 
-    `best` names the evaluation's best model and where its bundle is.
+    `best` names the evaluation's best model and where its bundle is; `cause` is why this is done,
+    and is recorded with the decision.
     """
     from parivision import pipeline_views, stages
 
-    result = stages.promote(judged, shots, best, _registry(settings), settings.cache, out)
+    registry, tags = _registry(settings), {"cause": cause} if cause else {}
+    result = stages.promote(judged, shots, best, registry, settings.cache, out, tags=tags)
     version = result.champion.number if result.champion else ""
     return Promoted(
         promoted=result.decision.promoted,

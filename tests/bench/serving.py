@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -23,6 +22,7 @@ from bench.load import Seen, by_the_clock, closed, http_request
 from parivision import package
 from parivision.models.bundle import Bundle
 from parivision.service.openapi import FULL_SHOT
+from ports import free_port
 
 CLIENTS = (1, 16, 64)
 OURS, FLOOR = "PariVision", "bare ASGI, compiled trees"
@@ -112,9 +112,7 @@ def _mlflow_model(model: Path, folder: Path) -> Path:
 @contextmanager
 def started(contender: Contender, log: Path) -> Iterator[Started]:
     """Run a contender until it answers, and end it afterwards."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     command = [word if word != "PORT" else str(port) for word in contender.command]
     threads = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
     paths = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 from challengers import GAMES, Workshop, image_settings
-from live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster
+from live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, wait_for
 
 from parivision.registry import Registry
 from parivision.rollout import Cluster, Look, Place, Release, deploy, look
@@ -65,9 +65,18 @@ class Stage:
         assert champion.number == self.served
         return True
 
-    def outcome(self, version: str) -> str:
-        """What MLflow has of a version's rollout."""
-        return self.workshop.registry.version(version).tags.get("rollout.outcome", "")
+    def has_outcome(self, version: str, *wanted: str) -> bool:
+        """Whether MLflow has one of these as the end of a version's rollout, within a minute.
+
+        The verdict records it when it next looks, which `deploy` does not wait for.
+        """
+
+        def recorded() -> bool:
+            outcome = self.workshop.registry.version(version).tags.get("rollout.outcome", "")
+            assert outcome in wanted, f"{version}: {outcome or 'none yet'}"
+            return True
+
+        return wait_for("the outcome in MLflow", recorded, timeout_s=60)
 
 
 @contextmanager

@@ -85,5 +85,5 @@ def test_without_evidence_it_is_held_and_ends_by_the_deadline(
         ended.result()
     assert max(weights) <= FIRST_WEIGHT
     assert stage.served == before
-    assert stage.outcome(release.version) == "rolled_back"
+    assert stage.has_outcome(release.version, "rolled_back")
     wait_for("agreement", stage.agreed, timeout_s=120)

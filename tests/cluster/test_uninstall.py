@@ -48,12 +48,13 @@ def upgrade(cluster: LiveCluster, values: Path, *more: str) -> None:
 
 
 def test_an_upgrade_in_place_keeps_champion_data_and_service(
-    cluster: LiveCluster, champion: dict[str, object], gateway_url: str, values: Path
+    cluster: LiveCluster, gateway_url: str, values: Path
 ) -> None:
     """Every pod of the service is replaced while requests come, and none of them fails.
 
     A change of the pods is rolled out like a new champion: as a canary that is judged.
     """
+    champion = _champion(gateway_url)
     before = {pod.metadata.name for pod in cluster.ready_pods(SERVING)}
     with load(gateway_url, RATE) as outcome:
         upgrade(cluster, values, "--set", "shots.resources.limits.memory=400Mi")

@@ -3,7 +3,6 @@
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from pathlib import Path
 
 import bcrypt
 import httpx
+
+from ports import free_port
 
 TOOLS = Path(__file__).parents[2] / ".tools"
 HOW_TO = "no registry of images: run `make image-registry`"
@@ -47,7 +48,7 @@ def running(folder: Path) -> Iterator[Images | None]:
     if binary is None:
         yield None
         return
-    images = Images(f"127.0.0.1:{_free_port()}", "pusher", secrets.token_hex(16))
+    images = Images(f"127.0.0.1:{free_port()}", "pusher", secrets.token_hex(16))
     hashed = bcrypt.hashpw(images.password.encode(), bcrypt.gensalt(rounds=4)).decode()
     (folder / "htpasswd").write_text(f"{images.user}:{hashed}\n")
     (folder / "config.yml").write_text(CONFIGURATION.format(folder=folder, host=images.host))
@@ -74,9 +75,3 @@ def _wait_until_answering(process: "subprocess.Popen[bytes]", url: str, log: Pat
             time.sleep(0.05)
         else:
             return
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -3,7 +3,6 @@
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from pathlib import Path
 
 import pymongo
 from pymongo.errors import PyMongoError
+
+from ports import free_port
 
 GIVEN = "PARIVISION_TEST_MONGODB"
 FERRETDB = Path(__file__).parents[2] / ".tools" / "ferretdb"
@@ -89,7 +90,7 @@ def _ferretdb(folder: Path) -> Iterator[Server]:
 
 
 def _ferretdb_server(folder: Path) -> tuple[Server, list[str]]:
-    port, password = _free_port(), secrets.token_hex(8)
+    port, password = free_port(), secrets.token_hex(8)
     server = Server(f"127.0.0.1:{port}", "parivision", password, "?authSource=accounts")
     command = [
         str(FERRETDB),
@@ -110,7 +111,7 @@ def _ferretdb_server(folder: Path) -> tuple[Server, list[str]]:
 
 @contextmanager
 def _mongod(binary: str, folder: Path) -> Iterator[Server]:
-    port, password = _free_port(), secrets.token_hex(8)
+    port, password = free_port(), secrets.token_hex(8)
     server = Server(f"127.0.0.1:{port}", "parivision", password, "?authSource=admin")
     command = [binary, "--dbpath", str(folder), "--port", str(port), "--bind_ip", "127.0.0.1"]
     unguarded = f"mongodb://127.0.0.1:{port}"
@@ -150,9 +151,3 @@ def _wait_until_answering(process: "subprocess.Popen[bytes]", url: str, log: Pat
                 time.sleep(0.05)
             else:
                 return
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

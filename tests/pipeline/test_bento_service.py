@@ -21,17 +21,11 @@ from parivision.package import Bento
 from parivision.service.openapi import SMALL_SHOT
 from parivision.service.requests import MAX_BODY_BYTES
 from parivision.sources.synthetic import P_TRUE, SyntheticConfig, generate
+from ports import free_port
 
 START_S = 180.0
 AGREED = 1e-12
 JSON = {"content-type": "application/json"}
-
-
-def free_port() -> int:
-    """A port that nobody uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -25,15 +25,9 @@ from parivision.models.estimators import Constant
 from parivision.package import Bento
 from parivision.service.openapi import SMALL_SHOT
 from parivision.service.predictor import Champion
+from ports import free_port
 
 START_S = 180.0
-
-
-def free_port() -> int:
-    """A port that nobody uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

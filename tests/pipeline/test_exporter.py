@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from parivision.models.training import Recipe
 from parivision.promotion import Rule
 from parivision.registry import Registry, quiet
 from parivision.sources.open import open_source
+from ports import free_port
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("mlflow")]
 
@@ -86,9 +86,7 @@ def environment(home, **settings):
 @contextmanager
 def exporting(settings):
     """An exporter that looks once a second."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-c", "from parivision.cli import main; main()", "exporter"]
     process = subprocess.Popen(
         [*command, "--port", str(port), "--every", "1"],

@@ -4,7 +4,6 @@ One story on a small synthetic league: trained, served, and watched when new gam
 """
 
 import json
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from parivision.compiled import Compiled, compiled_file
 from parivision.models.bundle import Bundle
 from parivision.snapshot import read_snapshot
 from parivision.tables import facts_from_shots
+from ports import free_port
 
 pytestmark = [pytest.mark.xdist_group("launcher"), pytest.mark.timeout(2400)]
 
@@ -51,13 +51,6 @@ def launcher(folder: Path, **environment: str) -> Launcher:
         "parivision-mlflow": {"uri": f"sqlite:///{folder}/mlflow.db"},
     }
     return Launcher(folder, secrets, environment, COPIES)
-
-
-def free_port() -> int:
-    """A port that nobody uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

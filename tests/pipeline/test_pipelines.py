@@ -5,7 +5,6 @@ One story on a small synthetic league; every test looks at a part of it.
 
 import json
 import shutil
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from parivision.models.bundle import Bundle
 from parivision.registry import EXPERIMENT
 from parivision.settings import Settings
 from parivision.snapshot import read_snapshot
+from ports import free_port
 
 pytestmark = [
     pytest.mark.xdist_group("pipelines"),
@@ -66,13 +66,6 @@ class Story:
     second: Run
     counts: tuple[Counts, Counts]
     monitored: Run
-
-
-def free_port() -> int:
-    """A port that nobody uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def ask(run: Run) -> Served:

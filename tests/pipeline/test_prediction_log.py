@@ -28,6 +28,7 @@ from parivision.served.log import Contents, Log
 from parivision.served.records import outcome
 from parivision.served.spill import Spill
 from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
+from ports import free_port
 
 SERVE = Path(__file__).parents[2] / "bentos" / "serve.py"
 START_S = 120.0
@@ -160,9 +161,7 @@ class Service:
     """The image's entry point as a process, asked by a thread until it ends."""
 
     def __init__(self, bento: Bento, url: str, spill: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         environment = {
             **os.environ,
@@ -319,9 +318,7 @@ def test_the_local_service_logs_into_a_folder(
 ) -> None:
     """Without a server: what `parivision deploy` serves is in a folder once it is stopped."""
     monkeypatch.setenv("PARIVISION_PREDICTION_LOG", str(tmp_path / "log"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     served = deploy_local.start(
         bento.path, port=port, state_dir=tmp_path / "serve", timeout_s=START_S
     )

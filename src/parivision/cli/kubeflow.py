@@ -68,7 +68,7 @@ def submit(
         "search_trials": search_trials,
         "target": target,
     }
-    run_id = _start(kubeflow, _compiled(str(pipeline), image), given)
+    run_id = _start(kubeflow, compiled_pipeline(str(pipeline), image), given)
     if follow:
         _follow(kubeflow, run_id)
     else:
@@ -128,7 +128,7 @@ def schedule(
     kubeflow = context.kubeflow(context.current(), endpoint)
     arguments = {"etl": {"source": source}, "training": {"source": source}}
     wanted = [
-        _recurring(kubeflow, _compiled(name, image), trigger, arguments.get(name, {}))
+        _recurring(kubeflow, compiled_pipeline(name, image), trigger, arguments.get(name, {}))
         for name, trigger in triggers.items()
         if trigger is not None
     ]
@@ -141,7 +141,8 @@ def schedule(
         out.print(f"{change.name}: {change.outcome}", markup=False)
 
 
-def _compiled(name: str, image: str) -> Compiled:
+def compiled_pipeline(name: str, image: str) -> Compiled:
+    """The committed pipeline of a name, on another image if one is named."""
     if name not in PIPELINES:
         raise SettingsError(f"there is no pipeline {name!r}: expected {', '.join(PIPELINES)}")
     compiled = Compiled.read(compiled_file(name))

@@ -1,0 +1,99 @@
+"""Starts the training pipeline for alerts, one decision at a time."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from parivision.compiled import Compiled
+from parivision.kfp_runs import RunState
+from parivision.retraining.notices import Notice
+from parivision.retraining.policy import Decision, Outcome, Policy, decide, failures_in_a_row
+
+if TYPE_CHECKING:
+    from parivision.kfp_client import Version
+
+CAUSE: Final = "cause"
+"""The pipeline's parameter that keeps why a run was started."""
+# How long a no stands without asking Kubeflow again: a storm of alerts is one question.
+_STANDS_S: Final = 5.0
+_SHOWN_CHARACTERS: Final = 60
+
+_logger = logging.getLogger(__name__)
+
+
+class Pipelines(Protocol):
+    """What is asked of Kubeflow Pipelines (`kfp_client.Kubeflow`); all raise PipelineError."""
+
+    def pipelines(self) -> dict[str, str]:
+        """Names of the pipelines by id."""
+
+    def recent(self, newest: int = ...) -> list[RunState]:
+        """The newest runs."""
+
+    def upload(self, compiled: Compiled) -> "Version":
+        """Have the pipeline there."""
+
+    def start(self, version: "Version", arguments: Mapping[str, Any], why: str = ...) -> str:
+        """Start a run; returns its id."""
+
+
+@dataclass
+class Retrainer:
+    """Decides about alerts; safe to ask from many threads at once.
+
+    `connect` gives Kubeflow each time anew, so that one that was away is found again.
+    """
+
+    connect: Callable[[], Pipelines]
+    compiled: Compiled
+    arguments: Mapping[str, Any]
+    policy: Policy = field(default_factory=Policy)
+    now: Callable[[], datetime] = lambda: datetime.now(tz=UTC)
+    clock: Callable[[], float] = time.monotonic
+    failures: int = 0
+    """Failures in a row when Kubeflow was last asked."""
+    started_at: datetime | None = None
+    """When a run was last started here."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _no: Decision | None = None
+    _no_until_s: float = 0.0
+
+    def answer(self, notice: Notice) -> Decision:
+        """Start a run for the alerts unless something is in its way; raises PipelineError."""
+        with self._lock:
+            if self._no is not None and self.clock() < self._no_until_s:
+                return self._no
+            kubeflow = self.connect()
+            decision = self._decided(kubeflow)
+            if decision.may_start:
+                decision = self._start(kubeflow, notice, decision)
+                self._stands(Decision(Outcome.RUNNING, decision.reason, decision.run_id))
+            else:
+                self._stands(decision)
+        _logger.info("%s: %s (%s)", ", ".join(notice.names), decision.outcome, decision.reason)
+        return decision
+
+    def look(self) -> Decision:
+        """What an alert would be answered now; raises PipelineError."""
+        with self._lock:
+            return self._decided(self.connect())
+
+    def _decided(self, kubeflow: Pipelines) -> Decision:
+        ours = {id_ for id_, name in kubeflow.pipelines().items() if name == self.compiled.name}
+        runs = [run for run in kubeflow.recent() if run.pipeline_id in ours]
+        self.failures = failures_in_a_row(runs)
+        return decide(runs, self.now(), self.policy)
+
+    def _start(self, kubeflow: Pipelines, notice: Notice, decision: Decision) -> Decision:
+        arguments = self.compiled.arguments({**self.arguments, CAUSE: notice.cause})
+        why = ", ".join(notice.names)[:_SHOWN_CHARACTERS]
+        run_id = kubeflow.start(kubeflow.upload(self.compiled), arguments, why)
+        self.started_at = self.now()
+        return Decision(Outcome.STARTED, f"{decision.reason}; started {run_id}", run_id)
+
+    def _stands(self, decision: Decision) -> None:
+        self._no, self._no_until_s = decision, self.clock() + _STANDS_S

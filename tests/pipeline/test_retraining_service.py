@@ -1,0 +1,184 @@
+"""Retraining on alerts: the service as a process, before a stand-in of Kubeflow's API."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import kfp_standin
+from kfp_standin import Fault, Standin
+from parivision.retraining.notices import LABEL, MOST_BYTES
+from ports import free_port
+
+TOKEN = "a-token-of-the-test"  # noqa: S105 - opens the process below
+START_S = 120
+ALERTS = 1000
+Service = Callable[[], httpx.Client]
+
+
+@pytest.fixture
+def kubeflow() -> Iterator[Standin]:
+    """A Kubeflow Pipelines whose runs go on until somebody ends them."""
+    with kfp_standin.serving() as standin:
+        standin.engine = lambda server, run: server.set_state(run, "RUNNING")
+        yield standin
+
+
+@pytest.fixture
+def service(kubeflow: Standin, tmp_path: Path) -> Iterator[httpx.Client]:
+    """The service, and a client that bears its token."""
+    with serving(kubeflow, tmp_path) as client:
+        yield client
+
+
+@contextmanager
+def serving(kubeflow: Standin, folder: Path) -> Iterator[httpx.Client]:
+    """`parivision retrain-on-alerts` for as long as the block lasts."""
+    port = free_port()
+    token = folder / "token"
+    token.write_text(TOKEN)
+    command = [str(Path(sys.executable).with_name("parivision")), "retrain-on-alerts"]
+    command += ["--port", str(port), "--window", "1", "--source", "synthetic:"]
+    environment = os.environ | {
+        "PARIVISION_KFP": kubeflow.url,
+        "PARIVISION_ALERTS_TOKEN_FILE": str(token),
+        "HOME": str(folder),
+    }
+    log = folder / "retraining.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    limits = httpx.Limits(max_connections=1)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_answering(process, url, log)
+        with httpx.Client(base_url=url, headers=headers, timeout=60, limits=limits) as client:
+            yield client
+    finally:
+        process.terminate()
+        # Uvicorn shuts down in order, and then dies of the signal.
+        assert process.wait(timeout=30) in {0, -signal.SIGTERM}, log.read_text()
+    assert TOKEN not in log.read_text()
+
+
+def _wait_until_answering(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
+    retries = httpx.HTTPTransport(retries=8)  # it waits longer each time
+    with httpx.Client(transport=retries, timeout=START_S, trust_env=False) as client:
+        try:
+            client.get(f"{url}/readyz").raise_for_status()
+        except httpx.TransportError as error:
+            raise RuntimeError(f"{process.poll()}: {log.read_text()[-2000:]}") from error
+
+
+def message(name: str = "ParivisionDrift") -> dict[str, Any]:
+    """What Alertmanager posts for an alert that fires."""
+    labels = {"alertname": name, LABEL: "true"}
+    alert = {"status": "firing", "labels": labels, "annotations": {"summary": "It moved"}}
+    return {"version": "4", "groupKey": "{}", "status": "firing", "alerts": [alert]}
+
+
+def metric(client: httpx.Client, name: str) -> float:
+    """A sample of the service's metrics."""
+    lines = client.get("/metrics").text.splitlines()
+    return next(float(line.split()[-1]) for line in lines if line.startswith(name))
+
+
+def test_a_thousand_alerts_start_one_run(service: httpx.Client, kubeflow: Standin) -> None:
+    """However many messages come at a time, one run starts, with the alert in it."""
+
+    async def storm() -> list[httpx.Response]:
+        limits = httpx.Limits(max_connections=50)
+        given = {"base_url": service.base_url, "headers": service.headers, "limits": limits}
+        async with httpx.AsyncClient(timeout=120, trust_env=False, **given) as client:  # type: ignore[arg-type]
+            return await asyncio.gather(
+                *(client.post("/alerts", json=message()) for _ in range(ALERTS))
+            )
+
+    answers = asyncio.run(storm())
+    assert {answer.status_code for answer in answers} == {200}
+    outcomes = Counter(answer.json()["outcome"] for answer in answers)
+    assert outcomes == {"started": 1, "running": ALERTS - 1}
+    (run,) = kubeflow.runs.values()
+    assert run["display_name"].endswith(" for ParivisionDrift")
+    assert run["runtime_config"]["parameters"]["cause"] == "ParivisionDrift: It moved"
+    notices = 'parivision_retraining_notices_total{outcome="started"}'
+    assert metric(service, notices) == 1
+    assert metric(service, "parivision_retraining_started_timestamp_seconds") > 0
+
+
+def test_a_new_process_knows_what_an_old_one_started(kubeflow: Standin, tmp_path: Path) -> None:
+    """Kubeflow's list is its memory: runs that go on, and those that failed, are in the way."""
+    with serving(kubeflow, tmp_path) as client:
+        assert client.post("/alerts", json=message()).json()["outcome"] == "started"
+    with serving(kubeflow, tmp_path) as client:
+        assert client.post("/alerts", json=message()).json()["outcome"] == "running"
+        assert client.get("/").json()["outcome"] == "running"
+    (run,) = kubeflow.runs.values()
+    kubeflow.set_state(run, "FAILED")
+    with serving(kubeflow, tmp_path) as client:
+        answer = client.post("/alerts", json=message()).json()
+        assert answer["outcome"] == "backing_off"
+        assert answer["next_at"]
+        assert metric(client, "parivision_retraining_failures") == 1
+    assert len(kubeflow.runs) == 1
+
+
+def test_with_kubeflow_away_alertmanager_is_asked_to_come_again(
+    service: httpx.Client, kubeflow: Standin
+) -> None:
+    """503 with when to come, and then the same message starts the run."""
+    kubeflow.faults = [Fault(503)] * 3
+    answer = service.post("/alerts", json=message())
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
+    assert "503" in answer.text
+    kubeflow.faults = []
+    assert service.post("/alerts", json=message()).json()["outcome"] == "started"
+
+
+def test_who_has_no_token_starts_nothing(service: httpx.Client, kubeflow: Standin) -> None:
+    """401 without the token, and with a wrong one."""
+    for header in (b"", b"Bearer wrong", f"Basic {TOKEN}".encode(), b"Bearer \xe9"):
+        answer = service.post("/alerts", json=message(), headers={b"Authorization": header})
+        assert answer.status_code == 401
+        assert "parivision-retraining" in answer.text
+    assert not kubeflow.runs
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"{", "JSON"),
+        (b"[" * 100_000, "JSON"),
+        (json.dumps({"version": "4", "alerts": {}}).encode(), "alerts"),
+        (b" " * (2 * MOST_BYTES), "bytes"),
+    ],
+)
+def test_a_bad_message_is_told_what_is_wrong(
+    service: httpx.Client, kubeflow: Standin, body: bytes, said: str
+) -> None:
+    """400 with a sentence, and nothing starts."""
+    answer = service.post("/alerts", content=body)
+    assert answer.status_code == 400
+    assert said in answer.text
+    assert not kubeflow.runs
+
+
+def test_what_fires_without_asking_starts_nothing(service: httpx.Client, kubeflow: Standin) -> None:
+    """Alerts that are resolved, or have no such label."""
+    resolved, other = message(), message("ParivisionSlow")
+    resolved["alerts"][0]["status"] = "resolved"
+    del other["alerts"][0]["labels"][LABEL]
+    for body in (resolved, other):
+        assert service.post("/alerts", json=body).status_code == 200
+    assert not kubeflow.runs
