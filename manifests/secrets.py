@@ -141,6 +141,11 @@ def slack(names: Names) -> list[Secret]:
     return [Secret("parivision-slack", {"url": names.slack_url})]
 
 
+def retraining(_: Names) -> list[Secret]:
+    """What Alertmanager bears when it asks for a retraining."""
+    return [Secret("parivision-retraining", {"token": password()})]
+
+
 # Secrets that hold one password are made together, by the first name.
 MAKERS: Final[Mapping[tuple[str, ...], Callable[[Names], list[Secret]]]] = {
     ("parivision-mongodb-root",): mongodb_root,
@@ -155,6 +160,7 @@ MAKERS: Final[Mapping[tuple[str, ...], Callable[[Names], list[Secret]]]] = {
     ("parivision-mlflow-reader",): mlflow("parivision-mlflow-reader", "reader"),
     ("parivision-images", "parivision-images-pull"): images,
     ("parivision-slack",): slack,
+    ("parivision-retraining",): retraining,
 }
 
 

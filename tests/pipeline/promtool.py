@@ -26,8 +26,8 @@ def promtool() -> str | None:
 
 @cache
 def rendered() -> tuple[Object, ...]:
-    """The objects that the chart renders to as it comes."""
-    done = charts.template()
+    """The objects that the chart renders to, with all that may be watched."""
+    done = charts.template("--set", "global.kfp.endpoint=http://ml-pipeline.kubeflow:8888")
     if done.returncode:
         raise RuntimeError(done.stderr)
     return tuple(charts.objects(done.stdout))

@@ -30,6 +30,7 @@ ALERTS = (
     "ParivisionDrift",
     "ParivisionQualityFell",
     "ParivisionPipelineFailed",
+    "ParivisionRetrainingStuck",
     "ParivisionCanaryRolledBack",
     "ParivisionVerdictBlind",
     "ParivisionIngestionStale",

@@ -22,6 +22,7 @@ NAMES = {
     "parivision-images",
     "parivision-images-pull",
     "parivision-slack",
+    "parivision-retraining",
 }
 KUBECTL = r"""#!{python} -S
 import base64, json, os, pathlib, sys

@@ -42,6 +42,19 @@ namespaces that global.runsNamespaces names.
 {{- end }}
 {{- end -}}
 
+{{/* Not empty where alerts may start a training: by the chart retraining. */}}
+{{- define "common.retrains" -}}
+{{- if .Values.global.kfp.retrain }}{{ .Values.global.kfp.endpoint }}{{ end -}}
+{{- end -}}
+
+{{/* Egress to Kubeflow's API, wherever it is. */}}
+{{- define "common.kfpEgress" -}}
+{{- with .Values.global.kfp.endpoint -}}
+- ports:
+    - port: {{ urlParse . | dig "host" "" | regexFind ":[0-9]+$" | trimPrefix ":" | default (ternary 443 80 (hasPrefix "https:" .)) }}
+{{- end }}
+{{- end -}}
+
 {{/* Egress to the cluster's name service. */}}
 {{- define "common.dnsEgress" -}}
 - to:
