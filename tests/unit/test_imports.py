@@ -54,7 +54,7 @@ EDGES = {
         "kfp_process",
         "mlflow_model",
     ),
-    *("kfp_client", "kfp_answers", "kfp_runs", "oci", "rollout", "served", "judging"),
+    *("kfp_client", "kfp_answers", "kfp_runs", "oci", "rollout", "served", "judging", "retraining"),
 }
 FOREIGN_EDGES = {
     *("mlflow", "pymongo", "kfp", "kfp_server_api", "kubernetes"),
