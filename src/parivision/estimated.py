@@ -2,8 +2,9 @@
 
 If the probabilities hold, every shot goes in by chance p: the log loss and the ROC-AUC that
 outcomes will show are then random numbers whose mean and spread follow from the probabilities. This
-is confidence-based performance estimation, as NannyML describes it. They do not hold quite: from week to week a champion is off a little more than chance. How much, past weeks with
-outcomes tell (`Surprise`), and the interval is wider by it.
+is confidence-based performance estimation, as NannyML describes it. They do not hold quite: from
+week to week a champion is off a little more than chance. How much, past weeks with outcomes tell
+(`Surprise`), and the interval is wider by it.
 
 It sees shots that became harder or easier to tell. It cannot see that the same shots go in more or
 less often than they used to: for that there is no way around outcomes (`drift.performance`).

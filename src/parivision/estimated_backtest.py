@@ -60,6 +60,8 @@ def by_week(
     Models found in the folder `keep` are not trained again. Raises DataError for a season that is
     not there, or before which there is none.
     """
+    if not seasons:
+        raise DataError("no season to estimate: give some that the source has")
     shots = tables.in_time_order(shots)
     season_of = shots["season"].to_numpy()
     first = int(season_of[0]) if len(season_of) else None

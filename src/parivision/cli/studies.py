@@ -99,8 +99,9 @@ def drift_weeks(
 def estimated_weeks(
     data: Annotated[str, typer.Option(help=SOURCE_HELP)],
     seasons: Annotated[
-        str, typer.Option(help="Seasons to estimate, by commas; each needs one before it.")
-    ] = "2018,2020,2021,2022,2023",
+        str,
+        typer.Option(help="Seasons to estimate: 2020,2021, or 2018-2023 for those that are there."),
+    ] = "2018-2023",
     json: Json = False,
     plot: Annotated[Path | None, typer.Option(help="SVG file for the picture.")] = None,
     keep: Annotated[
@@ -113,8 +114,12 @@ def estimated_weeks(
     from parivision.sources.open import open_source
     from parivision.sources.read import read_shots
 
-    years = _years(seasons)
+    first, dash, last = seasons.partition("-")
+    years = _years(f"{first},{last}" if dash else seasons)
     shots, _ = read_shots(open_source(data))
+    if dash:
+        there = set(shots["season"].unique())
+        years = [year for year in range(years[0], years[1] + 1) if year in there]
     with bar("seasons") as progress:
         seed = context.current().seed
         weeks = list(study.by_week(shots, years, seed=seed, keep=keep, progress=progress))
