@@ -73,7 +73,7 @@ def by_season(
     never: Bundle | None = None
     for index, season in enumerate(known_seasons[:-1]):
         past = slice(0, int(np.searchsorted(seasons, season, "right")))
-        then = _upto(history, past)
+        then = history.upto(past.stop)
         split = time_split(then.facts.day)
         bundles = {
             name: _trained(then, split, recipe(name), keep and keep / f"{name}_{season}")
@@ -121,12 +121,6 @@ def figure(table: pl.DataFrame) -> "Figure":
         "always the newest": table["newest_loss"],
     }
     return plots.lines_plot(table["next_season"], losses, x_label="season", y_label="log loss")
-
-
-def _upto(history: History, rows: slice) -> History:
-    # The form of a shot depends on earlier days only, so one walk serves every season's end.
-    form = {name: values[rows] for name, values in history.form_columns.items()}
-    return History(history.facts.take(rows), history.made[rows], form)
 
 
 def _trained(history: History, split: TimeSplit, recipe: Recipe, kept: Path | None) -> Bundle:

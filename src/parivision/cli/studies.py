@@ -74,9 +74,7 @@ def drift_weeks(
     from parivision.sources.open import open_source
     from parivision.sources.read import read_shots
 
-    if not all(year.isdecimal() for year in reference.split(",")):
-        raise typer.BadParameter(f"{reference!r}: expected seasons such as 2018,2019")
-    years = [int(year) for year in reference.split(",")]
+    years = _years(reference)
     shots, _ = read_shots(open_source(data))
     with bar("weeks") as progress:
         table = drift_backtest.weekly_backtest(
@@ -95,6 +93,61 @@ def drift_weeks(
     spoken = table.filter(table["verdict"] == "drift").height
     plain = table.filter(table["plain_tests"] != "").height
     out.print(f"{spoken} of {table.height} weeks with an alarm; plain tests: {plain}")
+
+
+@backtest.command("estimated")
+def estimated_weeks(
+    data: Annotated[str, typer.Option(help=SOURCE_HELP)],
+    seasons: Annotated[
+        str,
+        typer.Option(help="Seasons to estimate: 2020,2021, or 2018-2023 for those that are there."),
+    ] = "2018-2023",
+    json: Json = False,
+    plot: Annotated[Path | None, typer.Option(help="SVG file for the picture.")] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the trained models: run again, it goes on from there."),
+    ] = None,
+) -> None:
+    """Estimate each week's log loss and ROC-AUC without outcomes, and hold it against them."""
+    from parivision import estimated_backtest as study
+    from parivision.sources.open import open_source
+    from parivision.sources.read import read_shots
+
+    first, dash, last = seasons.partition("-")
+    years = _years(f"{first},{last}" if dash else seasons)
+    shots, _ = read_shots(open_source(data))
+    if dash:
+        there = set(shots["season"].unique())
+        years = [year for year in range(years[0], years[1] + 1) if year in there]
+    with bar("seasons") as progress:
+        seed = context.current().seed
+        weeks = list(study.by_week(shots, years, seed=seed, keep=keep, progress=progress))
+    table = study.to_frame(weeks)
+    if plot:
+        from parivision import plots
+
+        plot.write_text(plots.figure_svg(study.figure(table)))
+    summary = study.by_season(table)
+    if json:
+        print_json({"weeks": table.to_dicts(), "seasons": summary.to_dicts()})
+        return
+    for row in summary.iter_rows(named=True):
+        out.print(
+            f"{row['season']}: log loss inside in {row['inside']} of {row['weeks']} weeks, "
+            f"{row['quiet_inside']} of the {row['quiet']} whose labels did not move; interval "
+            f"{row['width']:.4f} wide, the weeks' own spread {row['spread']:.4f}; outcomes "
+            f"{row['mean_difference']:+.4f} from the estimate; "
+            f"ROC-AUC inside in {row['roc_auc_inside']}",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def _years(text: str) -> list[int]:
+    if not all(year.isdecimal() for year in text.split(",")):
+        raise typer.BadParameter(f"{text!r}: expected seasons such as 2018,2019")
+    return [int(year) for year in text.split(",")]
 
 
 @commands.command()

@@ -45,6 +45,11 @@ class History:
         """Walk a new form over the games."""
         return cls(facts, made, Form().walk(facts, made))
 
+    def upto(self, rows: int) -> "History":
+        """The first rows of it: a shot's form depends on earlier days only."""
+        form = {name: values[:rows] for name, values in self.form_columns.items()}
+        return History(self.facts.take(slice(rows)), self.made[:rows], form)
+
 
 @dataclass(frozen=True)
 class Recipe:
