@@ -30,6 +30,8 @@ CORE = (
     "promotion",
     "judge",
     "backtest",
+    "estimated",
+    "estimated_backtest",
     "digest",
     "registered",
     "telemetry",
