@@ -1,9 +1,11 @@
 """The MLflow chart's backup: databases and artifacts come back to another volume."""
 
+import io
 import os
 import sqlite3
 import subprocess
 import sys
+import tarfile
 from contextlib import closing
 from pathlib import Path
 
@@ -57,3 +59,19 @@ def test_what_is_no_backup_changes_nothing(tmp_path: Path, part: bytes) -> None:
     kept = volume(tmp_path / "kept", "kept")
     assert backup(kept, "restore", given=part).returncode
     assert runs(kept) == ["kept"]
+
+
+def test_what_leads_elsewhere_is_refused(tmp_path: Path) -> None:
+    """A tar with a link, or with a name that is not below the folder, writes nothing."""
+    kept = volume(tmp_path / "kept", "kept")
+    for name, kind in (("../outside", tarfile.REGTYPE), ("mlflow.db", tarfile.SYMTYPE)):
+        made = io.BytesIO()
+        with tarfile.open(fileobj=made, mode="w") as archive:
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = kind, "/etc/passwd"
+            archive.addfile(member)
+        refused = backup(kept, "restore", given=made.getvalue())
+        assert refused.returncode
+        assert b"no place" in refused.stderr
+    assert runs(kept) == ["kept"]
+    assert not (tmp_path / "outside").exists()
