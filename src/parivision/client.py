@@ -61,6 +61,11 @@ class ServiceClient:
         """The model that answers."""
         return self._json(self._ask("GET", "/champion"))
 
+    def players(self) -> list[dict[str, Any]]:
+        """The newest season's shooters, the most active first (`answers.Player`)."""
+        players: list[dict[str, Any]] = self._json(self._ask("GET", "/players"))["players"]
+        return players
+
     def is_ready(self) -> bool:
         """Whether the service would answer predictions now."""
         try:

@@ -12,14 +12,14 @@ from typing import Any, Final
 
 import polars as pl
 
-from parivision import evaluation_report, judge, promotion, tables
+from parivision import evaluate, evaluation_report, judge, promotion, tables
 from parivision.drift import build_reference
 from parivision.drift.reference import REFERENCE_SHOTS
 from parivision.drift_report import sample
 from parivision.errors import DataError, ModelError
 from parivision.evaluate import Scores
 from parivision.judge import Judgement
-from parivision.models.bundle import Bundle, blended
+from parivision.models.bundle import PLAYERS, Bundle, blended
 from parivision.models.training import History, Recipe, train
 from parivision.registry import TRAINING, Registry, Version
 from parivision.snapshot import read_snapshot
@@ -192,9 +192,13 @@ def promote(
     rows = read_snapshot(shots)
     best = Bundle.load(models[evaluated["best"]]) if evaluated["best"] in models else None
     fresh = _winner(str(decision.winner), best, champion[1] if champion else None, rows)
-    fresh.card["scores"] = decision.scores[str(decision.winner)].to_dict()
+    winner = str(decision.winner)
+    fresh.card["scores"] = decision.scores[winner].to_dict()
+    kept = evaluate.reliability(judgement.made, judgement.predictions[winner])
+    fresh.card["reliability"] = kept.to_dict(as_series=False)
     fresh.save(out)
-    _keep_references(rows, judgement, str(decision.winner), out)
+    _keep_references(rows, judgement, winner, out)
+    write_json(out / PLAYERS, {"players": tables.shooters(rows)})
     tags = {"evaluation": evaluated["run_id"], **(tags or {})}
     version = registry.record(decision, out, fresh.card.get("run_id"), tags)
     return Promotion(decision, version, out)

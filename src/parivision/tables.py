@@ -1,5 +1,7 @@
 """From the table of shots to facts: vectorised, with the state of the game before each shot."""
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -15,6 +17,27 @@ def in_time_order(shots: pl.DataFrame) -> pl.DataFrame:
     """Shots sorted by day, game and game clock; ties by event id, so the order is total."""
     descending = [name == "clock_s" for name in ORDER]
     return shots.sort(ORDER, descending=descending)
+
+
+def shooters(shots: pl.DataFrame, most: int = 600) -> list[dict[str, Any]]:
+    """The `most` players with the most shots in the newest season: id, name, team and attempts.
+
+    Name and team are those of the newest shot; a player whose name nobody told is "player ID".
+    """
+    newest = shots.filter(pl.col("season") == pl.col("season").max()).sort(ORDER)
+    table = newest.group_by("player_id").agg(
+        pl.col("player_name").last(), pl.col("team_id").last(), attempts=pl.len()
+    )
+    most_active = table.sort(["attempts", "player_id"], descending=[True, False]).head(most)
+    return [
+        {
+            "player_id": row["player_id"],
+            "name": row["player_name"] or f"player {row['player_id']}",
+            "team_id": row["team_id"],
+            "attempts": row["attempts"],
+        }
+        for row in most_active.iter_rows(named=True)
+    ]
 
 
 def made_array(shots: pl.DataFrame) -> Floats:

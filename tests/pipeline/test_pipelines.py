@@ -73,6 +73,7 @@ def ask(run: Run) -> Served:
     shots = read_snapshot(run.tasks["refine"].artifacts["shots"].path).tail(SHOTS)
     with ServiceClient(run.tasks["deploy"].parameters["Output"]) as client:
         answers = client.predict(requests_of(shots))
+        assert {one["player_id"] for one in client.players()}  # they came with the champion
         return Served(shots, [answer["p_made"] for answer in answers], client.champion())
 
 

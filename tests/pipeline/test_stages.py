@@ -12,7 +12,7 @@ from parivision.drift.reference import DriftReference
 from parivision.errors import DataError, ModelError
 from parivision.judge import Judgement
 from parivision.models import families
-from parivision.models.bundle import Bundle
+from parivision.models.bundle import PLAYERS, Bundle
 from parivision.models.training import Recipe
 from parivision.promotion import BLENDED, CHAMPION, RECALIBRATED, Rule
 from parivision.registry import MODEL_NAME, Registry, quiet
@@ -131,7 +131,16 @@ def test_the_first_champion_comes_with_all_it_will_need(place):
     shots = pl.read_parquet(place.shots)
     assert champion.card["known_through"] == str(shots["game_date"].max())
     assert champion.card["scores"]["log_loss"] == scores["lightgbm"].log_loss
+    bins = champion.card["reliability"]
+    assert sum(bins["n_shots"]) == len(judged.made)
+    assert all(low <= rate <= high for low, rate, high in _columns(bins, "low made_rate high"))
     fetched = place.registry.fetch(version.number, place.cache)
+    players = json.loads((fetched / PLAYERS).read_text())["players"]
+    newest = shots.filter(pl.col("season") == shots["season"].max())
+    assert {one["player_id"] for one in players} == set(newest["player_id"])
+    assert sum(one["attempts"] for one in players) == newest.height
+    attempts = [one["attempts"] for one in players]
+    assert attempts == sorted(attempts, reverse=True)
     assert _files(fetched) == _files(place.folder / "champion")
     for name in (stages.DRIFT_REFERENCE, stages.DRIFT_TRAINING, stages.DRIFT_LATER):
         assert (fetched / name).exists()
@@ -264,3 +273,8 @@ def test_an_exam_is_on_games_the_champion_does_not_know(place, league_shots):
     known = league_shots.filter(pl.col("game_date") < days[-2])
     with pytest.raises(DataError, match=rf"knows all of these games.*{days[-3]}"):
         stages.examine(known, place.registry, place.cache, place.out, "exam")
+
+
+def _columns(table, names):
+    """Rows of a table in columns."""
+    return zip(*(table[name] for name in names.split()), strict=True)

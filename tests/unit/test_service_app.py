@@ -278,6 +278,10 @@ class TestOthers:
         assert champion["metrics"] == {"log_loss": 0.64, "ece": None}
         assert champion["known_through"] == champion["card"]["known_through"]
 
+    def test_players(self, ask: Asker) -> None:
+        """GET /players lists who may be chosen by name; nobody where promotion kept nobody."""
+        assert ask(method="GET", path="/players").json == {"players": []}
+
     def test_index_names_the_routes(self, ask: Asker) -> None:
         """GET / says what there is."""
         assert ask(method="GET", path="/").json["routes"]["/predict"] == ["POST"]

@@ -28,6 +28,8 @@ WITHOUT_ACTION: Final = "without_action"
 NEWER_SHARE: Final = 0.8
 """Found on the seasons 2006 to 2015: better than the newer alone in nine of ten, by 0.0001."""
 PARTNER: Final = "_partner"
+PLAYERS: Final = "players.json"
+"""Kept beside a promoted bundle: the newest shooters by name, for people to choose from."""
 CARD: Final = "bundle.json"
 FORM: Final = "form.npz"
 

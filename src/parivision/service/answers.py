@@ -55,6 +55,21 @@ class Champion(Model):
     card: dict[str, Any]
 
 
+class Player(TypedDict):
+    """A shooter of the newest season that the model knows, with the shots that he took in it."""
+
+    player_id: int
+    name: str
+    team_id: int
+    attempts: int
+
+
+class Players(TypedDict):
+    """Shooters, the most active first; empty for a model that was promoted without them."""
+
+    players: list[Player]
+
+
 class Accepted(TypedDict):
     """How many outcomes were taken."""
 

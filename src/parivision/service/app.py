@@ -95,6 +95,7 @@ class App:
             "/v2/models/shots/ready": {"GET": self._healthy},
             "/outcomes": {"POST": self._outcomes},
             "/champion": {"GET": self._champion},
+            "/players": {"GET": self._players},
             "/metrics": {"GET": self._metrics},
             "/docs.json": {"GET": self._docs},
             "/": {"GET": self._index},
@@ -308,6 +309,9 @@ class App:
 
     async def _champion(self, loaded: _Loaded, *_: object) -> Response:
         return Response(200, answers.as_json(loaded.predictor.described()))
+
+    async def _players(self, loaded: _Loaded, *_: object) -> Response:
+        return Response(200, loaded.predictor.players)
 
     async def _metrics(self, loaded: _Loaded, *_: object) -> Response:
         return Response(200, loaded.counts.render(), CONTENT_TYPE_LATEST)

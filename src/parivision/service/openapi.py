@@ -54,6 +54,7 @@ _SCHEMAS: Final[Mapping[str, TypeAdapter[Any]]] = {
     "Outcome": OUTCOME,
     "Accepted": TypeAdapter(answers.Accepted),
     "Champion": TypeAdapter(answers.Champion),
+    "Players": TypeAdapter(answers.Players),
     "Error": TypeAdapter(answers.Error),
 }
 _REFUSALS: Final = {
@@ -82,6 +83,9 @@ def document(version: str) -> dict[str, Any]:
             "/v2/models/shots": {"get": _get("Inputs and outputs.", _content({"type": "object"}))},
             "/v2/models/shots/infer": {"post": _infer()},
             "/champion": {"get": _get("The model that answers.", _content(_ref("Champion")))},
+            "/players": {
+                "get": _get("The newest season's shooters, by name.", _content(_ref("Players")))
+            },
             "/metrics": {"get": _get("Counts for Prometheus.", {"text/plain": {}})},
             "/livez": {"get": _get("Answers while the process lives.", {"text/plain": {}})},
             "/readyz": {"get": _get("Answers once the model is loaded.", {"text/plain": {}})},

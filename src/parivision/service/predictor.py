@@ -12,7 +12,7 @@ import numpy as np
 from parivision import court
 from parivision.errors import ModelError, ServiceError
 from parivision.facts import Facts, Floats, Ints, from_columns, from_records
-from parivision.models.bundle import Bundle
+from parivision.models.bundle import PLAYERS, Bundle
 from parivision.service.shot import Shot
 from parivision.single import Single
 
@@ -83,6 +83,8 @@ class Predictor:
         self, bundle: Bundle, champion: Champion, today: Callable[[], date] = utc_today
     ) -> None:
         self.bundle = bundle
+        self.players = b'{"players":[]}'
+        """JSON that says who may be asked for by name (`answers.Players`)."""
         self.champion = champion
         self.model = {
             "name": champion.name,
@@ -99,7 +101,10 @@ class Predictor:
 
         Raises ServiceError or ModelError when the folder holds none that does.
         """
-        predictor = cls(Bundle.load(folder / BUNDLE_FOLDER), Champion.read(folder))
+        bundle = folder / BUNDLE_FOLDER
+        predictor = cls(Bundle.load(bundle), Champion.read(folder))
+        if (bundle / PLAYERS).is_file():  # Bentos of before they were kept have none
+            predictor.players = (bundle / PLAYERS).read_bytes()
         predictor.answer([_FIRST_SHOT])
         predictor.answer_one(_FIRST_SHOT)
         return predictor
