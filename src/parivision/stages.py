@@ -17,7 +17,7 @@ from parivision.drift import build_reference
 from parivision.drift.reference import REFERENCE_SHOTS
 from parivision.drift_report import sample
 from parivision.errors import DataError, ModelError
-from parivision.evaluate import Scores
+from parivision.evaluate import Scores, reliability
 from parivision.judge import Judgement
 from parivision.models.bundle import Bundle, blended
 from parivision.models.training import History, Recipe, train
@@ -192,6 +192,8 @@ def promote(
     best = Bundle.load(models[evaluated["best"]]) if evaluated["best"] in models else None
     fresh = _winner(str(decision.winner), best, champion[1] if champion else None, rows)
     fresh.card["scores"] = decision.scores[str(decision.winner)].to_dict()
+    said = judgement.predictions[str(decision.winner)]
+    fresh.card["reliability"] = reliability(judgement.made, said).to_dicts()
     fresh.save(out)
     _keep_references(rows, judgement, str(decision.winner), out)
     tags = {"evaluation": evaluated["run_id"]}

@@ -131,6 +131,9 @@ def test_the_first_champion_comes_with_all_it_will_need(place):
     shots = pl.read_parquet(place.shots)
     assert champion.card["known_through"] == str(shots["game_date"].max())
     assert champion.card["scores"]["log_loss"] == scores["lightgbm"].log_loss
+    bins = champion.card["reliability"]
+    assert sum(row["n_shots"] for row in bins) == len(judged.made)
+    assert all(row["low"] <= row["made_rate"] <= row["high"] for row in bins)
     fetched = place.registry.fetch(version.number, place.cache)
     assert _files(fetched) == _files(place.folder / "champion")
     for name in (stages.DRIFT_REFERENCE, stages.DRIFT_TRAINING, stages.DRIFT_LATER):

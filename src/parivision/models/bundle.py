@@ -29,6 +29,8 @@ NEWER_SHARE: Final = 0.8
 """Found on the seasons 2006 to 2015: better than the newer alone in nine of ten, by 0.0001."""
 PARTNER: Final = "_partner"
 CARD: Final = "bundle.json"
+# What a card says of the model that was judged, and not of a part that it is made of.
+_OF_THE_WHOLE: Final = frozenset({"partner", "scores", "reliability"})
 FORM: Final = "form.npz"
 
 
@@ -229,7 +231,7 @@ def blended(newer: Bundle, older: Bundle) -> Bundle:
 
 
 def _alone(card: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in card.items() if key not in {"partner", "scores"}}
+    return {key: value for key, value in card.items() if key not in _OF_THE_WHOLE}
 
 
 def _mean(newer: Floats, older: Floats) -> Floats:
