@@ -23,6 +23,7 @@ CORE = (
     "form",
     "features",
     "single",
+    "explain",
     "split",
     "metrics",
     "bootstrap",

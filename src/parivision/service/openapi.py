@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from parivision.service import answers
+from parivision.service import answers, imagined
 from parivision.service.outcomes import OUTCOME, OUTCOMES
 from parivision.service.requests import MAX_SHOTS, SHOTS
 from parivision.service.shot import FIELDS, SHOT
@@ -54,6 +54,10 @@ _SCHEMAS: Final[Mapping[str, TypeAdapter[Any]]] = {
     "Outcome": OUTCOME,
     "Accepted": TypeAdapter(answers.Accepted),
     "Champion": TypeAdapter(answers.Champion),
+    "Explained": TypeAdapter(imagined.Explained),
+    "WhatIf": TypeAdapter(imagined.WhatIf),
+    "FullModel": TypeAdapter(imagined.FullModel),
+    "Players": TypeAdapter(imagined.Players),
     "Error": TypeAdapter(answers.Error),
 }
 _REFUSALS: Final = {
@@ -81,6 +85,10 @@ def document(version: str) -> dict[str, Any]:
             "/outcomes": {"post": _outcomes()},
             "/v2/models/shots": {"get": _get("Inputs and outputs.", _content({"type": "object"}))},
             "/v2/models/shots/infer": {"post": _infer()},
+            "/explain": {"post": _explain()},
+            "/what-if": {"post": _what_if()},
+            "/players": {"get": _get("Players that the model knows.", _content(_ref("Players")))},
+            "/model": {"get": _get("The model in full.", _content(_ref("FullModel")))},
             "/champion": {"get": _get("The model that answers.", _content(_ref("Champion")))},
             "/metrics": {"get": _get("Counts for Prometheus.", {"text/plain": {}})},
             "/livez": {"get": _get("Answers while the process lives.", {"text/plain": {}})},
@@ -106,6 +114,17 @@ def _predict() -> dict[str, Any]:
     body["application/json"]["examples"] = _EXAMPLES
     done = {"200": {"description": "The predictions.", "content": _content(answered)}}
     return _post("predict", "Predict one shot or several.", body, done)
+
+
+def _explain() -> dict[str, Any]:
+    done = {"200": {"description": "The explanation.", "content": _content(_ref("Explained"))}}
+    return _post("explain", "Say why, of one shot.", _content(_ref("Shot")), done)
+
+
+def _what_if() -> dict[str, Any]:
+    done = {"200": {"description": "What is said of each.", "content": _content(_ref("WhatIf"))}}
+    body = _one_or_many("Shot", SHOTS)
+    return _post("what_if", "Predict imagined shots; they are not logged.", body, done)
 
 
 def _infer() -> dict[str, Any]:

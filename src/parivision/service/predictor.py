@@ -11,7 +11,7 @@ import numpy as np
 
 from parivision import court
 from parivision.errors import ModelError, ServiceError
-from parivision.facts import Facts, Floats, Ints, from_columns, from_records
+from parivision.facts import EPOCH, Facts, Floats, Ints, from_columns, from_records
 from parivision.models.bundle import Bundle
 from parivision.service.shot import Shot
 from parivision.single import Single
@@ -91,7 +91,7 @@ class Predictor:
         }
         """Name, version and family, as every answer carries them."""
         self._single = Single(bundle)
-        self._today = today
+        self.today = today
 
     @classmethod
     def load(cls, folder: Path) -> "Predictor":
@@ -109,12 +109,12 @@ class Predictor:
 
         Raises ModelError when the model answers with something else than probabilities.
         """
-        facts = from_records(shots, self._today())
+        facts = from_records(shots, self.today())
         return self._answer(facts)
 
     def answer_columns(self, columns: Mapping[str, Sequence[Any]], size: int) -> Answer:
         """What `answer` says, of shots in columns (`facts.from_columns`)."""
-        return self._answer(from_columns(columns, size, self._today()))
+        return self._answer(from_columns(columns, size, self.today()))
 
     def _answer(self, facts: Facts) -> Answer:
         p_made = self.bundle.predict(facts)
@@ -138,6 +138,17 @@ class Predictor:
             f"{self.champion.name}:{self.champion.version} answers with numbers that are no "
             "probabilities: train it again"
         )
+
+    @property
+    def reliability(self) -> Sequence[Mapping[str, float]]:
+        """Rows of `evaluate.reliability` as judged at promotion; none in bundles without them."""
+        rows: Sequence[Mapping[str, float]] = self.bundle.card.get("reliability", ())
+        return rows
+
+    def age_days(self) -> int | None:
+        """Days since the last game that the model knows of; None if it knows of none."""
+        last = self.bundle.form.as_of_day
+        return None if last is None else (self.today() - EPOCH).days - last
 
     def described(self) -> dict[str, Any]:
         """The champion in full, as `GET /champion` shows it."""
