@@ -11,6 +11,7 @@ from parivision.cli import (
     judging,
     kubeflow,
     models,
+    page,
     rollout_orders,
     rollouts,
     served,
@@ -26,7 +27,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (demo, data, models, serving, studies, watching, judging, cluster, kubeflow, backups):
+for group in (
+    *(demo, data, models, serving, page, studies, watching, judging),
+    *(cluster, kubeflow, backups),
+):
     app.registered_commands += group.commands.registered_commands
 app.add_typer(served.predictions, name="predictions", help="What was served, from its log.")
 app.add_typer(served.outcomes, name="outcomes", help="How shots ended, for the log.")
