@@ -31,7 +31,7 @@ def app(
 ) -> None:
     """Serve the page on which a shot is asked about by clicking on a court."""
     if find_spec("streamlit") is None:
-        raise SettingsError("streamlit is not installed here: install parivision[app]")
+        raise SettingsError("streamlit is not installed here: install parivision[all,app]")
     if password_file is None and host != HERE:
         raise SettingsError(f"the page on {host} needs --password-file: others can reach it there")
     if password_file is not None:
