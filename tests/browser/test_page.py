@@ -149,7 +149,12 @@ def test_a_click_is_answered_as_the_service_answers(page: Any, service: dict[str
     assert page.locator(PROBABILITY).first.inner_text() == f"{said['p_made']:.1%}"
     width = page.evaluate("window.innerWidth")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.screenshot(path=PICTURES / f"shot-{width}.png", full_page=True)
+    # Nothing but what the page means to say: its title comes first.
+    assert page.locator("[data-testid=stMain]").inner_text().startswith("Will it go in?")
+    # The page scrolls inside of its window, which is made high enough to show all of it.
+    page.set_viewport_size({"width": width, "height": 2100})
+    page.get_by_test_id("stStatusWidget").wait_for(state="hidden", timeout=WAIT_MS)
+    page.screenshot(path=PICTURES / f"shot-{width}.png")
 
 
 def test_a_service_that_went_away_is_said_and_comes_back(

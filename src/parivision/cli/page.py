@@ -16,6 +16,8 @@ commands = typer.Typer()
 HERE = "127.0.0.1"
 QUIET = (
     *("--server.headless", "true", "--browser.gatherUsageStats", "false"),
+    # Streamlit would show every text that stands alone in the script, docstrings too.
+    *("--runner.magicEnabled", "false"),
     *("--server.fileWatcherType", "none", "--client.toolbarMode", "viewer"),
 )
 

@@ -28,8 +28,8 @@ SPOTS: Final = {
     "left corner": (22.5, 2.0),
     "right corner": (-22.5, 2.0),
 }
+# How many of the busiest players the shot is given to instead.
 OTHERS: Final = 5
-"""How many of the busiest players the shot is given to instead."""
 PATIENCE_S: Final = 5.0
 # Where the shot is from at first.
 _FIRST: Final = {"x_ft": 0.0, "y_ft": 24.5}
@@ -76,8 +76,9 @@ def _shot_page(client: ServiceClient) -> None:
     players = [player["player_id"] for player in client.players()]
     shot = _asked(players)
     said = client.explain(shot)
-    _answer(said)
+    # First of all: a new input may end this run at the next thing it draws.
     _remember(shot, said)
+    _answer(said)
     _instead(client, shot, players)
     _history()
 
