@@ -23,7 +23,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 settings.register_profile("parivision", deadline=None)
 settings.load_profile("parivision")
 
-TIERS = ("unit", "pipeline", "cluster")
+TIERS = ("unit", "pipeline", "browser", "cluster")
 HERE = Path(__file__).parent
 
 

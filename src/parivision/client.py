@@ -90,6 +90,18 @@ class ServiceClient:
             predictions += answer["predictions"]
         return predictions
 
+    def explain(self, shot: Mapping[str, Any]) -> dict[str, Any]:
+        """Why the service says what it says of one shot."""
+        return self._json(self._ask("POST", "/explain", json=dict(shot)))
+
+    def what_if(self, shots: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """What is said of imagined shots, in their order; they are not logged."""
+        asked = {"shots": [dict(shot) for shot in shots]}
+        answered: list[dict[str, Any]] = self._json(self._ask("POST", "/what-if", json=asked))[
+            "shots"
+        ]
+        return answered
+
     def _ask(self, method: str, path: str, **content: Any) -> httpx.Response:
         try:
             response = self._client.request(method, path, **content)

@@ -12,12 +12,12 @@ from typing import Any, Final
 
 import polars as pl
 
-from parivision import evaluate, evaluation_report, judge, promotion, tables
+from parivision import evaluation_report, judge, promotion, tables
 from parivision.drift import build_reference
 from parivision.drift.reference import REFERENCE_SHOTS
 from parivision.drift_report import sample
 from parivision.errors import DataError, ModelError
-from parivision.evaluate import Scores
+from parivision.evaluate import Scores, reliability
 from parivision.judge import Judgement
 from parivision.models.bundle import PLAYERS, Bundle, blended
 from parivision.models.training import History, Recipe, train
@@ -194,8 +194,8 @@ def promote(
     fresh = _winner(str(decision.winner), best, champion[1] if champion else None, rows)
     winner = str(decision.winner)
     fresh.card["scores"] = decision.scores[winner].to_dict()
-    kept = evaluate.reliability(judgement.made, judgement.predictions[winner])
-    fresh.card["reliability"] = kept.to_dict(as_series=False)
+    said = judgement.predictions[winner]
+    fresh.card["reliability"] = reliability(judgement.made, said).to_dicts()
     fresh.save(out)
     _keep_references(rows, judgement, winner, out)
     write_json(out / PLAYERS, {"players": tables.shooters(rows)})

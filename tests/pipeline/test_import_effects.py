@@ -44,5 +44,7 @@ def test_importing_opens_nothing():
     imported = [line for line in lines if line.startswith("imported ")]
     assert len(imported) == len(list(Path(parivision.__file__).parent.rglob("*.py"))) - 1
     effects = [line for line in lines if line not in imported]
-    # MLflow runs that file as code, and reads MLflow's own source when its class is made.
-    assert [line for line in effects if "mlflow_model.py" not in line] == []
+    # MLflow runs the one as code, and reads MLflow's own source when its class is made; Streamlit
+    # runs the other, and reads what it caches the results of.
+    scripts = ("mlflow_model.py", "page/main.py")
+    assert [line for line in effects if not any(name in line for name in scripts)] == []

@@ -132,8 +132,8 @@ def test_the_first_champion_comes_with_all_it_will_need(place):
     assert champion.card["known_through"] == str(shots["game_date"].max())
     assert champion.card["scores"]["log_loss"] == scores["lightgbm"].log_loss
     bins = champion.card["reliability"]
-    assert sum(bins["n_shots"]) == len(judged.made)
-    assert all(low <= rate <= high for low, rate, high in _columns(bins, "low made_rate high"))
+    assert sum(row["n_shots"] for row in bins) == len(judged.made)
+    assert all(row["low"] <= row["made_rate"] <= row["high"] for row in bins)
     fetched = place.registry.fetch(version.number, place.cache)
     players = json.loads((fetched / PLAYERS).read_text())["players"]
     newest = shots.filter(pl.col("season") == shots["season"].max())
@@ -273,8 +273,3 @@ def test_an_exam_is_on_games_the_champion_does_not_know(place, league_shots):
     known = league_shots.filter(pl.col("game_date") < days[-2])
     with pytest.raises(DataError, match=rf"knows all of these games.*{days[-3]}"):
         stages.examine(known, place.registry, place.cache, place.out, "exam")
-
-
-def _columns(table, names):
-    """Rows of a table in columns."""
-    return zip(*(table[name] for name in names.split()), strict=True)

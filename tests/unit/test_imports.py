@@ -23,6 +23,7 @@ CORE = (
     "form",
     "features",
     "single",
+    "explain",
     "split",
     "metrics",
     "bootstrap",
@@ -56,11 +57,12 @@ EDGES = {
         "kfp_process",
         "mlflow_model",
     ),
+    "page",
     *("kfp_client", "kfp_answers", "kfp_runs", "oci", "rollout", "served", "judging", "retraining"),
 }
 FOREIGN_EDGES = {
     *("mlflow", "pymongo", "kfp", "kfp_server_api", "kubernetes"),
-    *("bentoml", "httpx", "fastapi", "starlette", "nba_api"),
+    *("bentoml", "httpx", "fastapi", "starlette", "nba_api", "streamlit"),
 }
 # They hand their environment on to a process that they start, and read no setting from it.
 STARTERS = {"deploy_local.py", "package.py", "kfp_process.py"}
@@ -141,6 +143,7 @@ def test_the_core_imports_no_edge(group):
         ("kfp", {"kfp_client", "kfp_process"}),
         ("kfp_server_api", {"kfp_client"}),
         ("kubernetes", {"rollout.cluster"}),
+        ("streamlit", {"page.main"}),
     ],
 )
 def test_a_server_is_known_to_its_own_module_only(package, home):

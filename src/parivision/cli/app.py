@@ -11,6 +11,7 @@ from parivision.cli import (
     judging,
     kubeflow,
     models,
+    page,
     retraining,
     rollout_orders,
     rollouts,
@@ -28,17 +29,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for group in (
-    demo,
-    data,
-    models,
-    serving,
-    studies,
-    watching,
-    judging,
-    cluster,
-    kubeflow,
-    retraining,
-    backups,
+    *(demo, data, models, serving, page, studies, watching, judging),
+    *(cluster, kubeflow, retraining, backups),
 ):
     app.registered_commands += group.commands.registered_commands
 app.add_typer(served.predictions, name="predictions", help="What was served, from its log.")

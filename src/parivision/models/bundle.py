@@ -31,6 +31,8 @@ PARTNER: Final = "_partner"
 PLAYERS: Final = "players.json"
 """Kept beside a promoted bundle: the newest shooters by name, for people to choose from."""
 CARD: Final = "bundle.json"
+# What a card says of the model that was judged, and not of a part that it is made of.
+_OF_THE_WHOLE: Final = frozenset({"partner", "scores", "reliability"})
 FORM: Final = "form.npz"
 
 
@@ -231,7 +233,7 @@ def blended(newer: Bundle, older: Bundle) -> Bundle:
 
 
 def _alone(card: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in card.items() if key not in {"partner", "scores"}}
+    return {key: value for key, value in card.items() if key not in _OF_THE_WHOLE}
 
 
 def _mean(newer: Floats, older: Floats) -> Floats:

@@ -18,7 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from parivision import telemetry
 from parivision.served.records import new_id, shot_ids
-from parivision.service import answers, columns, lines, openapi, outcomes
+from parivision.service import answers, columns, imagined, lines, openapi, outcomes
 from parivision.service.counts import Counts
 from parivision.service.logs import Answered, LogCounts, Logs
 from parivision.service.predictor import Predictor
@@ -94,6 +94,9 @@ class App:
             "/v2/models/shots": {"GET": self._model},
             "/v2/models/shots/ready": {"GET": self._healthy},
             "/outcomes": {"POST": self._outcomes},
+            "/explain": {"POST": self._explain},
+            "/what-if": {"POST": self._what_if},
+            "/model": {"GET": self._full_model},
             "/champion": {"GET": self._champion},
             "/players": {"GET": self._players},
             "/metrics": {"GET": self._metrics},
@@ -261,6 +264,15 @@ class App:
     async def _model(self, loaded: _Loaded, *_: object) -> Response:
         return Response(200, answers.as_json(columns.metadata(loaded.predictor)))
 
+    async def _explain(self, loaded: _Loaded, scope: Scope, receive: Receive) -> Response:
+        return Response(200, await self._with_body(_explained, loaded, scope, receive, inline=-1))
+
+    async def _what_if(self, loaded: _Loaded, scope: Scope, receive: Receive) -> Response:
+        return Response(200, await self._with_body(_what_if, loaded, scope, receive, inline=-1))
+
+    async def _full_model(self, loaded: _Loaded, *_: object) -> Response:
+        return Response(200, imagined.model(loaded.predictor))
+
     async def _server(self, *_: object) -> Response:
         return Response(200, answers.as_json({"name": "parivision", "extensions": []}))
 
@@ -281,12 +293,14 @@ class App:
         loaded: _Loaded,
         scope: Scope,
         receive: Receive,
+        *,
+        inline: int = INLINE_BYTES,
     ) -> Body:
-        """What `answer` makes of the request's body, in a thread if it is large.
+        """What `answer` makes of the request's body, in a thread if it is larger than `inline`.
 
         Of large ones only so many are held at a time, from their first byte on.
         """
-        if _declared_size(scope) <= INLINE_BYTES:
+        if _declared_size(scope) <= inline:
             body = await self._read_in_time(receive)
             _check_headers(scope)
             return answer(loaded, body)
@@ -359,6 +373,14 @@ def _answer_one(loaded: _Loaded, shots: list[Shot]) -> bytes:
         answered = Answered(request_id, shots, [answer.p_made], is_single=True)
         loaded.logs.predictions.add(answered, 1)
     return answers.of_one(answer, request_id, loaded.predictor)
+
+
+def _explained(loaded: _Loaded, body: bytes) -> bytes:
+    return imagined.explained(loaded.predictor, body)
+
+
+def _what_if(loaded: _Loaded, body: bytes) -> bytes:
+    return imagined.what_if(loaded.predictor, body)
 
 
 def _infer(loaded: _Loaded, body: bytes) -> bytes:

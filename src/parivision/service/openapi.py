@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from parivision.service import answers
+from parivision.service import answers, imagined
 from parivision.service.outcomes import OUTCOME, OUTCOMES
 from parivision.service.requests import MAX_SHOTS, SHOTS
 from parivision.service.shot import FIELDS, SHOT
@@ -55,6 +55,9 @@ _SCHEMAS: Final[Mapping[str, TypeAdapter[Any]]] = {
     "Accepted": TypeAdapter(answers.Accepted),
     "Champion": TypeAdapter(answers.Champion),
     "Players": TypeAdapter(answers.Players),
+    "Explained": TypeAdapter(imagined.Explained),
+    "WhatIf": TypeAdapter(imagined.WhatIf),
+    "FullModel": TypeAdapter(imagined.FullModel),
     "Error": TypeAdapter(answers.Error),
 }
 _REFUSALS: Final = {
@@ -82,6 +85,9 @@ def document(version: str) -> dict[str, Any]:
             "/outcomes": {"post": _outcomes()},
             "/v2/models/shots": {"get": _get("Inputs and outputs.", _content({"type": "object"}))},
             "/v2/models/shots/infer": {"post": _infer()},
+            "/explain": {"post": _explain()},
+            "/what-if": {"post": _what_if()},
+            "/model": {"get": _get("The model in full.", _content(_ref("FullModel")))},
             "/champion": {"get": _get("The model that answers.", _content(_ref("Champion")))},
             "/players": {
                 "get": _get("The newest season's shooters, by name.", _content(_ref("Players")))
@@ -110,6 +116,17 @@ def _predict() -> dict[str, Any]:
     body["application/json"]["examples"] = _EXAMPLES
     done = {"200": {"description": "The predictions.", "content": _content(answered)}}
     return _post("predict", "Predict one shot or several.", body, done)
+
+
+def _explain() -> dict[str, Any]:
+    done = {"200": {"description": "The explanation.", "content": _content(_ref("Explained"))}}
+    return _post("explain", "Say why, of one shot.", _content(_ref("Shot")), done)
+
+
+def _what_if() -> dict[str, Any]:
+    done = {"200": {"description": "What is said of each.", "content": _content(_ref("WhatIf"))}}
+    body = _one_or_many("Shot", SHOTS)
+    return _post("what_if", "Predict imagined shots; they are not logged.", body, done)
 
 
 def _infer() -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from parivision import court
 from parivision.errors import ModelError, ServiceError
-from parivision.facts import Facts, Floats, Ints, from_columns, from_records
+from parivision.facts import EPOCH, Facts, Floats, Ints, from_columns, from_records
 from parivision.models.bundle import PLAYERS, Bundle
 from parivision.service.shot import Shot
 from parivision.single import Single
@@ -143,6 +143,21 @@ class Predictor:
             f"{self.champion.name}:{self.champion.version} answers with numbers that are no "
             "probabilities: train it again"
         )
+
+    def today(self) -> date:
+        """The day of a shot that names none."""
+        return self._today()
+
+    @property
+    def reliability(self) -> Sequence[Mapping[str, float]]:
+        """Rows of `evaluate.reliability` as judged at promotion; none in bundles without them."""
+        rows: Sequence[Mapping[str, float]] = self.bundle.card.get("reliability", ())
+        return rows
+
+    def age_days(self) -> int | None:
+        """Days since the last game that the model knows of; None if it knows of none."""
+        last = self.bundle.form.as_of_day
+        return None if last is None else (self._today() - EPOCH).days - last
 
     def described(self) -> dict[str, Any]:
         """The champion in full, as `GET /champion` shows it."""

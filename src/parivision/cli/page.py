@@ -1,0 +1,46 @@
+"""The command that serves the page for people."""
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from parivision.errors import SettingsError
+from parivision.logins import read_key
+
+commands = typer.Typer()
+
+HERE = "127.0.0.1"
+QUIET = (
+    *("--server.headless", "true", "--browser.gatherUsageStats", "false"),
+    # Streamlit would show every text that stands alone in the script, docstrings too.
+    *("--runner.magicEnabled", "false"),
+    *("--server.fileWatcherType", "none", "--client.toolbarMode", "viewer"),
+)
+
+
+@commands.command()
+def app(
+    service: Annotated[str, typer.Option(help="The prediction service.")] = "http://127.0.0.1:3000",
+    password_file: Annotated[
+        Path | None, typer.Option(help="File with the password; on 127.0.0.1 it may be left out.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = HERE,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8501,
+) -> None:
+    """Serve the page on which a shot is asked about by clicking on a court."""
+    if find_spec("streamlit") is None:
+        raise SettingsError("streamlit is not installed here: install parivision[all,app]")
+    if password_file is None and host != HERE:
+        raise SettingsError(f"the page on {host} needs --password-file: others can reach it there")
+    if password_file is not None:
+        read_key(password_file)
+    script = Path(__file__).parents[1] / "page" / "main.py"
+    words = [sys.executable, "-m", "streamlit", "run", str(script), *QUIET]
+    words += ["--server.address", host, "--server.port", str(port), "--", service]
+    words += [str(password_file.resolve()) if password_file else ""]
+    sys.stdout.flush()
+    os.execv(sys.executable, words)  # noqa: S606 - the words are ours; signals reach Streamlit
