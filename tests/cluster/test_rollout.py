@@ -106,11 +106,14 @@ BAD: Final = [
     "bad", [bad for bad in BAD if IS_SOAK or bad.is_quick], ids=lambda bad: bad.name
 )
 def test_a_bad_challenger_is_rolled_back_with_its_reason(
-    stage: Stage, traffic: Outcome, bundle: Bundle, bad: Bad
+    stage: Stage, traffic: Outcome, bad: Bad
 ) -> None:
     """Users get the former champion, the registry names it, and `deploy` says why."""
     before, sent = stage.served, traffic.sent
-    release = bad.make(stage.workshop, bundle)
+    # The champion of now: an older one would be worse by more than its fault.
+    found = stage.workshop.registry.champion_bundle(stage.workshop.folder / "served")
+    assert found is not None
+    release = bad.make(stage.workshop, found[1])
     with pytest.raises(ServiceError, match=rf"(?is){bad.reason}") as refused:
         stage.deploy(release)
     _logger.info("%s: %s", bad.name, refused.value)
