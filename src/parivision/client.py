@@ -61,6 +61,10 @@ class ServiceClient:
         """The model that answers."""
         return self._json(self._ask("GET", "/champion"))
 
+    def model(self) -> dict[str, Any]:
+        """The model in full: features, age, and reliability as it was judged."""
+        return self._json(self._ask("GET", "/model"))
+
     def players(self) -> list[dict[str, Any]]:
         """The newest season's shooters, the most active first (`answers.Player`)."""
         players: list[dict[str, Any]] = self._json(self._ask("GET", "/players"))["players"]

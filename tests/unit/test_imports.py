@@ -143,7 +143,7 @@ def test_the_core_imports_no_edge(group):
         ("kfp", {"kfp_client", "kfp_process"}),
         ("kfp_server_api", {"kfp_client"}),
         ("kubernetes", {"rollout.cluster"}),
-        ("streamlit", {"page.main"}),
+        ("streamlit", {"page.main", "page.home", "page.model", "page.shot"}),
     ],
 )
 def test_a_server_is_known_to_its_own_module_only(package, home):

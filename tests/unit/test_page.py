@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import polars as pl
@@ -13,10 +14,14 @@ import uvicorn
 
 from parivision import tables
 from parivision.client import ServiceClient
+from parivision.errors import SettingsError
 from parivision.models.bundle import Bundle
+from parivision.page import heat
 from parivision.page.login import MAX_ATTEMPTS, WINDOW_S, Door
+from parivision.page.parts import Part, health_of, read
 from parivision.service.app import create_app
 from parivision.service.predictor import Champion, Predictor
+from ports import free_port
 
 MAIN = Path(__file__).parents[2] / "src" / "parivision" / "page" / "main.py"
 SECRET = "correct horse"  # noqa: S105 - of this test only
@@ -64,7 +69,7 @@ def service(small_bundle: Bundle, synthetic_shots: pl.DataFrame) -> Iterator[str
 
 
 def opened(*arguments: str):
-    """The page, run once."""
+    """The page of a shot, run once."""
     testing = pytest.importorskip("streamlit.testing.v1")
     script = f"from parivision.page.main import page\npage{arguments!r}\n"
     return testing.AppTest.from_string(script, default_timeout=60).run()
@@ -110,3 +115,157 @@ def test_without_the_password_there_is_no_page(service: str, tmp_path: Path) -> 
     page.button[0].click().run()
     assert page.metric
     assert not page.exception
+
+
+def drawn(script: str):
+    """A page alone, run once."""
+    testing = pytest.importorskip("streamlit.testing.v1")
+    return testing.AppTest.from_string(script, default_timeout=60).run()
+
+
+def test_the_court_is_coloured_when_it_is_asked_for(service: str) -> None:
+    """Not before, because it is nine hundred shots; then by points, or by what is more."""
+    page = opened(service, "")
+    assert not page.get("arrow_vega_lite_chart")
+    page.radio(key="colour").set_value("more than the league").run()
+    assert not page.exception
+    assert len(page.get("arrow_vega_lite_chart")) == 1
+
+
+def test_cells_compare_the_shooter_with_the_league(service: str) -> None:
+    """Each place once; what is more is the shooter's points less those of somebody unknown."""
+    shot = {
+        "player_id": 2544,
+        "period": 1,
+        "clock_s": 300,
+        "x_ft": 0,
+        "y_ft": 5,
+        "action_type": "x",
+    }
+    asked = heat.shots(shot)
+    assert not any("action_type" in one for one in asked)
+    with ServiceClient(service) as client:
+        cells = heat.cells(client.what_if(asked))
+        place = {"x_ft": -cells[7]["x"], "y_ft": cells[7]["y"]}
+        told = {"period": 1, "clock_s": 300, **place}
+        own, league = client.what_if(
+            [{**told, "player_id": 2544}, {**told, "player_id": heat.SOMEBODY}]
+        )
+    assert len({(one["x"], one["y"]) for one in cells}) == len(heat.SPOTS)
+    assert cells[7]["points"] == pytest.approx(own["expected_points"])
+    more = own["expected_points"] - league["expected_points"]
+    assert cells[7]["more"] == pytest.approx(more)
+
+
+class Others:
+    """Prometheus and the verdict service, as far as the page asks them."""
+
+    def __init__(self) -> None:
+        self.answers = {
+            "/api/v1/query": {
+                "data": {"result": [{"metric": {"column": "x_ft"}, "value": [0, "3"]}]}
+            },
+            "/rollouts": {
+                "rollouts": [
+                    {
+                        "version": "12",
+                        "former": "11",
+                        "started_at": 0.0,
+                        "end": "rolled_back",
+                        "stage": "ended",
+                        "reason": "worse in zone: corner 3",
+                    }
+                ]
+            },
+        }
+
+
+@pytest.fixture
+def others() -> Iterator[str]:
+    """Their address."""
+    told = Others().answers
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found = told.get(self.path.partition("?")[0])
+            body = json.dumps(found or {"error": "the lake is away"}).encode()
+            self.send_response(200 if found else 503)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+MODEL = """
+from parivision.client import ServiceClient
+from parivision.page import model
+from parivision.page.parts import Part
+parts = [Part(name, "", url) for name, url in {parts!r}.items()]
+with ServiceClient({service!r}) as client:
+    model.draw(client, parts)
+"""
+
+
+def test_the_model_is_shown_with_how_it_serves(service: str, others: str) -> None:
+    """Its version, what Prometheus counts, drift, and how rollouts came out, with the reason."""
+    page = drawn(MODEL.format(service=service, parts={"Prometheus": others, "Verdict": others}))
+    assert not page.exception
+    assert page.title[0].value == "Champion 12"
+    said = " ".join(str(table.value) for table in page.table)
+    assert "300.00%" in said  # the error ratio, which the stand-in says is 3
+    assert "x_ft" in said
+    assert "rolled back" in said
+    assert "corner 3" in said
+
+
+def test_the_model_is_shown_where_nothing_else_answers(service: str) -> None:
+    """What is missing is said, and the rest is there."""
+    nobody = f"http://127.0.0.1:{free_port()}"
+    page = drawn(MODEL.format(service=service, parts={"Prometheus": nobody, "Verdict": nobody}))
+    assert not page.exception
+    words = " ".join(warning.value for warning in page.warning)
+    assert "Prometheus does not answer" in words
+    assert "verdict service does not answer" in words
+    alone = drawn(MODEL.format(service=service, parts={}))
+    assert not alone.exception
+    assert not alone.warning
+
+
+def test_every_part_is_asked_and_what_is_wrong_is_said(service: str, others: str) -> None:
+    """Well, away, and ill are told apart in plain words."""
+    parts = [
+        Part("Predictions", "answers", service, "/champion", "http://link.example"),
+        Part("MLflow", "keeps models", f"http://127.0.0.1:{free_port()}"),
+        Part("Stats API", "replays shots", others, "/health"),
+    ]
+    well, away, ill = health_of(parts)
+    assert well.is_well
+    assert "nothing answers" in away.said
+    assert "503" in ill.said
+    assert "the lake is away" in ill.said
+    script = f"from parivision.page import home\nfrom parivision.page.parts import Part\nhome.draw({parts!r})"
+    page = drawn(script)
+    assert not page.exception
+    assert "MLflow; Stats API" in page.error[0].value
+    assert "http://link.example" in page.markdown[0].value
+
+
+def test_a_list_of_parts_is_read_or_refused(tmp_path: Path) -> None:
+    """The chart writes it; a mistake in it is told with what was expected."""
+    file = tmp_path / "parts.json"
+    file.write_text('[{"name": "Verdict", "about": "judges", "url": "http://v"}]')
+    assert read(file) == [Part("Verdict", "judges", "http://v")]
+    for text in ("", "{}x", '[{"name": "Verdict"}]', "[1]"):
+        file.write_text(text)
+        with pytest.raises(SettingsError, match="no list of parts"):
+            read(file)

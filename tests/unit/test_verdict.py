@@ -212,6 +212,16 @@ def test_errors_that_begin_late_are_found():
     assert _failed(_state(served=windows[:-2])) == []
 
 
+@pytest.mark.parametrize("requests", [400, 4000])
+def test_errors_of_a_slow_canary_are_told_with_its_latency(requests):
+    """Who has no time refuses: the reason names both, also while no window is full."""
+    slow = [_window(requests=requests, error_rate=0.3, shares=(0, 0, 0, 0, 0, 0, 1.0))] * 2
+    quick = [_window(requests=requests, error_rate=0.3)] * 2
+    assert "latency" in judge(_state(served=slow)).reason
+    assert "latency" not in judge(_state(served=quick)).reason
+    assert judge(_state(served=slow)).checks[1].cause is Cause.ERRORS
+
+
 def test_an_outage_of_both_is_nobodys_fault():
     """Errors of both tracks at the same time do not fail the canary, whatever the weights are."""
     outage = Served(_track(2000, 0.5), _track(2000, 0.5), 0.5, BOUNDS_S)

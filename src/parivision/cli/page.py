@@ -10,6 +10,7 @@ import typer
 
 from parivision.errors import SettingsError
 from parivision.logins import read_key
+from parivision.page import parts as known
 
 commands = typer.Typer()
 
@@ -28,6 +29,10 @@ def app(
     password_file: Annotated[
         Path | None, typer.Option(help="File with the password; on 127.0.0.1 it may be left out.")
     ] = None,
+    parts: Annotated[
+        Path | None,
+        typer.Option(help="JSON of the system's parts, to be shown with their health."),
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = HERE,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8501,
 ) -> None:
@@ -38,9 +43,11 @@ def app(
         raise SettingsError(f"the page on {host} needs --password-file: others can reach it there")
     if password_file is not None:
         read_key(password_file)
+    if parts is not None:
+        known.read(parts)
     script = Path(__file__).parents[1] / "page" / "main.py"
     words = [sys.executable, "-m", "streamlit", "run", str(script), *QUIET]
     words += ["--server.address", host, "--server.port", str(port), "--", service]
-    words += [str(password_file.resolve()) if password_file else ""]
+    words += [str(file.resolve()) if file else "" for file in (password_file, parts)]
     sys.stdout.flush()
     os.execv(sys.executable, words)  # noqa: S606 - the words are ours; signals reach Streamlit

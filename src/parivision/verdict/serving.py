@@ -47,13 +47,25 @@ def check_errors(state: State) -> Check:
     )
     is_within = rate - usual <= rules.error_slack and beyond < rules.errors_beyond
     if not is_within and log_e >= -math.log(rules.alphas.errors):
-        return Check(ERRORS, Outcome.FAIL, f"errors: {text}", evidence, Cause.ERRORS)
+        reason = f"errors: {text}{_slowness(state)}"
+        return Check(ERRORS, Outcome.FAIL, reason, evidence, Cause.ERRORS)
     enough = min(n_primary, n_canary) >= rules.min_requests
     if enough and is_within:
         return Check(ERRORS, Outcome.PASS, text, evidence)
     missing = f"{min(n_primary, n_canary):,} of {rules.min_requests:,} requests on each track"
     more = "the excess may be chance" if enough else missing
     return Check(ERRORS, Outcome.NOT_YET, f"{text}; {more}", evidence)
+
+
+def _slowness(state: State) -> str:
+    """What the latencies say to errors: who is too slow refuses what it has no time for."""
+    primary_s, canary_s = state.latency.so_far_s()
+    if not canary_s > state.latency.limit_s(primary_s, state.rules):
+        return ""
+    return (
+        f"; its latency may be why: p99 {1000 * canary_s:.0f} ms, "
+        f"the primary's {1000 * primary_s:.0f} ms"
+    )
 
 
 def check_latency(state: State) -> Check:

@@ -122,6 +122,19 @@ class Latency:
             self._judge(rules)
             self._empty()
 
+    def so_far_s(self) -> tuple[float, float]:
+        """The primary's and the canary's p99 in the window being filled, or else in the last."""
+        primary, canary = (
+            percentile_s(counts, self.bounds_s) for counts in (self.primary, self.canary)
+        )
+        is_known = math.isfinite(primary) and math.isfinite(canary)
+        return (primary, canary) if is_known else self.p99_s
+
+    @staticmethod
+    def limit_s(primary_s: float, rules: Rules) -> float:
+        """What the canary's p99 may be."""
+        return primary_s * rules.latency_ratio + rules.latency_floor_s
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, which knows no infinity and no NaN: None stands for both."""
         values = {k: list(v) if isinstance(v, tuple) else v for k, v in vars(self).items()}
@@ -143,8 +156,7 @@ class Latency:
             percentile_s(self.primary, self.bounds_s),
             percentile_s(self.canary, self.bounds_s),
         )
-        limit_s = self.p99_s[0] * rules.latency_ratio + rules.latency_floor_s
-        self.is_last_slow = self.p99_s[1] > limit_s
+        self.is_last_slow = self.p99_s[1] > self.limit_s(self.p99_s[0], rules)
         self.windows += 1
         self.slow += self.is_last_slow
         null, fault = rules.slow_rate, rules.slow_rate_at_fault

@@ -1,0 +1,87 @@
+"""The parts of the system and whether they are well, asked all at once."""
+
+import json
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from parivision.errors import SettingsError
+
+PATIENCE_S: Final = 2.0
+PREDICTIONS: Final = "Predictions"
+PROMETHEUS: Final = "Prometheus"
+VERDICT: Final = "Verdict"
+"""Names that the page looks for, because it asks these parts for more than their health."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part: what it is for, its address from here, what to ask there, and a link for people.
+
+    `link` may be empty: many parts are reached by forwarding a port, which `about` then says.
+    """
+
+    name: str
+    about: str
+    url: str
+    health: str = "/healthz"
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Health:
+    """What a part answered; `said` says plainly what is wrong."""
+
+    part: Part
+    is_well: bool
+    said: str
+
+
+def of_service(service: str) -> list[Part]:
+    """What there is where nobody wrote a list: the prediction service."""
+    return [Part(PREDICTIONS, "answers what a shot is worth", service, "/readyz", "")]
+
+
+def read(file: Path) -> list[Part]:
+    """The parts of a JSON file, a list of objects with `Part`'s fields; raises SettingsError."""
+    try:
+        return [Part(**one) for one in json.loads(file.read_text())]
+    except (OSError, TypeError, ValueError) as error:
+        raise SettingsError(
+            f"{file} is no list of parts ({error}): expected "
+            '[{"name": ..., "about": ..., "url": "http://..."}]'
+        ) from error
+
+
+def health_of(parts: Sequence[Part]) -> list[Health]:
+    """Ask every part at the same time; none is waited for longer than `PATIENCE_S`."""
+    with (
+        httpx.Client(timeout=PATIENCE_S, trust_env=False) as client,
+        ThreadPoolExecutor(max(len(parts), 1)) as pool,
+    ):
+        return list(pool.map(lambda part: _health(client, part), parts))
+
+
+def _health(client: httpx.Client, part: Part) -> Health:
+    began_s = time.monotonic()
+    try:
+        answer = client.get(part.url.rstrip("/") + part.health)
+    except httpx.TimeoutException:
+        return Health(part, is_well=False, said=f"no answer within {PATIENCE_S:.0f} seconds")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return Health(part, is_well=False, said=f"nothing answers at {part.url} ({error})")
+    if answer.is_error:
+        words = " ".join(answer.text.split())[:120]
+        return Health(part, is_well=False, said=f"it answers {answer.status_code}: {words}")
+    took_ms = 1000 * (time.monotonic() - began_s)
+    return Health(part, is_well=True, said=f"well, in {took_ms:.0f} ms")
+
+
+def find(parts: Sequence[Part], name: str) -> Part | None:
+    """The part of a name, if there is one."""
+    return next((part for part in parts if part.name == name), None)
