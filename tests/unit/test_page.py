@@ -126,10 +126,10 @@ def drawn(script: str):
 def test_the_court_is_coloured_when_it_is_asked_for(service: str) -> None:
     """Not before, because it is nine hundred shots; then by points, or by what is more."""
     page = opened(service, "")
-    assert not page.get("arrow_vega_lite_chart")
+    assert not page.get("vega_lite_chart")
     page.radio(key="colour").set_value("more than the league").run()
     assert not page.exception
-    assert len(page.get("arrow_vega_lite_chart")) == 1
+    assert len(page.get("vega_lite_chart")) == 1
 
 
 def test_cells_compare_the_shooter_with_the_league(service: str) -> None:
@@ -161,10 +161,9 @@ class Others:
     """Prometheus and the verdict service, as far as the page asks them."""
 
     def __init__(self) -> None:
+        series = {"metric": {"column": "x_ft"}, "value": [0, "3"]}
         self.answers = {
-            "/api/v1/query": {
-                "data": {"result": [{"metric": {"column": "x_ft"}, "value": [0, "3"]}]}
-            },
+            "/api/v1/query": {"data": {"result": [series]}},
             "/rollouts": {
                 "rollouts": [
                     {
@@ -206,6 +205,11 @@ def others() -> Iterator[str]:
     server.server_close()
 
 
+HOME = """
+from parivision.page import home
+from parivision.page.parts import Part
+home.draw({parts!r})
+"""
 MODEL = """
 from parivision.client import ServiceClient
 from parivision.page import model
@@ -253,8 +257,7 @@ def test_every_part_is_asked_and_what_is_wrong_is_said(service: str, others: str
     assert "nothing answers" in away.said
     assert "503" in ill.said
     assert "the lake is away" in ill.said
-    script = f"from parivision.page import home\nfrom parivision.page.parts import Part\nhome.draw({parts!r})"
-    page = drawn(script)
+    page = drawn(HOME.format(parts=parts))
     assert not page.exception
     assert "MLflow; Stats API" in page.error[0].value
     assert "http://link.example" in page.markdown[0].value

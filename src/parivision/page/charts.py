@@ -24,22 +24,23 @@ def heat_map(cells: Sequence[Mapping[str, float]], column: str) -> alt.Chart:
         | {"y": cell["y"] - half}
         for cell in cells
     ]
-    return (
+    x, y = alt.Scale(domain=[-25, 25]), alt.Scale(domain=[31, -5])
+    chart: alt.Chart = (
         alt.Chart(alt.InlineData(values=rows))
         .mark_rect()
         .encode(
-            x=alt.X("x:Q", axis=None, scale=alt.Scale(domain=[-25, 25])),
+            x=alt.X("x:Q", axis=None, scale=x),
             x2="x2:Q",
-            y=alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[31, -5])),
+            y=alt.Y("y:Q", axis=None, scale=y),
             y2="y2:Q",
             color=alt.Color(f"{column}:Q", title=COLUMNS[column], scale=scheme),
-            tooltip=[alt.Tooltip(f"{name}:Q", format=".2f") for name in ("points", "more")],
+            tooltip=[alt.Tooltip(f"{name}:Q", format=".2f") for name in COLUMNS],
         )
-        .properties(height=300)
     )
+    return chart
 
 
-def reliability(bins: Sequence[Mapping[str, float]]) -> alt.LayerChart:
+def reliability(bins: Sequence[Mapping[str, float]]) -> alt.LayerChart | alt.FacetChart:
     """What was said and what was seen in bins of the judged games, with 95 % intervals."""
     said = alt.X("mean_p_made:Q", title="said", axis=alt.Axis(format="%"))
     seen = alt.Y("low:Q", title="seen", axis=alt.Axis(format="%"))

@@ -127,7 +127,7 @@ def _heat_map(client: ServiceClient, shot: dict[str, Any]) -> None:
     chosen = st.radio("Colour the court by", list(wanted), horizontal=True, key="colour")
     if chosen and wanted[chosen]:
         cells = heat.cells(client.what_if(heat.shots(shot)))
-        st.altair_chart(charts.heat_map(cells, wanted[chosen]))
+        st.altair_chart(charts.heat_map(cells, wanted[chosen]), height=320)
         st.caption("With no action told; the league is a shooter that the model knows nothing of.")
 
 
