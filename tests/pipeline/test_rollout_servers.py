@@ -1,5 +1,6 @@
 """Rollouts on a real MongoDB and a real MLflow: what is remembered, and what is recorded once."""
 
+from contextlib import closing
 from dataclasses import replace
 from itertools import count
 
@@ -144,7 +145,7 @@ def test_of_two_processes_one_is_told_that_it_is_late(world, rollouts):
 def test_a_server_that_is_away_is_said_without_its_password():
     """Nobody listens on port 1."""
     store = MongoRollouts("mongodb://u:secret@127.0.0.1:1/x?serverSelectionTimeoutMS=50")
-    with pytest.raises(StoreError, match="does not answer") as failed:
+    with closing(store), pytest.raises(StoreError, match="does not answer") as failed:
         store.all()
     assert "secret" not in str(failed.value)
     with pytest.raises(StoreError, match="expected mongodb://"):
