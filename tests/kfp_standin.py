@@ -5,6 +5,7 @@ to fail. Runs are played from frames, or run for real by `parivision.local_runs`
 """
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -149,8 +150,8 @@ def _nodes(states: Mapping[str, str], message: str) -> list[Json]:
 class _Http(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, standin: Standin) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, standin: Standin, address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
+        super().__init__(address, _Handler)
         self.standin = standin
 
 
@@ -220,3 +221,13 @@ def serving() -> Iterator[Standin]:
         http.shutdown()
         thread.join()
         http.server_close()
+
+
+def in_a_pod() -> None:
+    """Serve on all addresses, at the port that is given; runs go on until this ends."""
+    standin = Standin(engine=lambda server, run: server.set_state(run, "RUNNING"))
+    _Http(standin, ("", int(sys.argv[1]))).serve_forever()
+
+
+if __name__ == "__main__":
+    in_a_pod()
