@@ -104,7 +104,7 @@ bench: $(VENV)/.done ferretdb ## costs beside what one would take instead, into 
 	PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/python -m bench $(if $(QUICK),--quick --json .parivision/bench.json --page .parivision/bench.md)
 
 test-browser: $(VENV)/.done ## the page in Chromium, which is installed by apt if it is missing
-	test -x /usr/bin/chromium || apt-get install --yes --no-install-recommends chromium \
+	test -x /usr/bin/chromium || { apt-get update -qq && apt-get install --yes -qq --no-install-recommends chromium; } \
 	  || { echo 'Chromium is missing and could not be installed: install the package chromium as root' >&2; exit 1; }
 	$(BIN)/python -m pytest tests/browser
 
