@@ -14,6 +14,7 @@ export PATH := $(PATH):$(LAB_HOME)/bin
 UNIT := -n 2 --dist loadgroup tests/unit
 PIPELINE := -n 2 --dist loadfile tests/pipeline
 # What a test does to the cluster, the next one finds.
+TESTS ?= tests/cluster
 IN_ORDER := -p no:randomly --log-cli-level=INFO --durations=15
 
 .PHONY: help demo test test-unit lint lint-charts format compile charts helm secrets ferretdb skaffold-schema image-registry images load cluster cluster-down test-cluster test-browser bench lock clean
@@ -98,7 +99,7 @@ cluster-down: ## take it away again
 	manifests/cluster down
 
 test-cluster: $(VENV)/.done ## the tests that need a cluster, on that of `make cluster` or of KUBECONFIG
-	@[ -n "$${KUBECONFIG:-}" ] || eval "$$(manifests/cluster env)"; $(BIN)/pytest $(IN_ORDER) tests/cluster
+	@[ -n "$${KUBECONFIG:-}" ] || eval "$$(manifests/cluster env)"; $(BIN)/pytest $(IN_ORDER) $(TESTS)
 
 bench: $(VENV)/.done ferretdb ## costs beside what one would take instead, into docs/bench.md; QUICK=1 for a short look
 	PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/python -m bench $(if $(QUICK),--quick --json .parivision/bench.json --page .parivision/bench.md)
