@@ -13,8 +13,8 @@ export PATH := $(PATH):$(LAB_HOME)/bin
 # Pure tests go to any worker; a file of the others stays on one, so that what it shares is made once.
 UNIT := -n 2 --dist loadgroup tests/unit
 PIPELINE := -n 2 --dist loadfile tests/pipeline
-# What a test does to the cluster, the next one finds.
 TESTS ?= tests/cluster
+# What a test does to the cluster, the next one finds.
 IN_ORDER := -p no:randomly --log-cli-level=INFO --durations=15
 
 .PHONY: help demo test test-unit lint lint-charts format compile charts helm secrets ferretdb skaffold-schema image-registry images load cluster cluster-down test-cluster test-browser bench lock clean
