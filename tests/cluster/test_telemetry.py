@@ -31,9 +31,8 @@ def dashboards(cluster: LiveCluster) -> list[dict[str, Any]]:
 def test_what_rules_and_dashboards_ask_for_is_there(
     cluster: LiveCluster, gateway_url: str, http: httpx.Client, run_task: RunTask
 ) -> None:
-    """Given rollouts, predictions, an ingestion, a drift report and a run, each has a sample."""
+    """Given a training, rollouts, predictions, an ingestion and an alert, each has a sample."""
     assert run_task("etl", f"parivision run etl --source '{cluster.source}'")
-    assert run_task("drift", "parivision refine && parivision drift")
     volumes = cluster.core.list_persistent_volume().items
     are_counted = any(volume.spec.host_path is None for volume in volumes)
     queries = [text for rule in rules(cluster) for text in promql.of_rule(rule)]
