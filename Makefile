@@ -83,14 +83,14 @@ image-registry: ## a registry of images for the tests, from its Go module, where
 	elif command -v go >/dev/null; then tests/lab/lab binaries registry .tools; \
 	else echo "neither registry nor go: pushes to a real registry are not tested"; fi
 
-images: ## build the three images with Docker, and print their sizes
-	@set -e; for target in serving mlflow components; do \
+images: ## build the images with Docker, and print their sizes
+	@set -e; for target in serving mlflow app components; do \
 	  name=parivision/$$target:$(VERSION)$$([ $$target != components ] || echo -python3.11); \
 	  docker build --file components/Dockerfile --target $$target --tag $$name .; \
 	  docker image inspect --format "$$name {{.Size}} bytes" $$name; done
 
 load: ## copy the images into the kind cluster parivision
-	kind load docker-image --name parivision parivision/{serving,mlflow}:$(VERSION) parivision/components:$(VERSION)-python3.11
+	kind load docker-image --name parivision parivision/{serving,mlflow,app}:$(VERSION) parivision/components:$(VERSION)-python3.11
 
 cluster: $(VENV)/.done ## a cluster of one node with everything on it, up to the first champion
 	PYTHON=$(abspath $(BIN)/python) manifests/cluster up

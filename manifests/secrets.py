@@ -146,6 +146,11 @@ def retraining(_: Names) -> list[Secret]:
     return [Secret("parivision-retraining", {"token": password()})]
 
 
+def app(_: Names) -> list[Secret]:
+    """What opens the page."""
+    return [Secret("parivision-app", {"password": password()})]
+
+
 # Secrets that hold one password are made together, by the first name.
 MAKERS: Final[Mapping[tuple[str, ...], Callable[[Names], list[Secret]]]] = {
     ("parivision-mongodb-root",): mongodb_root,
@@ -161,6 +166,7 @@ MAKERS: Final[Mapping[tuple[str, ...], Callable[[Names], list[Secret]]]] = {
     ("parivision-images", "parivision-images-pull"): images,
     ("parivision-slack",): slack,
     ("parivision-retraining",): retraining,
+    ("parivision-app",): app,
 }
 
 

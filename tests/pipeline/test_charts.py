@@ -210,6 +210,7 @@ def test_one_version_is_installed() -> None:
     assert images == {
         "components": f"parivision/components:{__version__}-python3.11",
         "mlflow": f"parivision/mlflow:{__version__}",
+        "app": f"parivision/app:{__version__}",
         "serving": f"parivision/serving:{__version__}",
     }
 

@@ -29,6 +29,8 @@ ALERTS = (
     "ParivisionNoPredictions",
     "ParivisionDrift",
     "ParivisionQualityFell",
+    "ParivisionEstimateFell",
+    "ParivisionOutcomesUnexpected",
     "ParivisionPipelineFailed",
     "ParivisionRetrainingStuck",
     "ParivisionCanaryRolledBack",

@@ -23,6 +23,7 @@ NAMES = {
     "parivision-images-pull",
     "parivision-slack",
     "parivision-retraining",
+    "parivision-app",
 }
 KUBECTL = r"""#!{python} -S
 import base64, json, os, pathlib, sys
@@ -113,7 +114,7 @@ def test_every_secret_is_made_and_no_value_is_shown(cluster):
         for key, value in values.items()
         if "password" in key or "secret" in key
     ]
-    assert len(passwords) == len(set(passwords)) == 9
+    assert len(passwords) == len(set(passwords)) == 10
     assert all(len(word) >= 12 for word in passwords)
     assert not [word for word in passwords if word in done.stdout + done.stderr + calls]
 

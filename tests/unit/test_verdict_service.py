@@ -6,6 +6,8 @@ import pytest
 from asgi import Asker
 from parivision import telemetry
 from parivision.judging.app import create_app
+from parivision.judging.exports import Exports
+from parivision.judging.loop import Loop
 from rollout_world import BAD, Model, World
 
 PAYLOAD = b'{"name": "parivision-shots", "namespace": "parivision", "phase": "Progressing"}'
@@ -20,7 +22,8 @@ def world(tmp_path):
 @pytest.fixture
 def ask(world):
     """Asks the service around the world's watcher."""
-    asker = Asker(create_app(world.watcher))
+    app = create_app(world.watcher, Loop(world.watcher.step, every_s=1), Exports(world.watcher))
+    asker = Asker(app)
 
     def asked(path, method="GET", body=b""):
         scope = {

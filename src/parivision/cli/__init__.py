@@ -2,15 +2,22 @@
 
 import logging
 import sys
+from collections.abc import Callable
 
 from parivision.errors import PariVisionError
 
 
 def main() -> None:
-    """Run the command line; an error of the project becomes one line on stderr and exit code 1."""
+    """Run the command line."""
+    from parivision.cli.app import app
+
+    run(app)
+
+
+def run(app: Callable[[], object]) -> None:
+    """Run a command; an error of the project becomes one line on stderr and exit code 1."""
     from rich.markup import escape
 
-    from parivision.cli.app import app
     from parivision.cli.console import err
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")

@@ -4,13 +4,14 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from parivision.evaluate import Scores
+if TYPE_CHECKING:
+    from parivision.evaluate import Scores
 
 # A pipe has no width: tables need this much.
 WIDTH = None if sys.stdout.isatty() else 120
@@ -41,7 +42,7 @@ def print_json(values: Mapping[str, Any]) -> None:
     out.print_json(json.dumps(values, default=str))
 
 
-def print_scores(scores: Mapping[str, Scores], title: str) -> None:
+def print_scores(scores: Mapping[str, "Scores"], title: str) -> None:
     """Models as a table, best log loss first."""
     table = Table(title=title, title_justify="left")
     table.add_column("model", no_wrap=True)

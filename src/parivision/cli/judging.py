@@ -14,6 +14,7 @@ from parivision.errors import SettingsError
 from parivision.settings import Settings
 
 if TYPE_CHECKING:
+    from parivision.judging.served_log import ServedLog
     from parivision.judging.watcher import Watcher
     from parivision.models.bundle import Bundle
     from parivision.registry import Registry
@@ -46,26 +47,34 @@ def judge(
     import uvicorn
 
     from parivision.judging.app import create_app
+    from parivision.judging.expected import Expected
+    from parivision.judging.exports import Estimates, Exports
+    from parivision.judging.loop import Loop
+    from parivision.judging.served_log import ServedLog
 
-    watcher = _watcher(context.current(), rules, is_pinned=pinned)
-    stop = threading.Event()
-    loop = threading.Thread(target=watcher.run, args=(stop, every), name="watcher", daemon=True)
-    loop.start()
+    settings = context.current()
+    log = ServedLog(context.served(settings), settings.home / "labels.db")
+    watcher, expected = _watcher(settings, log, rules, is_pinned=pinned), Expected(log)
+    loop, stop = Loop(watcher.step, expected.step, every_s=every), threading.Event()
+    thread = threading.Thread(target=loop.run, args=(stop,), name="watcher", daemon=True)
+    thread.start()
     say(f"verdicts on http://{host}:{port}")
+    app = create_app(watcher, loop, Exports(watcher), Estimates(expected))
     try:
-        uvicorn.run(create_app(watcher), host=host, port=port, log_level="info", access_log=False)
+        uvicorn.run(app, host=host, port=port, log_level="info", access_log=False)
     finally:
         stop.set()
-        watcher.wake()
-        loop.join(timeout=ANSWER_WAIT_S)
+        loop.wake()
+        thread.join(timeout=ANSWER_WAIT_S)
 
 
-def _watcher(settings: Settings, rules: Path | None, *, is_pinned: bool) -> "Watcher":
+def _watcher(
+    settings: Settings, log: "ServedLog", rules: Path | None, *, is_pinned: bool
+) -> "Watcher":
     import httpx
 
     from parivision import rollout
     from parivision.judging.prometheus import TIMEOUT_S, Prometheus
-    from parivision.judging.served_log import ServedLog
     from parivision.judging.store import MongoRollouts
     from parivision.judging.watcher import Sources, Watcher
     from parivision.verdict import Rules
@@ -80,7 +89,7 @@ def _watcher(settings: Settings, rules: Path | None, *, is_pinned: bool) -> "Wat
         scene=rollout.Scene(rollout.connect(), place),
         rollouts=MongoRollouts(settings.lake),
         models=_RegistryModels(_registry(settings), settings.cache),
-        log=ServedLog(context.served(settings), settings.home / "labels.db"),
+        log=log,
         counts=Prometheus(client, place.name, route),
     )
     return Watcher(sources, Rules.from_dict(given))

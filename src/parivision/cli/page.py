@@ -1,4 +1,7 @@
-"""The command that serves the page for people."""
+"""The command that serves the page for people.
+
+It is a program too, `python -m parivision.cli.page`, which needs the page's packages only.
+"""
 
 import os
 import sys
@@ -8,8 +11,9 @@ from typing import Annotated
 
 import typer
 
+from parivision.cli import run
 from parivision.errors import SettingsError
-from parivision.logins import read_key
+from parivision.logins import read_key, read_login
 from parivision.page import parts as known
 
 commands = typer.Typer()
@@ -33,21 +37,35 @@ def app(
         Path | None,
         typer.Option(help="JSON of the system's parts, to be shown with their health."),
     ] = None,
+    mlflow_login: Annotated[
+        Path | None,
+        typer.Option(help="Folder with the files username and password of a reader of MLflow."),
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = HERE,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8501,
+    base_path: Annotated[
+        str, typer.Option(help="Path that it lies under behind a gateway, without slashes.")
+    ] = "",
 ) -> None:
     """Serve the page on which a shot is asked about by clicking on a court."""
     if find_spec("streamlit") is None:
-        raise SettingsError("streamlit is not installed here: install parivision[all,app]")
+        raise SettingsError("streamlit is not installed here: install parivision[app]")
     if password_file is None and host != HERE:
         raise SettingsError(f"the page on {host} needs --password-file: others can reach it there")
     if password_file is not None:
         read_key(password_file)
     if parts is not None:
         known.read(parts)
+    if mlflow_login is not None:
+        read_login(mlflow_login)
     script = Path(__file__).parents[1] / "page" / "main.py"
     words = [sys.executable, "-m", "streamlit", "run", str(script), *QUIET]
-    words += ["--server.address", host, "--server.port", str(port), "--", service]
-    words += [str(file.resolve()) if file else "" for file in (password_file, parts)]
+    words += ["--server.address", host, "--server.port", str(port)]
+    words += ["--server.baseUrlPath", base_path, "--", service]
+    words += [str(path.resolve()) if path else "" for path in (password_file, parts, mlflow_login)]
     sys.stdout.flush()
     os.execv(sys.executable, words)  # noqa: S606 - the words are ours; signals reach Streamlit
+
+
+if __name__ == "__main__":
+    run(commands)

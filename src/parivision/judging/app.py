@@ -10,9 +10,10 @@ from typing import Any, Final
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.registry import Collector
 
 from parivision.judging import page
-from parivision.judging.exports import Exports
+from parivision.judging.loop import Loop
 from parivision.judging.said import described
 from parivision.judging.watcher import Watcher
 
@@ -29,12 +30,13 @@ WEBHOOKS: Final = {
 _logger = logging.getLogger(__name__)
 
 
-def create_app(watcher: Watcher) -> FastAPI:
-    """The service around a watcher that somebody else steps."""
+def create_app(watcher: Watcher, loop: Loop, *exports: Collector) -> FastAPI:
+    """The service around a watcher; `loop`, which steps it, is run by somebody else."""
     app = FastAPI(title="PariVision's verdict on rollouts", docs_url=None, redoc_url=None)
     registry = CollectorRegistry()
-    registry.register(Exports(watcher))
-    _add_webhooks(app, watcher)
+    for one in exports:
+        registry.register(one)
+    _add_webhooks(app, watcher, loop)
     _add_views(app, watcher)
 
     @app.get("/metrics")
@@ -45,7 +47,7 @@ def create_app(watcher: Watcher) -> FastAPI:
     @app.get("/healthz")
     def healthz() -> Response:
         """Whether the loop comes round; what it finds does not matter."""
-        idle_s = watcher.idle_s()
+        idle_s = loop.idle_s()
         if idle_s > ALIVE_S:
             return PlainTextResponse(f"no step ended for {idle_s:.0f} s", status_code=503)
         return PlainTextResponse("ok")
@@ -58,7 +60,7 @@ def create_app(watcher: Watcher) -> FastAPI:
     return app
 
 
-def _add_webhooks(app: FastAPI, watcher: Watcher) -> None:
+def _add_webhooks(app: FastAPI, watcher: Watcher, loop: Loop) -> None:
     @app.post("/confirm-rollout")
     def confirm_rollout() -> Response:
         """Whether the rollout may begin."""
@@ -78,7 +80,7 @@ def _add_webhooks(app: FastAPI, watcher: Watcher) -> None:
     @app.post("/post-rollout")
     def post_rollout() -> Response:
         """It is over: the loop sees to what follows, and now."""
-        watcher.wake()
+        loop.wake()
         return PlainTextResponse("noted")
 
 

@@ -1,4 +1,4 @@
-"""Rollouts as metrics; the names are `parivision.telemetry`'s."""
+"""Rollouts and estimates as metrics; the names are `parivision.telemetry`'s."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from parivision import telemetry
+from parivision.judging.expected import Expected
 from parivision.judging.record import End, Rollout, Stage
 from parivision.judging.watcher import Watcher
 
@@ -15,15 +16,60 @@ _OUTCOMES: Final = {"pass": 1.0, "not yet": 0.0, "fail": -1.0}
 _BAD_ENDS: Final = frozenset({End.ROLLED_BACK, End.TAKEN_BACK})
 
 
-class Exports(Collector):
-    """What the watcher saw last, for prometheus_client."""
-
-    def __init__(self, watcher: Watcher) -> None:
-        self._watcher = watcher
+class _Values(Collector):
+    """What somebody knows when Prometheus asks, and not before."""
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: that would ask for the values when it is registered."""
         return ()
+
+
+class Estimates(_Values):
+    """What is expected of the champion, once enough is known, for prometheus_client."""
+
+    def __init__(self, expected: Expected) -> None:
+        self._expected = expected
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics."""
+        scores = self._expected.scores
+        if scores is None:
+            return
+        loss, auc = scores.log_loss, scores.roc_auc
+        for name, value in (
+            (telemetry.ESTIMATED_LOG_LOSS, loss.value),
+            (telemetry.ESTIMATED_LOG_LOSS_LOW, loss.low),
+            (telemetry.ESTIMATED_LOG_LOSS_HIGH, loss.high),
+            (telemetry.ESTIMATED_ROC_AUC, auc.value),
+            (telemetry.ESTIMATED_ROC_AUC_LOW, auc.low),
+            (telemetry.ESTIMATED_ROC_AUC_HIGH, auc.high),
+            (telemetry.ESTIMATED_SHOTS, float(scores.n_shots)),
+        ):
+            yield _gauge(name, "Expected before outcomes come.", scores.version, value)
+        real_loss, real_auc = scores.real_log_loss, scores.real_roc_auc
+        if real_loss is None or real_auc is None:
+            return
+        told = "As the newest outcomes tell."
+        yield _gauge(telemetry.OBSERVED_LOG_LOSS, told, scores.version, real_loss.value)
+        yield _gauge(telemetry.OBSERVED_ROC_AUC, told, scores.version, real_auc.value)
+        labels = [telemetry.MODEL_VERSION, telemetry.SCORE]
+        beyond = GaugeMetricFamily(telemetry.OBSERVED_BEYOND, "Above the estimate.", labels=labels)
+        beyond.add_metric([scores.version, "log_loss"], real_loss.beyond)
+        beyond.add_metric([scores.version, "roc_auc"], real_auc.beyond)
+        yield beyond
+
+
+def _gauge(name: str, about: str, version: str, value: float) -> Metric:
+    family = GaugeMetricFamily(name, about, labels=[telemetry.MODEL_VERSION])
+    family.add_metric([version], value)
+    return family
+
+
+class Exports(_Values):
+    """What the watcher saw last, for prometheus_client."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
 
     def collect(self) -> Iterator[Metric]:
         """All metrics."""

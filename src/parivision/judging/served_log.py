@@ -23,6 +23,15 @@ class ServedLog:
         predictions, labelled = (self._store.ends(kind) for kind in (PREDICTIONS, LABELLED))
         return json.dumps(predictions, sort_keys=True), json.dumps(labelled, sort_keys=True)
 
+    def recent(self, batches: int) -> tuple[str, str]:
+        """The same, but before the newest `batches` of each stream."""
+        found = []
+        for kind in (PREDICTIONS, LABELLED):
+            ends = self._store.ends(kind)
+            before = {stream: max(0, end - batches) for stream, end in ends.items()}
+            found.append(json.dumps(before, sort_keys=True))
+        return found[0], found[1]
+
     def predictions(self, cursor: str) -> Iterator[Page[Served]]:
         """Predictions behind a cursor, page by page."""
         return predictions_since(self._store, cursor)

@@ -1,4 +1,4 @@
-"""The loop: look at the cluster, take in evidence, decide, and let everything follow from that.
+"""A step: look at the cluster, take in evidence, decide, and let everything follow from that.
 
 Each step may die anywhere, and the next one, in another process, goes on from what is stored. What
 follows from a decision is done again until all of it is done, and again is as good as once.
@@ -27,7 +27,6 @@ from parivision.served.join import Page
 from parivision.served.records import Labelled, Served
 from parivision.verdict import Action, Rules, State
 
-EVERY_S: Final = 10.0
 STALE_S: Final = 60.0
 """A ruling that is older passes nothing."""
 LOST_S: Final = 600.0
@@ -117,30 +116,7 @@ class Watcher:
         self._lock = threading.Lock()
         self._known: list[Rollout] | None = None
         self._said_at = 0.0
-        self._ended_at = time.monotonic()
-        self._woken = threading.Event()
         self.view = View(0.0, None, (), None, "", ("nothing was looked at yet",))
-
-    def run(self, stop: threading.Event, every_s: float = EVERY_S) -> None:
-        """Step on until `stop` is set, whatever goes wrong."""
-        while not stop.is_set():
-            try:
-                self.step()
-            except PariVisionError as error:
-                _logger.warning("%s", error)
-            except Exception:  # a fault of ours; the next step may do better
-                _logger.exception("a step failed")
-            self._ended_at = time.monotonic()
-            self._woken.wait(every_s)
-            self._woken.clear()
-
-    def wake(self) -> None:
-        """Let `run` take its next step now."""
-        self._woken.set()
-
-    def idle_s(self) -> float:
-        """Seconds since `run` last ended a step."""
-        return time.monotonic() - self._ended_at
 
     def step(self) -> None:
         """Look once and do what follows. Raises PariVisionError when it could not."""

@@ -1,7 +1,7 @@
 """The script that Streamlit runs for each session: the door, then the page that was chosen.
 
-Arguments: the prediction service's address, the file with the password, and that with the parts
-("" for none).
+Arguments: the prediction service's address, then the file with the password, that with the parts,
+and the folder with a login to MLflow, each "" for none.
 """
 
 import sys
@@ -14,21 +14,25 @@ import streamlit as st
 
 from parivision.client import ServiceClient
 from parivision.errors import ServiceError
-from parivision.logins import read_key
+from parivision.logins import read_key, read_login
 from parivision.page import home, model, shot
 from parivision.page import parts as known
 from parivision.page.login import Door
+from parivision.page.reports import Reports
 
 PATIENCE_S: Final = 5.0
 
 
-def page(service: str, password_file: str, parts_file: str = "") -> None:
+def page(service: str, password_file: str, parts_file: str = "", mlflow_login: str = "") -> None:
     """Draw the chosen page for one run of the script."""
     st.set_page_config(page_title="PariVision", page_icon=":basketball:")
     if password_file and not _is_in(password_file):
         return
     parts = known.read(Path(parts_file)) if parts_file else known.of_service(service)
-    model_page = _asking(service, partial(model.draw, parts=parts))
+    mlflow = known.find(parts, known.MLFLOW)
+    login = read_login(Path(mlflow_login)) if mlflow_login else None
+    reports = Reports(mlflow.url, login) if mlflow else None
+    model_page = _asking(service, partial(model.draw, parts=parts, reports=reports))
     shown = [
         st.Page(_asking(service, shot.draw), title="Shot", url_path="shot", default=True),
         st.Page(model_page, title="Model", url_path="model"),
@@ -75,4 +79,4 @@ def _door(password_file: str) -> Door:
 
 
 if __name__ == "__main__":
-    page(*sys.argv[1:4])
+    page(*sys.argv[1:5])

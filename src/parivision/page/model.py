@@ -7,10 +7,13 @@ from typing import Any, Final
 
 import httpx
 import streamlit as st
+import streamlit.components.v1 as components
 
 from parivision.client import ServiceClient
+from parivision.errors import ServiceError
 from parivision.page import charts
 from parivision.page.parts import PATIENCE_S, PROMETHEUS, VERDICT, Part, find
+from parivision.page.reports import Report, Reports
 
 LIVE: Final[Mapping[str, tuple[str, str]]] = {
     "Predictions a second": ("sum(parivision:predictions:rate5m)", "{:.1f}"),
@@ -18,13 +21,19 @@ LIVE: Final[Mapping[str, tuple[str, str]]] = {
     "Slowest of a hundred": ("1000 * parivision:latency_seconds:p99_5m", "{:.1f} ms"),
     "Log loss on recent games": ("parivision_live_log_loss", "{:.4f}"),
     "Promised on them": ("parivision_promised_log_loss", "{:.4f}"),
+    "Expected of the newest predictions": ("parivision_estimated_log_loss", "{:.4f}"),
+    "at least": ("parivision_estimated_log_loss_low", "{:.4f}"),
+    "at most": ("parivision_estimated_log_loss_high", "{:.4f}"),
 }
 """What Prometheus is asked, and how it is shown."""
 DRIFT: Final = "sort_desc(parivision_drift_severity)"
 SHOWN: Final = 8
 
 
-def draw(client: ServiceClient, parts: Sequence[Part]) -> None:
+REPORT_PX: Final = 800
+
+
+def draw(client: ServiceClient, parts: Sequence[Part], reports: Reports | None = None) -> None:
     """Draw it; raises ServiceError when the prediction service does not answer."""
     said = client.model()
     st.title(f"Champion {said['version']}")
@@ -42,6 +51,8 @@ def draw(client: ServiceClient, parts: Sequence[Part]) -> None:
     _drift(prometheus)
     st.subheader("Rollouts")
     _rollouts(verdict)
+    st.subheader("Reports")
+    _reports(reports)
 
 
 def _about(said: Mapping[str, Any]) -> None:
@@ -134,3 +145,27 @@ def _rollouts(verdict: Part | None) -> None:
     )
     if verdict.link:
         st.markdown(f"[Weights, evidence and bounds over time]({verdict.link})")
+
+
+def _reports(reports: Reports | None) -> None:
+    """Large pages, so one is fetched when it is chosen."""
+    if reports is None:
+        st.write("No MLflow is named to this page.")
+        return
+    try:
+        known = {_titled(one): one for one in reports.newest()}
+        chosen = st.selectbox("Read", list(known), index=None, key="report")
+        if chosen is None:
+            return
+        text = reports.read(known[chosen])
+    except ServiceError as error:
+        st.warning(str(error))
+        return
+    name = known[chosen].file.rpartition("/")[2]
+    st.download_button("Download it", text, file_name=name, mime="text/html")
+    components.html(text, height=REPORT_PX, scrolling=True)
+
+
+def _titled(report: Report) -> str:
+    name = report.file.rpartition("/")[2].removesuffix(".html").replace("_", " ")
+    return f"{name} ({report.kind} of {datetime.fromtimestamp(report.at_s, tz=UTC):%Y-%m-%d %H:%M})"

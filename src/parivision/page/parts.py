@@ -14,6 +14,7 @@ from parivision.errors import SettingsError
 
 PATIENCE_S: Final = 2.0
 PREDICTIONS: Final = "Predictions"
+MLFLOW: Final = "MLflow"
 PROMETHEUS: Final = "Prometheus"
 VERDICT: Final = "Verdict"
 """Names that the page looks for, because it asks these parts for more than their health."""

@@ -21,6 +21,17 @@ two names, for Flagger calls those that serve `shots-primary`.
       app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{/* The proxies of this release's gateway, where Envoy Gateway runs them. */}}
+{{- define "common.gatewayPeer" -}}
+- namespaceSelector:
+    matchLabels:
+      kubernetes.io/metadata.name: envoy-gateway-system
+  podSelector:
+    matchLabels:
+      gateway.envoyproxy.io/owning-gateway-name: {{ .Release.Name }}
+      gateway.envoyproxy.io/owning-gateway-namespace: {{ .Release.Namespace }}
+{{- end -}}
+
 {{/*
 Whatever runs a pipeline: the jobs of the chart pipelines, and the steps of Kubeflow's runs in the
 namespaces that global.runsNamespaces names.
@@ -47,12 +58,17 @@ namespaces that global.runsNamespaces names.
 {{- if .Values.global.kfp.retrain }}{{ .Values.global.kfp.endpoint }}{{ end -}}
 {{- end -}}
 
-{{/* Egress to Kubeflow's API, wherever it is. */}}
-{{- define "common.kfpEgress" -}}
-{{- with .Values.global.kfp.endpoint -}}
+{{/* Egress to the port of a URL, wherever that is; nothing for none. */}}
+{{- define "common.urlEgress" -}}
+{{- with . -}}
 - ports:
     - port: {{ urlParse . | dig "host" "" | regexFind ":[0-9]+$" | trimPrefix ":" | default (ternary 443 80 (hasPrefix "https:" .)) }}
 {{- end }}
+{{- end -}}
+
+{{/* Egress to Kubeflow's API. */}}
+{{- define "common.kfpEgress" -}}
+{{- include "common.urlEgress" .Values.global.kfp.endpoint }}
 {{- end -}}
 
 {{/* Egress to the cluster's name service. */}}
