@@ -16,18 +16,12 @@ from parivision import tables
 from parivision.client import ServiceClient
 from ports import free_port
 
-playwright = pytest.importorskip("playwright.sync_api")
+pytest.importorskip("playwright.sync_api")
 pytest.importorskip("streamlit")
+import chromium
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
-WIDTHS = (1280, 390)
 PICTURES = Path(__file__).parents[2] / "docs" / "app"
 SECRET = "correct horse"  # noqa: S105 - of this test only
-WAIT_MS = 30_000
 SERVICE = """
 import sys
 from pathlib import Path
@@ -40,9 +34,11 @@ predictor.players = sys.argv[3].encode()
 uvicorn.run(create_app(predictor), port=int(sys.argv[2]), log_level="error", ws="none")
 """
 PAGE = "from parivision.cli import main; main()"
-PROBABILITY = "[data-testid=stMetricValue]"
+DOWN = "Verdict"
 
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium: make test-browser")
+pytestmark = pytest.mark.skipif(
+    not chromium.EXECUTABLE.exists(), reason="no Chromium: make test-browser"
+)
 
 
 def started(code: str, url: str, *arguments: str) -> subprocess.Popen[bytes]:
@@ -90,53 +86,34 @@ def service(start_service: Callable[[int], subprocess.Popen[bytes]]) -> Iterator
 
 @pytest.fixture
 def url(service: dict[str, Any], tmp_path: Path) -> Iterator[str]:
-    """The page's address."""
+    """The page's address; of its two parts one is down."""
     (tmp_path / "password").write_text(SECRET)
-    port = free_port()
-    words = ["app", "--service", f"http://127.0.0.1:{service['port']}", "--port", str(port)]
+    answers, port = f"http://127.0.0.1:{service['port']}", free_port()
+    parts = [
+        {"name": "Predictions", "about": "answers", "url": answers, "health": "/v2/health/ready"},
+        {"name": DOWN, "about": "judges rollouts", "url": f"http://127.0.0.1:{free_port()}"},
+    ]
+    (tmp_path / "parts.json").write_text(json.dumps(parts))
+    words = ["app", "--service", answers, "--port", str(port), "--base-path", "app"]
     words += ["--password-file", str(tmp_path / "password")]
-    process = started(PAGE, f"http://127.0.0.1:{port}/_stcore/health", *words)
-    yield f"http://127.0.0.1:{port}"
+    words += ["--parts", str(tmp_path / "parts.json")]
+    page = f"http://127.0.0.1:{port}/app"
+    process = started(PAGE, f"{page}/_stcore/health", *words)
+    yield page
     ended(process)
 
 
-@pytest.fixture(params=WIDTHS)
+@pytest.fixture(params=chromium.WIDTHS)
 def page(request: pytest.FixtureRequest, url: str) -> Iterator[Any]:
-    """The page behind its password, at each width; errors and other hosts fail the test."""
-    faults: list[str] = []
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        view = browser.new_page(viewport={"width": request.param, "height": 900})
-        view.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
-        view.on("pageerror", lambda error: faults.append(str(error)))
-        view.on(
-            "request",
-            lambda asked: (
-                None if asked.url.startswith((url, "data:")) else faults.append(asked.url)
-            ),
-        )
-        view.goto(url)
-        view.get_by_label("Password").first.fill(SECRET, timeout=WAIT_MS)
-        view.keyboard.press("Enter")
-        view.locator(PROBABILITY).first.wait_for(timeout=WAIT_MS)
+    """The page behind its password, at each width."""
+    with chromium.opened(url, SECRET, request.param) as view:
         yield view
-        browser.close()
-    assert faults == []
-
-
-def click(page: Any, across: float, along: float) -> None:
-    """Click the court at shares of its width and height."""
-    court = page.frame_locator("iframe").first.locator("#court")
-    box = court.bounding_box(timeout=WAIT_MS)
-    court.click(position={"x": box["width"] * across, "y": box["height"] * along})
 
 
 def test_a_click_is_answered_as_the_service_answers(page: Any, service: dict[str, Any]) -> None:
     """The place that was clicked stands in the fields, and its probability is the service's."""
-    before = page.locator(PROBABILITY).first.inner_text()
-    click(page, 0.25, 0.5)
-    changed = f"before => document.querySelector('{PROBABILITY}').innerText != before"
-    page.wait_for_function(changed, arg=before, timeout=WAIT_MS)
+    chromium.answer_ms(page, 0.25, 0.5)
+    chromium.settle(page)
     place = {
         name: float(page.get_by_label(label, exact=True).first.input_value())
         for name, label in (("x_ft", "Feet left of the hoop"), ("y_ft", "Feet from the hoop"))
@@ -146,15 +123,35 @@ def test_a_click_is_answered_as_the_service_answers(page: Any, service: dict[str
     with ServiceClient(f"http://127.0.0.1:{service['port']}") as client:
         shooter = client.players()[0]["player_id"]
         said = client.predict_one({"player_id": shooter, "period": 1, "clock_s": 300, **place})
-    assert page.locator(PROBABILITY).first.inner_text() == f"{said['p_made']:.1%}"
-    width = page.evaluate("window.innerWidth")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator(chromium.PROBABILITY).first.inner_text() == f"{said['p_made']:.1%}"
     # Nothing but what the page means to say: its title comes first.
     assert page.locator("[data-testid=stMain]").inner_text().startswith("Will it go in?")
-    # The page scrolls inside of its window, which is made high enough to show all of it.
-    page.set_viewport_size({"width": width, "height": 2100})
-    page.get_by_test_id("stStatusWidget").wait_for(state="hidden", timeout=WAIT_MS)
-    page.screenshot(path=PICTURES / f"shot-{width}.png")
+    page.get_by_text("expected points", exact=True).click()
+    page.locator("[data-testid=stVegaLiteChart]").first.wait_for(timeout=chromium.WAIT_MS)
+    chromium.settle(page)
+    assert chromium.fits(page)
+    assert chromium.barriers(page) == []
+    chromium.picture(page, PICTURES / f"shot-{page.viewport_size['width']}.png", 2600)
+
+
+def test_the_champion_is_shown(page: Any, service: dict[str, Any]) -> None:
+    """Its version, scores and reliability; and that Prometheus is not known here."""
+    chromium.go_to(page, "Model", "Champion 12")
+    page.get_by_text("No Prometheus is named").first.wait_for(timeout=chromium.WAIT_MS)
+    page.get_by_text("The verdict service does not answer").wait_for(timeout=chromium.WAIT_MS)
+    assert chromium.fits(page)
+    assert chromium.barriers(page) == []
+    chromium.picture(page, PICTURES / f"model-{page.viewport_size['width']}.png", 1700)
+
+
+def test_a_part_that_is_down_is_named(page: Any) -> None:
+    """What is well and what is not, with why."""
+    chromium.go_to(page, "Parts", "Every part")
+    page.get_by_text(f"1 of 2 parts: {DOWN}").wait_for(timeout=chromium.WAIT_MS)
+    page.get_by_text("nothing answers at").wait_for(timeout=chromium.WAIT_MS)
+    assert chromium.fits(page)
+    assert chromium.barriers(page) == []
+    chromium.picture(page, PICTURES / f"parts-{page.viewport_size['width']}.png", 900)
 
 
 def test_a_service_that_went_away_is_said_and_comes_back(
@@ -166,8 +163,8 @@ def test_a_service_that_went_away_is_said_and_comes_back(
     field.fill("10")
     field.press("Enter")
     alert = page.get_by_text("The prediction service does not answer")
-    alert.wait_for(timeout=WAIT_MS)
+    alert.wait_for(timeout=chromium.WAIT_MS)
     service["process"] = start_service(service["port"])
     page.keyboard.press("r")
-    page.locator(PROBABILITY).first.wait_for(timeout=WAIT_MS)
+    page.locator(chromium.PROBABILITY).first.wait_for(timeout=chromium.WAIT_MS)
     assert alert.count() == 0

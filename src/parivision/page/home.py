@@ -18,8 +18,9 @@ def draw(parts: Sequence[Part]) -> None:
         st.success("All parts answer.")
     for one in found:
         with st.container(border=True):
-            mark = ":green[●] well" if one.is_well else ":red[●] **down**"
+            mark = "✅ well" if one.is_well else "❌ down"
             name = f"[{one.part.name}]({one.part.link})" if one.part.link else one.part.name
             st.markdown(f"**{name}** {mark}")
-            st.caption(f"{one.part.about}. {one.said}.")
+            # No markdown: it is what another program said.
+            st.text(f"{one.part.about}. {one.said}.")
     st.button("Ask again")

@@ -61,14 +61,13 @@ def _about(said: Mapping[str, Any]) -> None:
     left.metric("Family", said["family"].replace("_", " "))
     middle.metric("Newest game it knows", said["known_through"] or "none")
     right.metric("Days since", "unknown" if age is None else f"{age}")
-    scores = said["metrics"]
-    st.table(
-        [
-            {"when promoted": label, "": f"{scores[name]:.4f}"}
-            for name, label in (("log_loss", "log loss"), ("ece", "ECE"), ("roc_auc", "ROC-AUC"))
-            if scores.get(name) is not None
-        ]
-    )
+    known = [
+        {"when promoted": label, "": f"{said['metrics'][name]:.4f}"}
+        for name, label in (("log_loss", "log loss"), ("ece", "ECE"), ("roc_auc", "ROC-AUC"))
+        if said["metrics"].get(name) is not None
+    ]
+    if known:
+        st.table(known)
     with st.expander("Features"):
         for part, names in said["features"].items():
             st.markdown(f"**{part.replace('_', ' ')}**: " + ", ".join(names))

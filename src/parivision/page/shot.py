@@ -35,21 +35,24 @@ def draw(client: ServiceClient) -> None:
     """Draw it; raises ServiceError when the service does not answer."""
     st.title("Will it go in?")
     players = {player["player_id"]: player["name"] for player in client.players()}
+    _take_click()
+    # Right below the court, though the fields have to be drawn before it is known: on a phone it is
+    # seen without scrolling.
+    answer = st.container()
     shot = _asked(players)
     said = client.explain(shot)
     # First of all: a new input may end this run at the next thing it draws.
     _remember(shot, said)
-    _answer(said)
+    with answer:
+        _answer(said)
+    _why(said)
     _instead(client, shot, players)
     _heat_map(client, shot)
     _history(_named(players))
 
 
-def _asked(players: Mapping[int, str]) -> dict[str, Any]:
-    """The facts of the shot: a click on the court, or the fields beside it.
-
-    `players` are the names by number, the most active first.
-    """
+def _take_click() -> None:
+    """Draw the court; where it was clicked goes into the fields."""
     state = st.session_state
     for name, value in _FIRST.items():
         state.setdefault(name, value)
@@ -57,6 +60,13 @@ def _asked(players: Mapping[int, str]) -> dict[str, Any]:
     if clicked and clicked != state.get("clicked"):
         state["clicked"] = clicked
         state["x_ft"], state["y_ft"] = float(clicked["x_ft"]), float(clicked["y_ft"])
+
+
+def _asked(players: Mapping[int, str]) -> dict[str, Any]:
+    """The facts of the shot, from the fields.
+
+    `players` are the names by number, the most active first.
+    """
     left, right = st.columns(2)
     shot: dict[str, Any] = {
         "x_ft": left.number_input("Feet left of the hoop", -25.0, 25.0, key="x_ft", step=0.5),
@@ -92,6 +102,9 @@ def _answer(said: dict[str, Any]) -> None:
         st.write("No interval: this champion was promoted before its reliability was kept.")
     model = said["model"]
     st.caption(f"{said['zone']}; {model['name']} {model['version']}, {model['family']}")
+
+
+def _why(said: dict[str, Any]) -> None:
     st.subheader("Why")
     st.table(
         [
