@@ -17,7 +17,7 @@ TESTS ?= tests/cluster
 # What a test does to the cluster, the next one finds.
 IN_ORDER := -p no:randomly --log-cli-level=INFO --durations=15
 
-.PHONY: help demo test test-unit lint lint-charts format compile charts helm secrets ferretdb skaffold-schema image-registry images load cluster cluster-down test-cluster test-browser bench lock clean
+.PHONY: help demo test test-unit lint lint-charts format compile charts helm secrets ferretdb skaffold-schema image-registry images load cluster cluster-down test-cluster chromium test-browser bench lock clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -104,10 +104,12 @@ test-cluster: $(VENV)/.done ## the tests that need a cluster, on that of `make c
 bench: $(VENV)/.done ferretdb ## costs beside what one would take instead, into docs/bench.md; QUICK=1 for a short look
 	PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/python -m bench $(if $(QUICK),--quick --json .parivision/bench.json --page .parivision/bench.md)
 
-test-browser: $(VENV)/.done ## the page in Chromium, which is installed by apt if it is missing
-	test -x /usr/bin/chromium || { apt-get update -qq && apt-get install --yes -qq --no-install-recommends chromium; } \
+chromium: ## the browser of the tests, by apt if it is missing
+	@test -x /usr/bin/chromium || { apt-get update -qq && apt-get install --yes -qq --no-install-recommends chromium; } \
 	  || { echo 'Chromium is missing and could not be installed: install the package chromium as root' >&2; exit 1; }
-	$(BIN)/python -m pytest tests/browser
+
+test-browser: $(VENV)/.done chromium ## the page in Chromium
+	$(BIN)/pytest -p no:randomly tests/browser
 
 lock: $(VENV)/.done ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --group dev \

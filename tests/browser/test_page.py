@@ -12,13 +12,10 @@ import httpx
 import polars as pl
 import pytest
 
+import chromium
 from parivision import tables
 from parivision.client import ServiceClient
 from ports import free_port
-
-pytest.importorskip("playwright.sync_api")
-pytest.importorskip("streamlit")
-import chromium
 
 PICTURES = Path(__file__).parents[2] / "docs" / "app"
 SECRET = "correct horse"  # noqa: S105 - of this test only
@@ -141,7 +138,6 @@ def test_the_champion_is_shown(page: Any, service: dict[str, Any]) -> None:
     page.get_by_text("The verdict service does not answer").wait_for(timeout=chromium.WAIT_MS)
     assert chromium.fits(page)
     assert chromium.barriers(page) == []
-    chromium.picture(page, PICTURES / f"model-{page.viewport_size['width']}.png", 1700)
 
 
 def test_a_part_that_is_down_is_named(page: Any) -> None:
