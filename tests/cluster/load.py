@@ -23,9 +23,13 @@ PATIENCE_S = 20.0
 
 @dataclass
 class Outcome:
-    """Counts by status, with a transport error's name in the place of a status."""
+    """Counts by status, with a transport error's name in the place of a status.
+
+    An audience that tells outcomes also learns which versions of the model answered it.
+    """
 
     statuses: Counter[str] = field(default_factory=Counter)
+    versions: Counter[str] = field(default_factory=Counter)
     slowest_s: float = 0.0
     untold: int = 0
 
@@ -81,7 +85,9 @@ class _Load(threading.Thread):
             answer = await client.post(f"{self._url}/predict", json=shot)
             status = str(answer.status_code)
             if self._tells and answer.is_success:
-                self._ended.append({"prediction_id": answer.json()["id"], "made": bool(made)})
+                said = answer.json()
+                self.outcome.versions[said["model"]["version"]] += 1
+                self._ended.append({"prediction_id": said["id"], "made": bool(made)})
         except httpx.TransportError as error:
             status = type(error).__name__
         self.outcome.statuses[status] += 1
