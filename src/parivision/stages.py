@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from parivision import evaluation_report, judge, promotion, tables
+from parivision import eda, evaluation_report, judge, promotion, tables
 from parivision.drift import build_reference
 from parivision.drift.reference import REFERENCE_SHOTS
 from parivision.drift_report import sample
@@ -32,6 +32,7 @@ P_MADE: Final = "p_made"
 SAMPLE_SEED: Final = 0
 JUDGEMENT: Final = "judgement.parquet"
 EVALUATION: Final = "evaluation.html"
+EXPLORED: Final = "eda.html"
 EVALUATED: Final = "evaluated.json"
 
 
@@ -75,9 +76,9 @@ def evaluate_models(
     """Let models, baselines and the champion answer the same later games; write what they said.
 
     Without models the champion is compared with itself recalibrated. Writes the predictions
-    (`judgement.parquet`), what `promote` must know of the evaluation (`evaluated.json`) and the
-    report (`evaluation.html`) to `out`, and keeps scores and report in the models' runs and in a
-    run of its own.
+    (`judgement.parquet`), what `promote` must know of the evaluation (`evaluated.json`), the report
+    (`evaluation.html`) and that on the shots (`eda.html`) to `out`, and keeps scores and reports in
+    the models' runs and in a run of its own.
     """
     champion = registry.champion_bundle(cache)
     bundles = {name: Bundle.load(path) for name, path in models.items()}
@@ -106,6 +107,7 @@ def evaluate_models(
         metrics={f"{name}.log_loss": score.log_loss for name, score in scores.items()},
         artifacts={"": report},
     )
+    registry.extend(run_id, artifacts={"": eda.write(rows, out / EXPLORED)})
     version = champion[0].number if champion else None
     write_json(out / EVALUATED, {"run_id": run_id, "champion": version, "best": best})
     return scores

@@ -121,7 +121,10 @@ def test_the_first_champion_comes_with_all_it_will_need(place):
     place.train("lightgbm")
     scores = place.evaluate("lightgbm")
     assert scores.keys() == {"lightgbm", "league_mean", "zone_rate"}
-    assert (place.out / stages.EVALUATION).read_text().startswith("<!")
+    run = json.loads((place.out / stages.EVALUATED).read_text())["run_id"]
+    for report in (stages.EVALUATION, stages.EXPLORED):
+        assert (place.out / report).read_text().startswith("<!")
+        assert (place.folder / "artifacts" / run / "artifacts" / report).is_file()
     judged = Judgement.from_frame(pl.read_parquet(place.out / stages.JUDGEMENT))
     assert judged.scores() == scores
     result = place.promote("lightgbm")
