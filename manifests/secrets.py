@@ -146,6 +146,11 @@ def retraining(_: Names) -> list[Secret]:
     return [Secret("parivision-retraining", {"token": password()})]
 
 
+def outcomes(_: Names) -> list[Secret]:
+    """What who tells outcomes bears: models are judged by them."""
+    return [Secret("parivision-outcomes", {"token": password()})]
+
+
 def app(_: Names) -> list[Secret]:
     """What opens the page."""
     return [Secret("parivision-app", {"password": password()})]
@@ -166,6 +171,7 @@ MAKERS: Final[Mapping[tuple[str, ...], Callable[[Names], list[Secret]]]] = {
     ("parivision-images", "parivision-images-pull"): images,
     ("parivision-slack",): slack,
     ("parivision-retraining",): retraining,
+    ("parivision-outcomes",): outcomes,
     ("parivision-app",): app,
 }
 

@@ -43,7 +43,7 @@ class Shots:
         spill = spill_to(chosen.spill, chosen.spill_mb)
         log = chosen.prediction_log
         logs = Logs.open(log, spill, predictor.champion, chosen.track) if log else None
-        app.serve(predictor, logs)
+        app.serve(predictor, logs, chosen.outcomes_token)
 
     @bentoml.on_shutdown
     def close(self) -> None:

@@ -58,6 +58,7 @@ TABLE: Final = (
     Setting("PARIVISION_PROMETHEUS", "", "Prometheus' address, for the verdict: http://..."),
     Setting("PARIVISION_KFP", "", "Kubeflow Pipelines' endpoint; empty for none"),
     Setting("PARIVISION_ALERTS_TOKEN", "", "what Alertmanager must bear to ask for a retraining"),
+    Setting("PARIVISION_OUTCOMES_TOKEN", "", "what POST /outcomes must bear; empty for anybody"),
     Setting("KUBERNETES_SERVICE_HOST", "", "set in every pod: the target `auto` is the cluster"),
     Setting("PARIVISION_POD", "", "pod of a pipeline's task: there lake and MLflow must be named"),
 )
@@ -93,6 +94,7 @@ class Settings:
     prometheus: str
     kfp: str
     alerts_token: str = field(repr=False)
+    outcomes_token: str = field(repr=False)
     kubernetes_host: str
     pod: str
 
@@ -181,6 +183,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         prometheus=value["PARIVISION_PROMETHEUS"],
         kfp=value["PARIVISION_KFP"],
         alerts_token=value["PARIVISION_ALERTS_TOKEN"],
+        outcomes_token=value["PARIVISION_OUTCOMES_TOKEN"],
         kubernetes_host=value["KUBERNETES_SERVICE_HOST"],
         pod=pod,
     )
@@ -258,6 +261,7 @@ def as_environment(settings: Settings) -> dict[str, str]:
         "PARIVISION_PROMETHEUS": settings.prometheus,
         "PARIVISION_KFP": settings.kfp,
         "PARIVISION_ALERTS_TOKEN": settings.alerts_token,
+        "PARIVISION_OUTCOMES_TOKEN": settings.outcomes_token,
         "KUBERNETES_SERVICE_HOST": settings.kubernetes_host,
         "PARIVISION_POD": settings.pod,
     }

@@ -48,12 +48,12 @@ class _Load(threading.Thread):
     """Open loop: a request is sent when it is due, not when the one before it has ended."""
 
     def __init__(
-        self, url: str, per_second: float, shots: Sequence[Mapping[str, Any]], *, tells: bool
+        self, url: str, per_second: float, shots: Sequence[Mapping[str, Any]], token: str
     ) -> None:
         super().__init__(name="load", daemon=True)
         self.outcome = Outcome()
         self._url, self._interval_s = url, 1 / per_second
-        self._shots, self._tells = cycle(shots), tells
+        self._shots, self._token = cycle(shots), token
         self._ended: list[dict[str, object]] = []
         self._stopped = threading.Event()
 
@@ -84,7 +84,7 @@ class _Load(threading.Thread):
         try:
             answer = await client.post(f"{self._url}/predict", json=shot)
             status = str(answer.status_code)
-            if self._tells and answer.is_success:
+            if self._token and answer.is_success:
                 said = answer.json()
                 self.outcome.versions[said["model"]["version"]] += 1
                 self._ended.append({"prediction_id": said["id"], "made": bool(made)})
@@ -99,7 +99,10 @@ class _Load(threading.Thread):
         """How shots ended; what the service does not take is counted, and not told again."""
         told, self._ended = self._ended, []
         try:
-            answer = await client.post(f"{self._url}/outcomes", json={"outcomes": told})
+            bearing = {"Authorization": f"Bearer {self._token}"}
+            answer = await client.post(
+                f"{self._url}/outcomes", json={"outcomes": told}, headers=bearing
+            )
             is_taken = answer.status_code == httpx.codes.ACCEPTED
         except httpx.TransportError:
             is_taken = False
@@ -113,13 +116,13 @@ def load(
     per_second: float,
     shots: Sequence[Mapping[str, Any]] = (SHOT,),
     *,
-    tells: bool = False,
+    token: str = "",
 ) -> Iterator[Outcome]:
     """Predictions asked for while the block runs; the outcome is complete after it.
 
-    With `tells`, the service learns by each shot's `made` how it ended.
+    With the token of who tells outcomes, the service learns by each shot's `made` how it ended.
     """
-    sender = _Load(url, per_second, shots, tells=tells)
+    sender = _Load(url, per_second, shots, token)
     sender.start()
     try:
         yield sender.outcome

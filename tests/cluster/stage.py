@@ -58,6 +58,11 @@ class Stage:
         template = self.cluster.deployment(f"{RELEASE}-{SERVING}").spec.template
         return str(template.metadata.annotations["parivision.dev/model-version"])
 
+    @property
+    def teller(self) -> str:
+        """The token of who tells outcomes; keep it out of messages."""
+        return self.cluster.secret("parivision-outcomes", "token")
+
     def agreed(self) -> bool:
         """Whether registry and cluster name the same champion."""
         champion = self.workshop.registry.champion()

@@ -53,7 +53,7 @@ def _no_outcomes(_: Stage, url: str) -> AbstractContextManager[object]:
 def _no_prometheus(stage: Stage, url: str) -> Iterator[None]:
     _scale_prometheus(stage.cluster, 0)
     try:
-        with load(url, 50, new_season(), tells=True):
+        with load(url, 50, new_season(), token=stage.teller):
             yield
     finally:
         _scale_prometheus(stage.cluster, 1)

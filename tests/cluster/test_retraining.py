@@ -95,7 +95,7 @@ def test_drift_is_answered_by_a_champion_that_knows_it(
     cause = run["runtime_config"]["parameters"]["cause"]
     assert cause.startswith("ParivisionDrift: ")
     season = _drifted()
-    with load(gateway_url, 50, season.select(TOLD).to_dicts(), tells=True) as traffic:
+    with load(gateway_url, 50, season.select(TOLD).to_dicts(), token=stage.teller) as traffic:
         source = run["runtime_config"]["parameters"]["source"]
         steps = f"parivision run training --source {source} --target kubernetes"
         assert run_task("retraining", f"{steps}\nparivision deploy --target kubernetes")

@@ -31,7 +31,7 @@ _logger = logging.getLogger("rollout")
 def traffic(stage: Stage, gateway_url: str) -> Iterator[Outcome]:
     """A hundred shots a second of the season that no model has seen, and how each ended."""
     assert stage.served
-    with load(gateway_url, RATE, new_season(), tells=True) as outcome:
+    with load(gateway_url, RATE, new_season(), token=stage.teller) as outcome:
         yield outcome
 
 

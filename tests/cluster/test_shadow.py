@@ -41,7 +41,7 @@ def test_no_user_sees_a_bad_challenger(stage: Stage, bundle: Bundle, gateway_url
     before = stage.served
     release = stage.workshop.release("shadow-units", bundle, challengers.WRONG_UNITS)
     with (
-        load(gateway_url, RATE, new_season(), tells=True) as traffic,
+        load(gateway_url, RATE, new_season(), token=stage.teller) as traffic,
         pytest.raises(ServiceError, match=r"(?is)parity|registry") as refused,
     ):
         stage.deploy(release)
@@ -58,7 +58,7 @@ def test_a_good_challenger_is_promoted_from_the_shadow(
     """On the copy's evidence and the outcomes of the shots that users asked for."""
     before = stage.served
     release = stage.workshop.release("shadow-good", challengers.recalibrated(bundle))
-    with load(gateway_url, RATE, new_season(), tells=True) as traffic:
+    with load(gateway_url, RATE, new_season(), token=stage.teller) as traffic:
         stage.deploy(release)
     _logger.info("answers by version: %s", dict(traffic.versions))
     assert not traffic.failed

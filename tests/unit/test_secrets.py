@@ -24,6 +24,7 @@ NAMES = {
     "parivision-slack",
     "parivision-retraining",
     "parivision-app",
+    "parivision-outcomes",
 }
 KUBECTL = r"""#!{python} -S
 import base64, json, os, pathlib, sys

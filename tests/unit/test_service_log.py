@@ -149,6 +149,26 @@ def test_a_wrong_outcome_is_refused_by_field(ask: Asker, content: object, field:
     assert answer.json["fields"][0]["expected"]
 
 
+@pytest.mark.parametrize("given", [None, b"Bearer wrong", b"a word", b"Bearer ", b"Bearer \xff"])
+def test_only_who_bears_the_token_tells_outcomes(
+    predictor: Predictor, logs: Logs, given: bytes | None
+) -> None:
+    """With a token, everybody else gets a 401 that says how, and predictions go on."""
+    app = create_app()
+    app.serve(predictor, logs, "a word")
+    ask = Asker(app)
+    headers = [(b"content-type", b"application/json")]
+    bearing = headers if given is None else [*headers, (b"authorization", given)]
+    refused = ask(body_of(OUTCOME), path="/outcomes", headers=bearing)
+    assert refused.status == 401
+    assert "Authorization: Bearer" in refused.json["error"]
+    assert refused.headers["www-authenticate"] == "Bearer"
+    right = [*headers, (b"authorization", b"Bearer a word")]
+    assert ask(body_of(OUTCOME), path="/outcomes", headers=right).status == 202
+    assert ask(body_of(SMALL_SHOT)).status == 200
+    ask.close()
+
+
 NAMES = st.one_of(st.sampled_from([*FIELDS, "outcomes"]), st.text(max_size=20))
 OUTCOMES = st.dictionaries(NAMES, st.one_of(VALUES, st.just(ID), st.datetimes().map(str)))
 

@@ -5,6 +5,7 @@ routing and validation would cost several times what a prediction does.
 """
 
 import asyncio
+import hmac
 import logging
 import math
 import time
@@ -44,6 +45,7 @@ Send = Callable[[Message], Awaitable[None]]
 Body = TypeVar("Body")
 
 _NO_LOG: Final = "This service keeps no outcomes: it runs without PARIVISION_PREDICTION_LOG."
+_NOT_BELIEVED: Final = "Outcomes are taken from who sends the header Authorization: Bearer TOKEN."
 _LOG_FULL: Final = "The log has no room now; send the same outcomes again in a few seconds."
 
 _TOO_MUCH: Final = "The service has more to do than it can; try again in a second."
@@ -76,6 +78,7 @@ class _Loaded:
     counts: Counts
     document: bytes
     logs: Logs | None
+    outcomes_token: str = ""
 
 
 class App:
@@ -109,14 +112,19 @@ class App:
         """Whether there is a model to answer with."""
         return self._loaded is not None
 
-    def serve(self, predictor: Predictor, logs: Logs | None = None) -> None:
-        """Answer with this model from now on, and log what is answered."""
+    def serve(
+        self, predictor: Predictor, logs: Logs | None = None, outcomes_token: str = ""
+    ) -> None:
+        """Answer with this model from now on, and log what is answered.
+
+        Models are judged by outcomes: with a token, only who bears it may tell them.
+        """
         champion, bundle = predictor.champion, predictor.bundle
         counts = Counts(champion.version, bundle.family, bundle.feature_set, champion.name)
         if logs is not None:
             counts.include(LogCounts(logs, champion.version))
         document = answers.as_json(openapi.document(champion.version))
-        self._loaded = _Loaded(predictor, counts, document, logs)
+        self._loaded = _Loaded(predictor, counts, document, logs, outcomes_token)
 
     def close(self) -> None:
         """Bring what was logged to where it stays; nothing is answered afterwards."""
@@ -282,6 +290,8 @@ class App:
     async def _outcomes(self, loaded: _Loaded, scope: Scope, receive: Receive) -> Response:
         if loaded.logs is None:
             return _refused(Refusal(503, _NO_LOG), (b"retry-after", b"600"))
+        if not _bears(scope, loaded.outcomes_token):
+            return _refused(Refusal(401, _NOT_BELIEVED), (b"www-authenticate", b"Bearer"))
         accepted = await self._with_body(_accept, loaded, scope, receive)
         if accepted is None:
             return _refused(Refusal(503, _LOG_FULL), (b"retry-after", b"10"))
@@ -408,6 +418,12 @@ def _accept(loaded: _Loaded, body: bytes) -> bytes | None:
     if loaded.logs is None or not loaded.logs.outcomes.add(records, len(records)):
         return None
     return answers.as_json(answers.Accepted(accepted=len(records)))
+
+
+def _bears(scope: Scope, token: str) -> bool:
+    """Whether a request bears the token, if there is one."""
+    given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+    return not token or hmac.compare_digest(given, b"Bearer " + token.encode())
 
 
 def _declared_size(scope: Scope) -> float:

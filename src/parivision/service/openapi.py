@@ -152,6 +152,7 @@ def _outcomes() -> dict[str, Any]:
     done = {"202": {"description": words, "content": _content(_ref("Accepted"))}}
     body = _one_or_many("Outcome", OUTCOMES)
     body["application/json"]["examples"] = _OUTCOME_EXAMPLES
+    done["401"] = {"description": "It takes a token.", "content": _content(_ref("Error"))}
     return _post("outcomes", "Say how one shot ended, or several.", body, done)
 
 
