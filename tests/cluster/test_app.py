@@ -86,7 +86,7 @@ def test_every_part_is_well_and_is_said_to_be(page: Any) -> None:
     chromium.go_to(page, "Parts", "Every part")
     page.get_by_text("All parts answer.").wait_for(timeout=chromium.WAIT_MS)
     for part in ("Predictions", "MLflow", "Prometheus", "Alertmanager", "Stats API", "Verdict"):
-        assert page.get_by_text(part, exact=True).first.is_visible(), part
+        page.get_by_text(part, exact=True).first.wait_for(timeout=chromium.WAIT_MS)
     assert chromium.fits(page)
     assert chromium.barriers(page) == []
 

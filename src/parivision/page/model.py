@@ -41,7 +41,7 @@ def draw(client: ServiceClient, parts: Sequence[Part], reports: Reports | None =
     st.subheader("Does it keep its word?")
     if said["reliability"]:
         st.altair_chart(charts.reliability(said["reliability"]), height=300)
-        st.caption("On games that it did not know when it was promoted; bars are 95 % intervals.")
+        st.write("On games that it did not know when it was promoted; bars are 95 % intervals.")
     else:
         st.write("This champion was promoted before its reliability was kept.")
     prometheus, verdict = find(parts, PROMETHEUS), find(parts, VERDICT)

@@ -101,7 +101,7 @@ def _answer(said: dict[str, Any]) -> None:
     else:
         st.write("No interval: this champion was promoted before its reliability was kept.")
     model = said["model"]
-    st.caption(f"{said['zone']}; {model['name']} {model['version']}, {model['family']}")
+    st.write(f"{said['zone']}; {model['name']} {model['version']}, {model['family']}")
 
 
 def _why(said: dict[str, Any]) -> None:
@@ -141,7 +141,7 @@ def _heat_map(client: ServiceClient, shot: dict[str, Any]) -> None:
     if chosen and wanted[chosen]:
         cells = heat.cells(client.what_if(heat.shots(shot)))
         st.altair_chart(charts.heat_map(cells, wanted[chosen]), height=320)
-        st.caption("With no action told; the league is a shooter that the model knows nothing of.")
+        st.write("With no action told; the league is a shooter that the model knows nothing of.")
 
 
 def _remember(shot: dict[str, Any], said: dict[str, Any]) -> None:
