@@ -59,8 +59,13 @@ def go_to(view: Any, title: str, heading: str) -> None:
 
 
 def settle(view: Any) -> None:
-    """Wait until the script has run to its end."""
-    view.get_by_test_id("stStatusWidget").wait_for(state="hidden", timeout=WAIT_MS)
+    """Wait until the script has run to its end, and nothing is half faded."""
+    view.wait_for_function(
+        "() => document.querySelector('[data-test-script-state=notRunning]')"
+        " && !document.querySelector('[data-stale=true]')"
+        " && !document.getAnimations().some(one => one instanceof CSSTransition)",
+        timeout=WAIT_MS,
+    )
 
 
 def click(view: Any, across: float, along: float) -> None:
@@ -95,6 +100,7 @@ def fits(view: Any) -> bool:
 
 def barriers(view: Any) -> list[str]:
     """What axe calls a serious fault or worse: rule, why, and where."""
+    settle(view)
     found = Axe().run(view).response["violations"]
     return [
         f"{one['id']}: {one['help']} at {[node['target'] for node in one['nodes']][:3]}"
