@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from parivision.errors import ServiceError
 from parivision.logins import Login
@@ -27,6 +28,14 @@ database_uri = sqlite:///{folder}/auth.db
 admin_username = {admin.name}
 admin_password = {admin.password}
 authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+"""
+
+
+PAGE = """
+from parivision.logins import Login
+from parivision.page import model
+from parivision.page.reports import Reports
+model._reports(Reports({url!r}, Login({admin.name!r}, {admin.password!r})))
 """
 
 
@@ -94,6 +103,15 @@ def test_the_newest_reports_are_read(
     assert found["evidently_drift.html"].kind == "drift"
     with pytest.raises(ServiceError, match="401"):
         Reports(server).newest()
+    page = AppTest.from_string(PAGE.format(url=server, admin=ADMIN), default_timeout=60).run()
+    assert not page.exception
+    box = page.selectbox(key="report")
+    assert len(box.options) == 3
+    (wanted,) = [one for one in box.options if one.startswith("evidently drift (drift of 20")]
+    box.set_value(wanted).run()
+    assert not page.exception
+    assert [button.proto.label for button in page.get("download_button")] == ["Download it"]
+    assert "<p>evidently_drift.html</p>" in page.get("iframe")[0].proto.srcdoc
 
 
 def test_a_server_that_is_away_is_said() -> None:

@@ -1,6 +1,7 @@
 """The page: its password, and a shot asked of a real service in this process."""
 
 import json
+import os
 import socket
 import threading
 import time
@@ -11,8 +12,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 import uvicorn
+from typer.testing import CliRunner
 
 from parivision import tables
+from parivision.cli.page import commands
 from parivision.client import ServiceClient
 from parivision.errors import SettingsError
 from parivision.models.bundle import Bundle
@@ -272,3 +275,38 @@ def test_a_list_of_parts_is_read_or_refused(tmp_path: Path) -> None:
         file.write_text(text)
         with pytest.raises(SettingsError, match="no list of parts"):
             read(file)
+
+
+def test_the_page_is_started_with_what_it_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Streamlit takes the process over, with whole paths, and listens where it was told to."""
+    started: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda _, words: started.append(words))
+    (tmp_path / "password").write_text(SECRET)
+    (tmp_path / "username").write_text("reader")
+    (tmp_path / "parts.json").write_text("[]")
+    monkeypatch.chdir(tmp_path)
+    words = ["--password-file", "password", "--parts", "parts.json", "--mlflow-login", "."]
+    words += ["--host", "0.0.0.0", "--port", "8600", "--base-path", "app"]  # noqa: S104
+    CliRunner().invoke(commands, words, catch_exceptions=False)
+    (given,) = started
+    assert given[given.index("--server.address") + 1] == "0.0.0.0"  # noqa: S104
+    assert given[given.index("--server.baseUrlPath") + 1] == "app"
+    names = [str(tmp_path / name) for name in ("password", "parts.json")]
+    assert given[given.index("--") + 1 :] == ["http://127.0.0.1:3000", *names, str(tmp_path)]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--host", "0.0.0.0"], "needs --password-file"),  # noqa: S104
+        (["--password-file", "nothing"], "could not be read"),
+        (["--parts", "nothing"], "no list of parts"),
+        (["--mlflow-login", "nothing"], "could not be read"),
+    ],
+)
+def test_what_the_page_cannot_be_started_with_is_said(words: list[str], said: str) -> None:
+    """Before anything listens."""
+    with pytest.raises(SettingsError, match=said):
+        CliRunner().invoke(commands, words, catch_exceptions=False)
