@@ -166,4 +166,6 @@ def drift(json: Json = False) -> None:
         out.print("there is no champion yet: nothing to compare with")
         return
     out.print(f"{summary.verdict}: {', '.join(summary.drifted_columns) or 'no column'} drifted")
+    ended = summary.performance
+    out.print(f"outcomes: {ended.verdict}: {ended.reason}", markup=False, soft_wrap=True)
     out.print(f"report: {outcome.page}", markup=False, soft_wrap=True)
