@@ -115,6 +115,26 @@ def test_make_rates_are_judged_without_a_champion(reference: DriftReference) -> 
     assert all(check.name.startswith("make rate") for check in found.checks)
 
 
+def test_a_champion_that_has_learnt_of_a_change_is_left_alone(reference: DriftReference) -> None:
+    """Make rates moved against all of its training, and its own probabilities are right."""
+    shots, _ = game(9000, 8, relabelled=True)
+    meanings = {"Driving Layup Shot": "Jump Shot", "Jump Shot": "Driving Layup Shot"}
+    p_made = np.array([RATES[meanings.get(word, word)] for word in shots["action_type"]])
+    found = ends(reference, (shots, p_made))
+    assert found.verdict == "quiet"
+    check = next(c for c in found.checks if c.name == "make rate by action_type")
+    assert check.effect > check.threshold
+    assert "has learnt of it" in check.reason
+
+
+def test_a_champion_that_learnt_by_half_is_not(reference: DriftReference) -> None:
+    """What it still errs by is more than chance: it is retrained."""
+    shots, old = game(9000, 8, relabelled=True)
+    meanings = {"Driving Layup Shot": "Jump Shot", "Jump Shot": "Driving Layup Shot"}
+    new = np.array([RATES[meanings.get(word, word)] for word in shots["action_type"]])
+    assert ends(reference, (shots, (old + new) / 2)).verdict == "drift"
+
+
 def test_another_mix_of_shots_is_no_change_of_meaning(reference: DriftReference) -> None:
     """More hard shots make a worse log loss and make rate, and nothing has lost its meaning."""
     shots, p_made = game(30_000, 6)

@@ -49,22 +49,24 @@ def detect(
     """
     values = monitored_values(current, "current shots")
     known = {column.name: column for column in reference.columns}
+    columns = tuple(
+        _judge_column(column, known[column.name], values[column.name])
+        for column in MONITORED
+        if column.name in known
+    )
     return DriftSummary(
         version=SUMMARY_VERSION,
         champion=reference.champion,
         n_reference=reference.n_shots,
         n_current=current.height,
-        columns=tuple(
-            _judge_column(column, known[column.name], values[column.name])
-            for column in MONITORED
-            if column.name in known
-        ),
+        columns=columns,
         performance=judge_performance(
             values,
             p_made,
             rate=reference.make_rate,
             rates=reference.make_rates,
             reference=reference.performance,
+            drifted=[column.name for column in columns if column.drifted],
         ),
     )
 

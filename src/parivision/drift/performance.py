@@ -4,13 +4,17 @@ The features may look as ever while their meaning moves: between 2016 and 2018 s
 other shots "driving layup"; the column's stability index is 0.07 and a model trained before loses
 0.09 of log loss. Only the shots' ends show it. Three things are measured on them:
 
-- the make rate by action type, zone and period, against the training data's;
+- the make rate by action type, zone and period, against the training data's. Where the champion
+  answers for these shots and is as calibrated by that column as ever, and the column itself did not
+  drift, it has learnt of the change (from the newest part of its training data, which the mean of
+  all hides), and there is nothing to do;
 - how much worse the champion's log loss is than its own probabilities promise. Taking the promise
   off takes a change of the shots themselves (more threes, say) out of it;
 - the champion's mean residual, overall and by segment, against its own later games.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -37,6 +41,8 @@ RATE_NAMING_LIMIT: Final = 0.02
 NAMING_LIMIT: Final = 0.03
 NAMING_Z: Final = 1.0
 """Once something is found, a column given which the make rates moved by so much is named."""
+LEARNT: Final = 0.5
+"""A champion that is off by no more than this share of what is normal has learnt of a change."""
 LABEL: Final = "made"
 _P_EDGE: Final = 1e-6
 _BLOCK_SHOTS: Final = 9000
@@ -111,12 +117,14 @@ def judge_performance(
     rate: SegmentLevel | None,
     rates: Levels,
     reference: PerformanceReference | None,
+    drifted: Collection[str] = (),
 ) -> Performance:
     """Compare how the current shots ended with the training data and the champion's word.
 
     `rate` and `rates` are from `make_rates` on the training data. Without probabilities only the
-    make rates are judged; without `reference` the champion is taken for calibrated; with fewer
-    than `MIN_LABELLED` labelled shots the answer is "no data".
+    make rates are judged; without `reference` the champion is taken for calibrated; `drifted` are
+    the columns whose distribution moved; with fewer than `MIN_LABELLED` labelled shots the answer
+    is "no data".
     """
     made, segments = _labelled(values)
     scored = None if p_made is None else _scored(values, p_made)
@@ -125,7 +133,8 @@ def judge_performance(
     groups = [SegmentedColumn.of(segments[c], rates.get(c, {})) for c in SEGMENT_COLUMNS]
     checks = tuple(group.check("make rate", made) for group in groups)
     if scored is not None and len(scored.residual) >= MIN_LABELLED:
-        checks = (*_champion_checks(scored, reference), *checks)
+        own = _champion_checks(scored, reference)
+        checks = (*own, *(_unless_learnt(check, own, drifted) for check in checks))
     found = any(check.exceeded for check in checks)
     named = _moved_columns(made, rate.mean, groups) if found else ()
     return _performance(len(made), scored, reference, checks, named)
@@ -201,6 +210,19 @@ def _champion_checks(
             for column in SEGMENT_COLUMNS
         ),
     )
+
+
+def _unless_learnt(
+    check: PerformanceCheck, own: tuple[PerformanceCheck, ...], drifted: Collection[str]
+) -> PerformanceCheck:
+    """A make rate that moved is borne where nothing is wrong with what the champion says."""
+    if not check.exceeded or check.column in drifted or any(one.exceeded for one in own):
+        return check
+    (same,) = (one for one in own if one.column == check.column)
+    if same.effect > LEARNT * same.threshold:
+        return check
+    reason = f"{check.reason}; the champion has learnt of it: its calibration is {same.reason}"
+    return replace(check, exceeded=False, reason=reason)
 
 
 def _standard_error(values: FloatArray, usual: Level) -> float:
