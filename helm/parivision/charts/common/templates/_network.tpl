@@ -5,20 +5,13 @@ flows that it needs, from named pods to named pods.
 
 {{/*
 A pod of this release by its name, as a peer: (list $ "mongodb"). The prediction service's pods have
-two names, for Flagger calls those that serve `shots-primary`.
+two names, for Flagger calls those that serve `shots-primary`. Those of Prometheus and Alertmanager
+are named by their operator after the resource.
 */}}
 {{- define "common.peer" -}}
 - podSelector:
     matchLabels:
       {{- include (ternary "common.servingLabels" "common.selectorLabels" (eq (last .) "shots")) . | nindent 6 }}
-{{- end -}}
-
-{{/* The Prometheus of the chart monitoring; its operator names the pods after the resource. */}}
-{{- define "common.prometheusPeer" -}}
-- podSelector:
-    matchLabels:
-      app.kubernetes.io/name: prometheus
-      app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
 {{/* The proxies of this release's gateway, where Envoy Gateway runs them. */}}
