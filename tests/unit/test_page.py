@@ -94,6 +94,9 @@ def test_the_page_shows_what_the_service_says(service: str) -> None:
     assert shown["Probability"] == f"{said['p_made']:.1%}"
     assert shown["Expected points"] == f"{said['expected_points']:.2f}"
     assert len(page.session_state["history"]) == 2
+    words = " ".join(one.value for one in page.markdown)
+    assert "shots 12, lightgbm" in words
+    assert "days after the newest game" in words
 
 
 def test_a_service_that_is_away_is_said_plainly() -> None:

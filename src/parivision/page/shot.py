@@ -44,7 +44,7 @@ def draw(client: ServiceClient) -> None:
     # First of all: a new input may end this run at the next thing it draws.
     _remember(shot, said)
     with answer:
-        _answer(said)
+        _answer(said, client.model()["known_for_days"])
     _why(said)
     _instead(client, shot, players)
     _heat_map(client, shot)
@@ -91,7 +91,7 @@ def _court() -> Any:
     return components.declare_component("court", path=str(Path(__file__).parent / "court"))
 
 
-def _answer(said: dict[str, Any]) -> None:
+def _answer(said: dict[str, Any], age_days: int | None) -> None:
     around = said["interval"]
     left, right = st.columns(2)
     left.metric("Probability", f"{said['p_made']:.1%}")
@@ -101,7 +101,9 @@ def _answer(said: dict[str, Any]) -> None:
     else:
         st.write("No interval: this champion was promoted before its reliability was kept.")
     model = said["model"]
-    st.write(f"{said['zone']}; {model['name']} {model['version']}, {model['family']}")
+    who = f"{model['name']} {model['version']}, {model['family']}"
+    age = "" if age_days is None else f", {age_days} days after the newest game that it knows"
+    st.write(f"{said['zone']}; {who}{age}.")
 
 
 def _why(said: dict[str, Any]) -> None:
