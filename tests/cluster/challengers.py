@@ -4,16 +4,20 @@ A fault of the model is in what MLflow has of it too; a fault of the image is no
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
 from live_cluster import LiveCluster
+from scipy.optimize import brentq
+from scipy.special import expit
 
 from parivision import court, package, settings, steps, tables
+from parivision.facts import from_records
 from parivision.form import Form
 from parivision.models.bundle import Bundle, Part
 from parivision.models.estimators import Constant
@@ -123,9 +127,12 @@ def league(drift: Drift | None = None) -> pl.DataFrame:
     return generate(config if drift is None else replace(config, drift=drift))
 
 
-def recalibrated(bundle: Bundle) -> Bundle:
-    """The champion, level with a season in which more goes in: 0.48 where it says 0.445."""
-    return shifted(bundle, 0.13)
+def recalibrated(bundle: Bundle, shots: Sequence[Mapping[str, Any]]) -> Bundle:
+    """The champion, level with shots that ended: as many go in as it says, whoever it is."""
+    told = [{name: value for name, value in shot.items() if name != "made"} for shot in shots]
+    said = logit(bundle.predict(from_records(told, date.today())))
+    ended = np.mean([shot["made"] for shot in shots])
+    return shifted(bundle, float(brentq(lambda by: expit(said + by).mean() - ended, -5, 5)))
 
 
 def shifted(bundle: Bundle, by: float) -> Bundle:

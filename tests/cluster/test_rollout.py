@@ -39,7 +39,7 @@ def test_a_good_challenger_is_promoted_and_no_request_fails(
     stage: Stage, traffic: Outcome, bundle: Bundle
 ) -> None:
     """The champion recalibrated for the season is better, and soon gets all of the traffic."""
-    release = stage.workshop.release("good", challengers.recalibrated(bundle))
+    release = stage.workshop.release("good", challengers.recalibrated(bundle, new_season()))
     before, sent, began_s = stage.served, traffic.sent, time.monotonic()
     stage.deploy(release)
     took_s = time.monotonic() - began_s

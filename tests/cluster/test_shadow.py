@@ -57,7 +57,7 @@ def test_a_good_challenger_is_promoted_from_the_shadow(
 ) -> None:
     """On the copy's evidence and the outcomes of the shots that users asked for."""
     before = stage.served
-    release = stage.workshop.release("shadow-good", challengers.recalibrated(bundle))
+    release = stage.workshop.release("shadow-good", challengers.recalibrated(bundle, new_season()))
     with load(gateway_url, RATE, new_season(), token=stage.teller) as traffic:
         stage.deploy(release)
     _logger.info("answers by version: %s", dict(traffic.versions))
