@@ -33,6 +33,7 @@ class Flagger:
     phase: str = "Succeeded"
     weight: float = 0.0
     is_forced: bool = False
+    forced_for: str = ""
     promoted: str = ""
     applied: str = ""
     said: Mapping[str, Any] = field(default_factory=dict)
@@ -117,6 +118,7 @@ class Flagger:
             key=self.key,
             said=self.said,
             ordered=self.ordered,
+            forced_for=self.forced_for,
         )
 
     def say(self, said: Mapping[str, Any]) -> None:
@@ -127,9 +129,9 @@ class Flagger:
         """Another target."""
         self.target = wanted
 
-    def force(self, *, wanted: bool) -> None:
-        """Skip the analysis."""
-        self.is_forced = wanted
+    def force(self, wanted: Release | None) -> None:
+        """Skip the analysis of a release."""
+        self.is_forced, self.forced_for = wanted is not None, wanted.name if wanted else ""
 
     def note(self, uid: str, name: str, reason: str, message: str) -> None:
         """An event."""

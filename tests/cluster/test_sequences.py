@@ -94,7 +94,7 @@ def _order(stage: Stage, order: str) -> bool:
     assert seen.is_running, seen
     canary.order(stage.api, place, {"key": seen.key, "order": order, "by": "test"})
     if order == "promote":
-        canary.force(stage.api, place, wanted=True)
+        canary.force(stage.api, place, seen.target)
     return True
 
 

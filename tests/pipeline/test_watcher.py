@@ -256,6 +256,22 @@ class TestWatch:
         assert world.registry.tags["2"]["rollout.outcome"] == "taken_back"
         assert world.run(1, until=lambda: not world.flagger.is_forced)
 
+    @pytest.mark.parametrize("turns", range(4))
+    def test_what_takes_the_place_of_the_way_back_is_judged(self, tmp_path, turns):
+        """The way back is promoted unasked; a challenger that comes in its middle is not."""
+        world = World(tmp_path)
+        world.deploy(ALMOST)
+        assert world.run(60, until=lambda: over(world))
+        world.registry.models["2"] = world.served["2"] = Model(level=-0.5)
+        world.restart()
+        assert world.run(60, until=lambda: world.flagger.is_forced)
+        for _ in range(turns):
+            world.turn()
+        world.deploy(BAD)
+        assert not world.run(60, until=lambda: world.flagger.primary.version == "3")
+        assert world.registry.tags["3"]["rollout.outcome"] == "rolled_back"
+        assert not world.flagger.is_forced
+
     def test_a_champion_that_keeps_its_promise_is_confirmed(self, world):
         """When the window is over."""
         world.deploy(ALMOST)

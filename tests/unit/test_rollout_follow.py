@@ -30,6 +30,7 @@ class Kubernetes:
     phase: str = "Succeeded"
     weight: int = 0
     is_suspended: bool = False
+    is_forced: bool = False
     replicas: int = 0
     annotations: dict[str, str] = field(default_factory=dict)
     reaction: Callable[["Kubernetes"], None] = lambda _: None
@@ -122,7 +123,11 @@ class Kubernetes:
         assert path == ("flagger.app", "v1beta1", "parivision", "canaries", "parivision-shots")
         return {
             "metadata": {"uid": "uid", "annotations": self.annotations},
-            "spec": {"suspend": self.is_suspended, "analysis": {}},
+            "spec": {
+                "suspend": self.is_suspended,
+                "skipAnalysis": self.is_forced,
+                "analysis": {},
+            },
             "status": {"phase": self.phase} if self.phase else {},
         }
 
@@ -235,6 +240,32 @@ def test_a_newer_release_takes_the_place():
 
     cluster = Kubernetes(reaction=overtaken)
     with pytest.raises(ServiceError, match="another rollout, of version 3, took its place"):
+        cluster.deploy()
+    assert cluster.target == OTHER
+
+
+def test_what_is_promoted_without_being_judged_is_let_pass():
+    """A way back to the former champion: who took its place would be promoted unjudged, too."""
+    seen: list[str] = []
+
+    def way_back(cluster: Kubernetes) -> None:
+        seen.append(cluster.target.version)
+        if cluster.now_s > 20:
+            cluster.is_forced, cluster.primary, cluster.phase = False, OTHER, "Succeeded"
+            cluster.reaction = steps
+
+    cluster = Kubernetes(target=OTHER, phase="Progressing", is_forced=True, reaction=way_back)
+    assert cluster.deploy() == ADDRESS
+    assert set(seen) == {OTHER.version}
+    assert cluster.said[0] == (
+        f"waits for version {OTHER.version}, which is promoted without being judged"
+    )
+
+
+def test_a_way_back_that_does_not_end_is_named():
+    """It is not pushed aside."""
+    cluster = Kubernetes(target=OTHER, phase="Progressing", is_forced=True)
+    with pytest.raises(ServiceError, match=f"version {OTHER.version} was not promoted"):
         cluster.deploy()
     assert cluster.target == OTHER
 

@@ -62,11 +62,11 @@ def promote() -> None:
     """Have the rollout that is under way promoted at once, whatever the verdict says."""
     from parivision.rollout import canary
 
-    cluster, place = _order("promote")
-    canary.force(cluster, place, wanted=True)
+    cluster, place, look = _order("promote")
+    canary.force(cluster, place, look.target)
 
 
-def _order(order: str) -> "tuple[Cluster, Place]":
+def _order(order: str) -> "tuple[Cluster, Place, Look]":
     from parivision.rollout import canary
 
     cluster, place, look = _look()
@@ -76,7 +76,7 @@ def _order(order: str) -> "tuple[Cluster, Place]":
         )
     canary.order(cluster, place, {"key": look.key, "order": order, "by": getpass.getuser()})
     out.print(f"ordered for version {look.target.version}: {order}", markup=False)
-    return cluster, place
+    return cluster, place, look
 
 
 def _look() -> "tuple[Cluster, Place, Look]":

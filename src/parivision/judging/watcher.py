@@ -44,7 +44,7 @@ class SceneLike(Protocol):
     def look(self) -> Look | None: ...  # noqa: D102
     def say(self, said: Mapping[str, Any]) -> None: ...  # noqa: D102
     def serve(self, release: Release) -> None: ...  # noqa: D102
-    def force(self, *, wanted: bool) -> None: ...  # noqa: D102
+    def force(self, release: Release | None) -> None: ...  # noqa: D102
     def note(self, uid: str, name: str, reason: str, message: str) -> None: ...  # noqa: D102
     def trouble(self) -> str: ...  # noqa: D102
     def warnings(self) -> list[str]: ...  # noqa: D102
@@ -159,7 +159,7 @@ class Watcher:
         return may, view.ruling.reason
 
     def _confirm(self) -> tuple[bool, str]:
-        now, look = self._clock(), self._at.scene.look()
+        now, look = self._clock(), self._look()
         if look is None or look.primary is None:
             return False, "hold: Flagger has no primary yet"
         if not look.target.version:
@@ -176,7 +176,7 @@ class Watcher:
         return True, f"version {rollout.version} against {rollout.former.version}"
 
     def _step(self) -> None:
-        now, look = self._clock(), self._at.scene.look()
+        now, look = self._clock(), self._look()
         known = self._all()
         troubles: list[str] = []
         found: Ruling | None = None
@@ -193,6 +193,19 @@ class Watcher:
         if tuple(troubles) != tuple(self.view.troubles) and troubles:
             _logger.warning("%s", "; ".join(troubles))
         self.view = View(now, look, tuple(known), found, key, tuple(troubles))
+
+    def _look(self) -> Look | None:
+        """How it stands, once nothing is promoted unasked but what that was ordered for.
+
+        Who deploys while a bad champion is being replaced by the former one takes its place, and
+        would be promoted as that was meant to be.
+        """
+        look = self._at.scene.look()
+        if look is None or not look.is_stray:
+            return look
+        self._at.scene.force(None)
+        _logger.warning("version %s is judged: the order was for another", look.target.version)
+        return replace(look, is_forced=False, forced_for="")
 
     # What is remembered.
 
@@ -394,10 +407,10 @@ class Watcher:
             # So that no later change of the chart rolls the loser out again. What was promoted last
             # is no news to Flagger, unless it is about to begin.
             if look.phase == WAITING:
-                scene.force(wanted=True)
+                scene.force(one.former)
             scene.serve(one.former)
         if one.end is End.TAKEN_BACK and one.release.is_same(look.primary):
-            scene.force(wanted=True)
+            scene.force(one.former)
             scene.serve(one.former)
         if not one.is_same_model:
             self._record(one)
@@ -425,7 +438,7 @@ class Watcher:
         """At rest: Flagger asks again before it promotes, and the alias names what is served."""
         assert look.primary is not None  # noqa: S101 - it is settled
         if look.is_forced:
-            self._at.scene.force(wanted=False)
+            self._at.scene.force(None)
         if not self._is_accounted_for(look.primary):
             self._adopt(look, look.primary, now)
             return

@@ -13,6 +13,8 @@ SAID: Final = "parivision.dev/verdict"
 """On the Canary: what the verdict service has to say, as JSON."""
 ORDER: Final = "parivision.dev/order"
 """On the Canary: what a person ordered for one rollout, as JSON: `key`, `order`, `by`."""
+FORCED: Final = "parivision.dev/forced-for"
+"""On the Canary: the name of the only release that Flagger was told to promote unasked."""
 RUNNING: Final = frozenset(
     {"Progressing", "Waiting", "WaitingPromotion", "Promoting", "Finalising"}
 )
@@ -30,7 +32,8 @@ class Look:
     """How a rollout stands in the cluster.
 
     `weight` is the share of requests that the canary gets, from 0 to 1. `key` names the target's
-    template; `is_forced` says that Flagger promotes without asking.
+    template; `is_forced` says that Flagger promotes without asking, and `forced_for` the name of
+    the release that this is meant for, "" for any.
     """
 
     phase: str
@@ -44,6 +47,12 @@ class Look:
     key: str
     said: Mapping[str, Any] = field(default_factory=dict)
     ordered: Mapping[str, Any] = field(default_factory=dict)
+    forced_for: str = ""
+
+    @property
+    def is_stray(self) -> bool:
+        """Whether Flagger would promote, unasked, what that was not meant for."""
+        return self.is_forced and self.forced_for not in {"", self.target.name}
 
     @property
     def is_new(self) -> bool:
@@ -109,6 +118,7 @@ def _of_canary(
         key=key,
         said=_read(notes.get(SAID)),
         ordered=_read(notes.get(ORDER)),
+        forced_for=notes.get(FORCED, ""),
     )
 
 
@@ -127,9 +137,11 @@ def suspend(cluster: Cluster, place: Place, *, wanted: bool) -> None:
     cluster.patch_canary(place, {"spec": {"suspend": wanted}})
 
 
-def force(cluster: Cluster, place: Place, *, wanted: bool) -> None:
-    """Let Flagger promote what comes without any analysis, or not."""
-    cluster.patch_canary(place, {"spec": {"skipAnalysis": wanted}})
+def force(cluster: Cluster, place: Place, release: Release | None) -> None:
+    """Let Flagger promote a release without any analysis; None for none any more."""
+    notes = {"annotations": {FORCED: release.name if release else None}}
+    patch = {"metadata": notes, "spec": {"skipAnalysis": release is not None}}
+    cluster.patch_canary(place, patch)
 
 
 def serve(cluster: Cluster, place: Place, release: Release) -> None:

@@ -109,9 +109,19 @@ class _Follower:
         if seen.is_settled and self.release.is_same(seen.primary):
             return
         if not self.release.is_same(seen.target) or seen.phase == canary.FAILED:
+            self._let_pass(seen)
             attempt = datetime.now(UTC).isoformat(timespec="milliseconds")
             canary.serve(self.cluster, self.place, replace(self.release, attempt=attempt))
         self._follow()
+
+    def _let_pass(self, seen: Look | None) -> None:
+        """Wait until what Flagger promotes unasked is promoted: nobody may take its place."""
+        deadline = self.clock() + self.waits.pods_s
+        while seen is None or (seen.is_forced and seen.is_running):
+            version = seen.target.version if seen else "none"
+            self._tell(f"waits for version {version}, which is promoted without being judged")
+            self._wait(deadline, f"version {version} was not promoted, which was ordered to be")
+            seen = self._look()
 
     def _follow(self) -> None:
         deadline = self.clock() + self.waits.rollout_s

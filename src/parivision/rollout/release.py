@@ -31,6 +31,11 @@ class Release:
     digest: str = ""
     attempt: str = ""
 
+    @property
+    def name(self) -> str:
+        """What tells it from others, whichever attempt it is."""
+        return f"{self.version or 'none'}@{self.digest or self.image}"
+
     def is_same(self, other: "Release | None") -> bool:
         """Whether both serve the same, whichever attempt it is."""
         return other is not None and replace(self, attempt="") == replace(other, attempt="")

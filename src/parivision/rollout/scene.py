@@ -31,9 +31,9 @@ class Scene:
         """Make a release the target."""
         canary.serve(self._cluster, self._place, release)
 
-    def force(self, *, wanted: bool) -> None:
-        """Let Flagger promote without asking, or not."""
-        canary.force(self._cluster, self._place, wanted=wanted)
+    def force(self, release: Release | None) -> None:
+        """Let Flagger promote a release without asking; None for none any more."""
+        canary.force(self._cluster, self._place, release)
 
     def note(self, uid: str, name: str, reason: str, message: str) -> None:
         """Make an event of the Canary, once by its name."""
