@@ -47,9 +47,15 @@ class Workshop:
     folder: Path
 
     def release(self, name: str, bundle: Bundle, fault: Fault | None = None) -> Release:
-        """Register a bundle as a pipeline's winner, and push its image, spoilt by `fault`."""
+        """Register a bundle as a pipeline's winner, and push its image, spoilt by `fault`.
+
+        What a promotion keeps beside a bundle, the drift reference and names, is the champion's.
+        """
         saved = self.folder / name
         shutil.rmtree(saved, ignore_errors=True)
+        champion = self.registry.champion()
+        assert champion is not None
+        shutil.copytree(self.registry.fetch(champion.number, self.folder / "kept"), saved)
         bundle.save(saved)
         decision = Decision(bundle.family, promoted=True, reason=f"test of the rollout: {name}")
         version = self.registry.record(decision, saved, None)
