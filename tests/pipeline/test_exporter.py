@@ -131,7 +131,7 @@ def test_the_whole_state_of_a_system_is_exported(home):
         found |= exporter.until(says(1, telemetry.SOURCE_UP, "lake"))
     names = {name for name, *_ in found}
     told_by_others = {"REQUEST", "PREDICTIONS", "P_MADE", "MODEL_INFO", "LOG_", "STATS_"}
-    told_by_others |= {"ROLLOUT", "VERDICT_", "RETRAINING_"}
+    told_by_others |= {"ROLLOUT", "VERDICT_", "ESTIMATED_", "OBSERVED_", "RETRAINING_"}
     expected = {
         value
         for name, value in vars(telemetry).items()
