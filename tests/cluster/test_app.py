@@ -108,7 +108,7 @@ def test_the_champion_is_shown_with_all_that_is_known(
     assert chromium.fits(page)
     assert chromium.barriers(page) == []
     chromium.picture(page, PICTURES / f"model-{page.viewport_size['width']}.png", 2600)
-    page.get_by_label("Read").first.click()
-    page.get_by_text("evaluation (").first.click()
+    page.get_by_label("Read").first.fill("evaluation (")
+    page.keyboard.press("Enter")
     report = page.frame_locator("[data-testid=stIFrame]").first
     report.get_by_role("heading").first.wait_for(timeout=chromium.WAIT_MS)
