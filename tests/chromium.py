@@ -38,12 +38,17 @@ def opened(url: str, password: str, width: int) -> Iterator[Any]:
         own = (host[0], "data:", "blob:")
         view.on("request", lambda asked: asked.url.startswith(own) or faults.append(asked.url))
         view.goto(url)
-        view.get_by_label("Password").first.fill(password, timeout=WAIT_MS)
-        view.keyboard.press("Enter")
-        view.locator(PROBABILITY).first.wait_for(timeout=WAIT_MS)
+        log_in(view, password)
         yield view
         browser.close()
     assert faults == []
+
+
+def log_in(view: Any, password: str) -> None:
+    """Say the password, and wait for the first probability."""
+    view.get_by_label("Password").first.fill(password, timeout=WAIT_MS)
+    view.keyboard.press("Enter")
+    view.locator(PROBABILITY).first.wait_for(timeout=WAIT_MS)
 
 
 def go_to(view: Any, title: str, heading: str) -> None:
@@ -109,7 +114,7 @@ def barriers(view: Any) -> list[str]:
     ]
 
 
-def picture(view: Any, file: Path, height: int = 2100) -> None:
+def picture(view: Any, file: Path, height: int) -> None:
     """Keep what it looks like; it scrolls inside of its window, which is made high enough."""
     view.set_viewport_size({"width": view.viewport_size["width"], "height": height})
     settle(view)
@@ -121,7 +126,5 @@ def first_paint_s(url: str, password: str) -> float:
     with opened(url, password, WIDTHS[0]) as view:
         began_s = time.monotonic()
         view.reload()
-        view.get_by_label("Password").first.fill(password, timeout=WAIT_MS)
-        view.keyboard.press("Enter")
-        view.locator(PROBABILITY).first.wait_for(timeout=WAIT_MS)
+        log_in(view, password)
         return time.monotonic() - began_s

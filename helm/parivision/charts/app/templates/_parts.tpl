@@ -2,16 +2,16 @@
 {{- define "app.parts" -}}
 {{- $ns := .Release.Namespace }}
 {{- $known := list
-      (list "predictions" "Predictions" "answers what a shot is worth" (printf "http://%s.%s.svc:3000" (include "common.fullname" (list $ "shots")) $ns) "/readyz")
-      (list "mlflow" "MLflow" "keeps runs, models and the champion's name" (printf "http://%s.%s.svc:5000" (include "common.fullname" (list $ "mlflow")) $ns) "/health")
+      (list "predictions" "Predictions" "answers what a shot is worth" (include "common.url" (list $ "shots" 3000)) "/readyz")
+      (list "mlflow" "MLflow" "keeps runs, models and the champion's name" (include "common.url" (list $ "mlflow" 5000)) "/health")
       (list "prometheus" "Prometheus" "counts" (printf "http://prometheus-operated.%s.svc:9090" $ns) "/-/ready")
       (list "alertmanager" "Alertmanager" "says who hears of what is wrong" (printf "http://alertmanager-operated.%s.svc:9093" $ns) "/-/ready")
-      (list "statsApi" "Stats API" "hands out shots" (printf "http://%s.%s.svc:8000" (include "common.fullname" (list $ "stats-api")) $ns) "/health") }}
+      (list "statsApi" "Stats API" "hands out shots" (include "common.url" (list $ "stats-api" 8000)) "/health") }}
 {{- if .Values.global.canary.enabled }}
-{{- $known = append $known (list "verdict" "Verdict" "judges rollouts" (printf "http://%s.%s.svc:8080" (include "common.fullname" (list $ "verdict")) $ns) "/readyz") }}
+{{- $known = append $known (list "verdict" "Verdict" "judges rollouts" (include "common.url" (list $ "verdict" 8080)) "/readyz") }}
 {{- end }}
 {{- if include "common.retrains" . }}
-{{- $known = append $known (list "retraining" "Retraining" "starts a training when an alert asks for it" (printf "http://%s.%s.svc:8090" (include "common.fullname" (list $ "retraining")) $ns) "/readyz") }}
+{{- $known = append $known (list "retraining" "Retraining" "starts a training when an alert asks for it" (include "common.url" (list $ "retraining" 8090)) "/readyz") }}
 {{- end }}
 {{- with .Values.global.kfp.endpoint }}
 {{- $known = append $known (list "kubeflow" "Pipelines" "runs the training" . "/apis/v2beta1/healthz") }}

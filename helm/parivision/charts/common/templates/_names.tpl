@@ -8,6 +8,12 @@ Names and labels. Every template takes a list: the context and the name of the t
 {{- printf "%s-%s" (first .).Release.Name (last .) | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
+{{/* A service of the release as every pod finds it: (list $ "mlflow" 5000). */}}
+{{- define "common.url" -}}
+{{- $root := first . }}
+{{- printf "http://%s.%s.svc:%d" (include "common.fullname" (list $root (index . 1))) $root.Release.Namespace (int (last .)) -}}
+{{- end -}}
+
 {{/* What a selector may use: nothing that an upgrade changes. */}}
 {{- define "common.selectorLabels" -}}
 app.kubernetes.io/name: {{ last . }}
