@@ -109,11 +109,11 @@ def make_namespace(cluster: LiveCluster) -> None:
     spec.template.spec.service_account_name = spec.template.spec.service_account = None
     (container,) = spec.template.spec.containers
     container.image = "parivision/serving:0.1.0"
-    # The log of predictions is the release's.
+    # The release's Secrets are not here, nor what its settings lead to: its log, its outcomes.
     container.env = None
-    log = "parivision-prediction-log"
-    container.volume_mounts = [one for one in container.volume_mounts if one.name != log]
-    spec.template.spec.volumes = [one for one in spec.template.spec.volumes if one.name != log]
+    secret = {one.name for one in spec.template.spec.volumes if one.secret is not None}
+    container.volume_mounts = [one for one in container.volume_mounts if one.name not in secret]
+    spec.template.spec.volumes = [one for one in spec.template.spec.volumes if not one.secret]
     made = client.V1Deployment(metadata=client.V1ObjectMeta(name=NAME), spec=spec)
     cluster.apps.create_namespaced_deployment(PLACE, made)
 
