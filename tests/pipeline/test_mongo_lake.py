@@ -1,5 +1,6 @@
 """The MongoDB store's own promises: who may use it, what it says, what a killed writer leaves."""
 
+import json
 import traceback
 from collections.abc import Iterator
 
@@ -106,7 +107,7 @@ def test_the_key_is_the_id(
     identifier = f"{shot['game_id']}:{shot['event_id']}"
     record = database.bronze.find_one({"_id": identifier})
     assert record is not None
-    assert record["record"] == RECORDS.row(0, named=True)
+    assert json.loads(record["record"]) == RECORDS.row(0, named=True)
     stored = database.silver.find_one({"_id": identifier})
     assert stored is not None
     assert stored["game_date"].date() == shot["game_date"]

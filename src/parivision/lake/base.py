@@ -156,10 +156,14 @@ def quarantined(
 ) -> pl.DataFrame:
     """Rows for quarantine: records with their keys and `source`, and the reason of each."""
     reason = pl.lit(reasons, pl.String) if isinstance(reasons, str) else reasons.alias("reason")
-    as_json = records.select(pl.struct(pl.all()).struct.json_encode().alias("record"))
     return keys.with_columns(
-        pl.lit(layout).alias("format"), reason.alias("reason"), as_json.to_series()
+        pl.lit(layout).alias("format"), reason.alias("reason"), as_json(records).alias("record")
     ).select(pl.col(name).cast(dtype) for name, dtype in QUARANTINE_SCHEMA.items())
+
+
+def as_json(records: pl.DataFrame) -> pl.Series:
+    """Each record as the text of a JSON object."""
+    return records.select(pl.struct(pl.all()).struct.json_encode()).to_series()
 
 
 def in_order_taken(shots: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
