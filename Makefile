@@ -101,8 +101,8 @@ cluster-down: ## take it away again
 test-cluster: $(VENV)/.done ## the tests that need a cluster, on that of `make cluster` or of KUBECONFIG
 	@[ -n "$${KUBECONFIG:-}" ] || eval "$$(manifests/cluster env)"; $(BIN)/pytest $(IN_ORDER) $(TESTS)
 
-bench: $(VENV)/.done ferretdb ## costs beside what one would take instead, into docs/bench.md; QUICK=1 for a short look
-	PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/python -m bench $(if $(QUICK),--quick --json .parivision/bench.json --page .parivision/bench.md)
+bench: $(VENV)/.done ferretdb ## costs beside what one would take instead, into docs/bench.md; QUICK=1: a short look; DATA=FOLDER: and of all seasons in it
+	PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/python -m bench $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick --json .parivision/bench.json --page .parivision/bench.md)
 
 chromium: ## the browser of the tests, by apt if it is missing
 	@test -x /usr/bin/chromium || { apt-get update -qq && apt-get install --yes -qq --no-install-recommends chromium; } \

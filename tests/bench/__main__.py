@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from bench import page, serving, stages
+from bench import history, page, serving, stages
 from parivision import tables
 from parivision.client import requests_of
 from parivision.sources.synthetic import P_TRUE, SyntheticConfig, SyntheticSource, generate
@@ -29,12 +29,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What the service and the stages cost.")
     parser.add_argument("--quick", action="store_true", help="two rounds, a small league")
     parser.add_argument("--only", choices=PARTS, help="measure one part anew")
+    parser.add_argument("--data", type=Path, help="seasons as files, for the stages on all of them")
     parser.add_argument("--json", type=Path, default=ROOT / "docs" / "bench.json")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "bench.md")
     options = parser.parse_args()
     sys.path.append(str(stages.PIPELINE_TESTS))
-    # A part that is not measured now keeps its figures.
-    results = json.loads(options.json.read_text()) if options.only else {}
+    # What is not measured now keeps its figures.
+    results = json.loads(options.json.read_text()) if options.json.is_file() else {}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, _progress() as progress:
         task = progress.add_task("begin", total=TICKS)
 
@@ -43,6 +44,8 @@ def main() -> None:
 
         for part in [options.only] if options.only else PARTS:
             results |= measure(Path(folder), tick, part, is_quick=options.quick)
+        if options.data:
+            results["history"] = history.measure(options.data, Path(folder) / "history", tick)
         progress.update(task, completed=TICKS)
     options.json.write_text(json.dumps(results, indent=1) + "\n")
     page.write(results, options.page)

@@ -10,7 +10,10 @@ Results = dict[str, Any]
 
 def write(results: Results, page: Path) -> None:
     """Write the page, and the plot beside it."""
-    text = "\n\n".join([_head(results), *_serving(results), *_stages(results)]) + "\n"
+    text = (
+        "\n\n".join([_head(results), *_serving(results), *_stages(results), *_history(results)])
+        + "\n"
+    )
     page.write_text(text)
     _plot(results, page.with_suffix(".svg"))
 
@@ -131,6 +134,28 @@ def _stages(results: Results) -> list[str]:
             f"Drift of {report['rows']:,} shots: our summary {report['detect_s']:.2f} s, with "
             f"Evidently's pages {report['report_s']:.1f} s more. A step of a local pipeline that "
             f"does next to nothing: {step['step_s']:.2f} s."
+        ),
+    ]
+
+
+def _history(results: Results) -> list[str]:
+    if "history" not in results:
+        return []
+    return [
+        "All seasons that there are (`make bench DATA=FOLDER`), files, each stage a process:",
+        _table(
+            ["stage", "rows", "s", "CPU s", "rows/s", "most memory, MB"],
+            [
+                [
+                    each["stage"],
+                    f"{each['rows']:,}",
+                    f"{each['seconds']:.0f}",
+                    f"{each['cpu_s']:.0f}",
+                    f"{each['rows'] / each['seconds']:,.0f}",
+                    f"{each['peak_mb']:,.0f}",
+                ]
+                for each in results["history"]
+            ],
         ),
     ]
 

@@ -1,6 +1,7 @@
 """Many shots: columns by the Open Inference Protocol, and lines answered as they come."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -194,6 +195,23 @@ class TestLines:
         np.testing.assert_allclose(
             [row["p_made"] for row in rows], predicted(ask, shots), rtol=0, atol=1e-15
         )
+
+    @given(value=VALUES, name=st.sampled_from(sorted(FIELDS)))
+    def test_what_a_record_may_hold_a_line_may(
+        self, small_bundle: Bundle, value: Any, name: str
+    ) -> None:
+        """A line is refused with the sentence of /predict, or gets the same answer."""
+        predictor = Predictor(small_bundle, Champion("shots", "3"), lambda: date(2023, 1, 1))
+        good, line = (json.dumps(shot).encode() for shot in (FULL_SHOT, {**FULL_SHOT, name: value}))
+        try:
+            (shot,) = parse(line).shots
+        except Refusal as refusal:
+            with pytest.raises(Refusal, match=re.escape(f"Line 2: {refusal.sentence}")):
+                lines.answer(predictor, [good, line], 0)
+        else:
+            text, said = lines.answer(predictor, [good, line], 0)
+            assert said.p_made[1] == predictor.answer([shot]).p_made[0]
+            assert json.loads(text.splitlines()[1])["p_made"] == said.p_made[1]
 
     def test_a_bad_first_block_is_refused(self, app: App) -> None:
         """The status tells, and the line is named."""

@@ -81,14 +81,30 @@ def parse(body: bytes) -> Asked:
         name, size, data = _tensor(tensor)
         columns[name] = _checked(name, data)
         sizes.add(size)
-    missing = [name for name in _SCHEMA["required"] if name not in columns]
-    if missing:
-        raise Refusal.of(*(Problem(name, FIELDS[name], "nothing") for name in missing))
     if len(sizes) > 1:
         raise _wrong("shape", "the same number of shots in all inputs", sorted(sizes))
-    _check_makes(columns)
+    _check_together(columns)
     id_ = content.get("id")
     return Asked(Rows(columns, sizes.pop()), id_ if isinstance(id_, str) else None)
+
+
+def of_lines(lines: Sequence[bytes]) -> Rows | None:
+    """The shots of lines of JSON, one each; None when there is something to say about one."""
+    try:
+        records = pydantic_core.from_json(b"[" + b",".join(lines) + b"]")
+    except ValueError:
+        return None
+    if len(records) != len(lines) or set(map(type, records)) != {dict}:
+        return None
+    named = set().union(*records)
+    if not named <= FIELDS.keys():
+        return None
+    try:
+        columns = {name: _checked(name, [one.get(name) for one in records]) for name in named}
+        _check_together(columns)
+    except Refusal:
+        return None
+    return Rows(columns, len(lines))
 
 
 def answer(asked: Asked, said: Answer, predictor: Predictor, request_id: str) -> bytes:
@@ -195,44 +211,50 @@ def _day(name: str, place: int, text: str) -> date:
 
 def _numbers(name: str, data: list[Any], rules: Mapping[str, Any]) -> Column:
     """The values, or an array of them if all are known; integers keep all their digits."""
-    is_whole = rules.get("type") == "integer"
-    allowed = {int, type(None)} if is_whole else {int, float, type(None)}
-    if "enum" in rules and not is_whole:
-        allowed = {bool, int, type(None)}
+    is_whole, is_listed = rules.get("type") == "integer", "enum" in rules
+    allowed = {type(None), int, *([] if is_whole else [bool] if is_listed else [float])}
     kinds = set(map(type, data))
     if not kinds <= allowed:
         place = next(i for i, value in enumerate(data) if type(value) not in allowed)
         raise _at(name, place, data[place])
-    values = _array(name, data)
-    low, high = rules.get("minimum", -np.inf), rules.get("maximum", np.inf)
-    bad = ~((values >= low) & (values <= high) | np.isnan(values))
-    if "enum" in rules:
-        bad = ~(np.isin(values, np.array(rules["enum"], np.float64)) | np.isnan(values))
-    elif float in kinds:
-        bad |= np.isnan(values) & np.array([value is not None for value in data])
-    if bad.any():
-        place = int(np.argmax(bad))
-        raise _at(name, place, data[place])
-    if type(None) in kinds:
-        return data
-    return np.array(data, np.int64) if is_whole else values  # type: ignore[return-value]
-
-
-def _array(name: str, data: list[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    is_full = type(None) not in kinds
+    known = data if is_full else [value for value in data if value is not None]
     try:
-        np.array([value for value in data if type(value) is int and value >= 2**62], np.int64)
-        return np.array(data, np.float64)
+        values = np.array(known, np.int64 if is_whole else np.float64)
     except OverflowError:
-        place = next(i for i, value in enumerate(data) if abs(value or 0) >= 2**63)
-        raise _at(name, place, data[place]) from None
+        raise _outside(name, data, rules) from None
+    fits = (
+        np.isin(values, np.array(rules["enum"], values.dtype))
+        if is_listed
+        else (values >= rules["minimum"]) & (values <= rules["maximum"])
+    )
+    if not fits.all():
+        raise _outside(name, data, rules)
+    return values if is_full else data  # type: ignore[return-value]
 
 
-def _check_makes(columns: Mapping[str, Column]) -> None:
+def _outside(name: str, data: list[Any], rules: Mapping[str, Any]) -> Refusal:
+    """The refusal of the first value that is not what it may be; NaN never is."""
+
+    def fits(value: Any) -> bool:
+        if "enum" in rules:
+            return value in rules["enum"]
+        return bool(rules["minimum"] <= value <= rules["maximum"])
+
+    place = next(i for i, value in enumerate(data) if value is not None and not fits(value))
+    return _at(name, place, data[place])
+
+
+def _check_together(columns: Mapping[str, Column]) -> None:
+    """What no column says alone: that none is missing, and that nobody made more than he took."""
+    missing = [name for name in _SCHEMA["required"] if name not in columns]
+    if missing:
+        raise Refusal.of(*(Problem(name, FIELDS[name], "nothing") for name in missing))
     if "player_attempts" in columns and "player_makes" in columns:
         attempts, makes = (
             np.array(columns[name], np.float64) for name in ("player_attempts", "player_makes")
         )
-        if len(attempts) == len(makes) and (makes > attempts).any():
+        if (makes > attempts).any():
             place = int(np.argmax(makes > attempts))
             expected = f"at most player_attempts, which is {attempts[place]:g}"
             raise _wrong(f"player_makes[{place}]", expected, int(makes[place]))

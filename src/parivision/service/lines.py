@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pydantic_core
 
+from parivision.service import columns
 from parivision.service.predictor import Answer, Predictor
 from parivision.service.requests import MAX_SHOTS, Refusal, parse_lines
 
@@ -52,12 +53,17 @@ def answer(predictor: Predictor, lines: list[bytes], first: int) -> tuple[bytes,
 
     `first` is the number of lines before the block.
     """
-    said = predictor.answer(parse_lines(lines, first))
+    shots = columns.of_lines(lines)
+    if shots is None:
+        said = predictor.answer(parse_lines(lines, first))
+    else:
+        said = predictor.answer_columns(shots.columns, len(shots))
     rows = zip(said.p_made.tolist(), said.expected_points.tolist(), said.zone.tolist(), strict=True)
-    text = "\n".join(
-        [f'{{"p_made":{p!r},"expected_points":{e!r},"zone_code":{z}}}' for p, e, z in rows]
+    text = pydantic_core.to_json(
+        [{"p_made": p, "expected_points": e, "zone_code": z} for p, e, z in rows]
     )
-    return text.encode() + b"\n", said
+    # There are only numbers in it: what looks like the end of an object is one.
+    return text[1:-1].replace(b"},{", b"}\n{") + b"\n", said
 
 
 def fault(refusal: Refusal) -> bytes:
