@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -60,8 +60,7 @@ _ALIASES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """What is said about one shot."""
 
     p_made: float
@@ -69,8 +68,7 @@ class Said:
     zone: int
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A place on the court, as `parivision.court` sees it."""
 
     distance_ft: float
@@ -81,9 +79,10 @@ class Place:
     @classmethod
     def of(cls, x_ft: float, y_ft: float) -> "Place":
         """Distance, angle, points and zone of a place whose coordinates are finite."""
-        # NumPy's, because the last digit decides on which side of a line a shot is.
-        r = float(np.hypot(x_ft, y_ft))
-        angle = float(np.degrees(np.arctan2(x_ft, y_ft)))
+        # The last digit decides on which side of a line a shot is. NumPy's hypot is the C
+        # library's, as abs is (math.hypot is not); its arctan2 is its own on some machines.
+        r = abs(complex(x_ft, y_ft))
+        angle = math.degrees(np.arctan2(x_ft, y_ft))
         is_low = y_ft <= court.CORNER_TOP_Y_FT
         is_three = abs(x_ft) >= court.CORNER_X_FT if is_low else r >= court.ARC_RADIUS_FT
         return cls(r, angle, 3 if is_three else 2, _zone(x_ft, y_ft, r, angle, is_three=is_three))

@@ -9,7 +9,7 @@ goes left if it is at most the threshold, and a missing one where its own librar
 import ctypes
 import struct
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.util import find_spec
@@ -75,7 +75,7 @@ class Forest:
         data = (ctypes.c_char * len(self._row)).from_buffer(self._row)
         places = (data, self._size, self._answer)
         self._arguments = (self._fast.value, *map(ctypes.addressof, places))
-        self._one = self._library.LGBM_BoosterPredictForMatSingleRowFast
+        self._one = _one_row()
         self._lock = threading.Lock()
 
     def one(self, row: Sequence[float]) -> float:
@@ -204,8 +204,8 @@ def _line(name: str, values: NDArray[Any]) -> str:
 
 
 @cache
-def _library() -> ctypes.CDLL:
-    """LightGBM's shared library; raises ModelError where it is not installed."""
+def _path() -> str:
+    """Where LightGBM's shared library is; raises ModelError where it is not installed."""
     found = find_spec("lightgbm")
     if found is None or found.origin is None:
         raise ModelError("lightgbm is not installed, which evaluates all trees: install it")
@@ -213,9 +213,25 @@ def _library() -> ctypes.CDLL:
     path = next(Path(found.origin).parent.glob("*/lib_lightgbm.*"), None)
     if path is None:
         raise ModelError(f"{found.origin} comes without its C library: install lightgbm's wheel")
-    library = ctypes.CDLL(str(path))
+    return str(path)
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    """LightGBM's shared library; raises ModelError where it is not installed."""
+    library = ctypes.CDLL(_path())
     library.LGBM_GetLastError.restype = ctypes.c_char_p
-    library.LGBM_BoosterPredictForMatSingleRowFast.argtypes = [ctypes.c_void_p] * 4
     library.LGBM_BoosterFree.argtypes = [ctypes.c_void_p]
     library.LGBM_FastConfigFree.argtypes = [ctypes.c_void_p]
     return library
+
+
+@cache
+def _one_row() -> Callable[..., int]:
+    """The library's function for single rows, called without letting other threads in.
+
+    It takes some microseconds. A thread that comes in then stays for milliseconds.
+    """
+    function = ctypes.PyDLL(_path()).LGBM_BoosterPredictForMatSingleRowFast
+    function.argtypes = [ctypes.c_void_p] * 4
+    return function

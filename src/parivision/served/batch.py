@@ -93,7 +93,7 @@ def open_store(url: str) -> Store:
 
 def instant(seconds: float) -> str:
     """A moment (seconds since 1970) as UTC text; texts compare as the moments do."""
-    return as_text(datetime.fromtimestamp(seconds, UTC))
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
 def as_text(moment: datetime) -> str:

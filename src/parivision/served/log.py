@@ -178,9 +178,10 @@ class Log:
                 self._held = None
                 with self._lock:
                     self._queued -= len(batch.records)
-                if self._queued > self._capacity // 2:
-                    continue
-                self._replay()
+                if self._queued <= self._capacity // 2:
+                    self._replay()
+                if self._queued < BATCH_RECORDS and not self._stop.is_set():
+                    break  # what comes meanwhile makes a batch with it: small ones cost as much
         except Exception as error:  # noqa: BLE001 - without its thread the log would be silent
             self._complain(error)
 

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMap
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -60,8 +60,7 @@ class _ClientGoneError(Exception):
     """The client closed the connection before its request was complete."""
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """What is answered."""
 
     status: int

@@ -4,7 +4,7 @@ import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -19,8 +19,7 @@ from parivision.service.predictor import Champion
 from parivision.service.shot import Shot
 
 
-@dataclass(frozen=True)
-class Answered:
+class Answered(NamedTuple):
     """A request as it waits for the log; what it holds is not changed any more."""
 
     request_id: str

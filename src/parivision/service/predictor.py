@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -67,8 +67,7 @@ class Answer:
     zone: Ints
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerOfOne:
+class AnswerOfOne(NamedTuple):
     """The prediction of one shot."""
 
     p_made: float

@@ -1,5 +1,6 @@
 """The service as a process: uvicorn with this project's connections, until SIGTERM."""
 
+import gc
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
@@ -50,4 +51,6 @@ def config(shared: Shared, around: Application | None = None, **options: Any) ->
 
 def serve(app: App, around: Application, host: str, port: int) -> None:
     """Serve until SIGTERM, then finish what is being answered."""
+    gc.collect()
+    gc.freeze()
     uvicorn.Server(config(Shared(app), around, host=host, port=port)).run()
