@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -58,16 +58,21 @@ class Started:
             "localhost", self.contender.path, json.dumps(self.contender.body).encode()
         )
 
-    def _all(self) -> list[psutil.Process]:
-        return [self.process, *self.process.children(recursive=True)]
+    def _sum(self, figure: Callable[[psutil.Process], float]) -> float:
+        """The sum over all its processes; some only ask something at the start and end."""
+        total = 0.0
+        for each in [self.process, *self.process.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):
+                total += figure(each)
+        return total
 
     def cpu_s(self) -> float:
         """CPU that it has used so far, in all its processes."""
-        return sum(sum(each.cpu_times()[:2]) for each in self._all())
+        return self._sum(lambda each: sum(each.cpu_times()[:2]))
 
     def memory_mb(self) -> float:
         """Resident memory of all its processes."""
-        return sum(each.memory_info().rss for each in self._all()) / 2**20
+        return self._sum(lambda each: each.memory_info().rss) / 2**20
 
 
 def contenders(bundle: Path, work: Path) -> list[Contender]:
@@ -95,7 +100,8 @@ def contenders(bundle: Path, work: Path) -> list[Contender]:
             (*served, "--env-manager", "local"),
             "/invocations",
             {"inputs": [row]},
-            quiet,
+            # It calls uvicorn by its name.
+            {**quiet, "PATH": os.pathsep.join([str(Path(python).parent), os.environ["PATH"]])},
         ),
     ]
 
@@ -130,7 +136,7 @@ def started(contender: Contender, log: Path) -> Iterator[Started]:
         running.ready_s = time.monotonic() - began
         yield running
     finally:
-        below = running.process.children(recursive=True)
+        below = running.process.children(recursive=True) if process.poll() is None else []
         process.terminate()
         process.wait(30)
         for each in below:

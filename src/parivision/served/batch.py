@@ -1,8 +1,10 @@
 """Batches of records, what a store of them promises, and how one is opened."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -25,7 +27,8 @@ class Batch:
     """Records of one kind that were written together, in their order.
 
     `stream` names who wrote it and `number` counts its batches of that kind from 0. `shared` is
-    what holds for all records. `games` are the ids of the games that its records name.
+    what holds for all records. `games` are the ids of the games that its records name. A batch that
+    is being written may hold `lines`, as `line` makes them, instead of records.
     """
 
     kind: str
@@ -34,17 +37,28 @@ class Batch:
     records: Sequence[Record]
     shared: Record = field(default_factory=dict)
     games: Sequence[int] = ()
+    lines: Sequence[bytes] = field(default=(), compare=False, repr=False)
+
+    @property
+    def size(self) -> int:
+        """The number of its records."""
+        return len(self.lines or self.records)
 
     def to_lines(self) -> bytes:
         """JSON lines: what its records share and its games, then the records."""
-        head = {"shared": self.shared, "games": self.games}
-        return b"".join(pydantic_core.to_json(line) + b"\n" for line in (head, *self.records))
+        head = line({"shared": self.shared, "games": self.games})
+        return b"".join([head, *(self.lines or map(line, self.records))])
 
     @classmethod
     def of_lines(cls, kind: str, stream: str, number: int, lines: bytes) -> "Batch":
         """What `to_lines` wrote; raises ValueError or KeyError for anything else."""
         head, *records = map(pydantic_core.from_json, lines.splitlines())
         return cls(kind, stream, number, records, head["shared"], head["games"])
+
+
+def line(record: Record) -> bytes:
+    """A record as a line of JSON."""
+    return pydantic_core.to_json(record) + b"\n"
 
 
 class Store(Protocol):
@@ -93,7 +107,14 @@ def open_store(url: str) -> Store:
 
 def instant(seconds: float) -> str:
     """A moment (seconds since 1970) as UTC text; texts compare as the moments do."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    whole = math.floor(seconds)
+    return f"{_second(whole)}.{int((seconds - whole) * 1000):03d}+00:00"
+
+
+@lru_cache(64)
+def _second(whole: int) -> str:
+    """A second as text: many records share it, and it takes a microsecond."""
+    return datetime.fromtimestamp(whole, UTC).isoformat()[:19]
 
 
 def as_text(moment: datetime) -> str:

@@ -1,6 +1,7 @@
 """A log that never makes its writer wait: a bounded queue, a thread, and a folder to spill to.
 
-`add` appends to a queue in memory. A thread makes batches of it and brings them to the store; while
+`add` appends to a queue in memory. A thread makes batches of it, some records at a time lest it
+keeps answers waiting, and brings them to the store; while
 the store is away they go to files in the spill folder, in order, and from there to the store when
 it is back, also those that an earlier process left. What finds the queue full is dropped and
 counted. A batch keeps its number on the way, so that trying again never doubles it.
@@ -10,7 +11,7 @@ import logging
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -18,13 +19,18 @@ from typing import Any, Final
 from uuid import uuid4
 
 from parivision.errors import StoreError
-from parivision.served.batch import BATCH_RECORDS, Batch, Record, Store
+from parivision.served.batch import BATCH_RECORDS, Batch, Record, Store, line
 from parivision.served.spill import Spill, SpillFolder
 
 QUEUE_RECORDS: Final = 40_000
 """Room for four of the largest requests; some 40 MB."""
 FLUSH_S: Final = 1.0
 """How long a record waits in memory: what SIGKILL may take. A batch costs 2 ms, however small."""
+SLICE_RECORDS: Final = 256
+"""So many are made ready in one go, half a millisecond of the processor."""
+PAUSE_S: Final = 0.02
+HURRY_RECORDS: Final = 3 * BATCH_RECORDS
+"""From so many waiting ones on there are no pauses."""
 DRAIN_S: Final = 5.0
 """How long an orderly stop waits for the store before it leaves the rest on disk."""
 QUEUE_FULL: Final = "queue_full"
@@ -35,10 +41,10 @@ _LAST_RETRY_S: Final = 0.25
 _COMPLAIN_S: Final = 60.0
 
 _logger = logging.getLogger(__name__)
-
+Entry = tuple[bytes, int | None]
+"""A record's line, as `batch.line` makes it, and the game that it names."""
 Expand = Callable[[float, Any], Iterable[Record]]
 """Makes records of what was added: when (seconds since 1970), and what."""
-Games = Callable[[Iterable[Record]], Sequence[int]]
 
 
 @dataclass(frozen=True)
@@ -60,12 +66,19 @@ class LogState:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a log's batches hold: their kind, how records are made, what all share, their games."""
+    """What a log's batches hold: their kind, how records are made, what all share, their games.
+
+    What is added may also be an entry, which is one record.
+    """
 
     kind: str
     expand: Expand
     shared: Record = field(default_factory=dict)
-    games: Games = lambda _: ()
+    game: Callable[[Record], int | None] = lambda _: None
+
+    def entry(self, record: Record) -> Entry:
+        """A record as it waits to be written."""
+        return line(record), self.game(record)
 
 
 class Log:
@@ -92,6 +105,8 @@ class Log:
         self._queued = 0
         self._lock = threading.Lock()
         self._unread = self._records()
+        self._taken: list[Entry] = []
+        self._taken_since = 0.0
         self._held: Batch | None = None
         self._spill = SpillFolder(spill, contents.kind)
         self._late_since: float | None = None
@@ -99,6 +114,7 @@ class Log:
         self._dropped: Counter[str] = Counter()
         self._retry_at = self._complain_at = 0.0
         self._stop, self._wake = threading.Event(), threading.Event()
+        self._is_idle = False
         self._drain_until = 0.0
         self._thread = threading.Thread(target=self._run, name=contents.kind, daemon=True)
         self._thread.start()
@@ -111,7 +127,7 @@ class Log:
                 return False
             self._queued += records
         self._queue.append((self._clock(), records, item))
-        if self._queued >= BATCH_RECORDS and self._held is None:
+        if self._is_idle:
             self._wake.set()
         return True
 
@@ -149,9 +165,7 @@ class Log:
         except OSError as error:
             self._complain(error)
         while not self._stop.is_set():
-            self._turn()
-            self._wake.wait(FLUSH_S)
-            self._wake.clear()
+            self._rest(took_any=self._turn())
         self._retry_at = 0.0
         self._turn()
         while self._is_behind() and (left := self._drain_until - time.monotonic()) > 0:
@@ -164,11 +178,30 @@ class Log:
         if self._store is not None:
             self._store.close()
 
+    def _rest(self, *, took_any: bool) -> None:
+        """Wait for records, or let some gather; not at all when too many are waiting."""
+        if self._held is None and self._queued > HURRY_RECORDS:
+            return
+        if took_any and self._held is None:
+            self._wake.wait(PAUSE_S)
+        else:
+            left = self._taken_since + FLUSH_S - time.monotonic() if self._taken else FLUSH_S
+            # In this order: what is added meanwhile is either seen here or wakes.
+            self._is_idle = self._held is None
+            if self._held is not None or not self._queue:
+                self._wake.wait(max(left, 0.0))
+            self._is_idle = False
+        self._wake.clear()
+
     def _is_behind(self) -> bool:
         return bool(self._queued or self._spill.waiting)
 
-    def _turn(self) -> None:
-        """Deliver what there is; whatever goes wrong is counted, and tried again by the next."""
+    def _turn(self) -> bool:
+        """Deliver what is due; whatever goes wrong is counted, and tried again by the next.
+
+        Returns whether there were records to take.
+        """
+        taken = len(self._taken)
         try:
             self._replay()
             while batch := self._held or self._next():
@@ -177,34 +210,53 @@ class Log:
                     break
                 self._held = None
                 with self._lock:
-                    self._queued -= len(batch.records)
+                    self._queued -= batch.size
                 if self._queued <= self._capacity // 2:
                     self._replay()
-                if self._queued < BATCH_RECORDS and not self._stop.is_set():
-                    break  # what comes meanwhile makes a batch with it: small ones cost as much
         except Exception as error:  # noqa: BLE001 - without its thread the log would be silent
             self._complain(error)
+        return len(self._taken) != taken
 
     def _next(self) -> Batch | None:
-        records = list(islice(self._unread, BATCH_RECORDS))
-        if not records and self._queue:  # the last one ended when the queue was empty
-            self._unread = self._records()
-            records = list(islice(self._unread, BATCH_RECORDS))
-        if not records:
+        """The next batch, if it is full or its first record has waited long enough."""
+        self._take()
+        is_due = (
+            len(self._taken) == BATCH_RECORDS
+            or self._stop.is_set()
+            or time.monotonic() >= self._taken_since + FLUSH_S
+        )
+        if not self._taken or not is_due:
             return None
+        lines, named = zip(*self._taken, strict=True)
+        self._taken = []
         self._number += 1
-        games = self._contents.games(records)
-        kind, shared = self._contents.kind, self._contents.shared
-        return Batch(kind, self._stream, self._number - 1, records, shared, games)
+        kind, shared, games = self._contents.kind, self._contents.shared, sorted({*named} - {None})
+        return Batch(kind, self._stream, self._number - 1, (), shared, games, lines)
 
-    def _records(self) -> Iterator[Record]:
+    def _take(self) -> None:
+        """Make some records of the next batch ready, all of them when there is no time."""
+        if not self._taken:
+            self._taken_since = time.monotonic()
+        most = BATCH_RECORDS - len(self._taken)
+        if self._queued <= HURRY_RECORDS and not self._stop.is_set():
+            most = min(most, SLICE_RECORDS)
+        taken = list(islice(self._unread, most))
+        if not taken and self._queue:  # the last one ended when the queue was empty
+            self._unread = self._records()
+            taken = list(islice(self._unread, most))
+        self._taken += taken
+
+    def _records(self) -> Iterator[Entry]:
         while self._queue:
             taken_at, count, item = self._queue.popleft()
             if self._late_since is None:
                 self._late_since = taken_at
             try:
+                if isinstance(item, tuple):
+                    yield item
+                    continue
                 for record in self._contents.expand(taken_at, item):
-                    yield record
+                    yield self._contents.entry(record)
                     count -= 1
             except Exception as error:  # noqa: BLE001 - one item must not hold up the others
                 self._complain(error)
@@ -232,7 +284,7 @@ class Log:
             self._complain(error)
             return False
         with self._lock:
-            self._counts["written"] += len(batch.records)
+            self._counts["written"] += batch.size
         return True
 
     def _set_aside(self, batch: Batch) -> bool:
@@ -242,7 +294,7 @@ class Log:
             self._complain(error)
             return False
         with self._lock:
-            self._counts["spilled"] += len(batch.records) if is_kept else 0
+            self._counts["spilled"] += batch.size if is_kept else 0
         return is_kept
 
     def _replay(self) -> None:

@@ -56,15 +56,18 @@ def of_predictions(
     """Records of predictions, one at a time."""
     at = instant(taken_at)
     for id_, shot, p in zip(ids, shots, p_made, strict=True):
-        day = shot.get("game_date")
-        facts = dict(shot) if day is None else {**shot, "game_date": day.isoformat()}
-        yield {"id": id_, "at": at, "p_made": p, "facts": facts}
+        yield prediction(id_, at, shot, p)
 
 
-def games_of(records: Iterable[Record]) -> list[int]:
-    """The games that predictions name."""
-    named = {record["facts"].get("game_id") for record in records}
-    return sorted(named - {None})
+def prediction(id_: str, at: str, shot: Mapping[str, Any], p_made: float) -> Record:
+    """The record of a prediction."""
+    return {"id": id_, "at": at, "p_made": p_made, "facts": shot}
+
+
+def game_of(prediction: Record) -> int | None:
+    """The game that a prediction names."""
+    game: int | None = prediction["facts"].get("game_id")
+    return game
 
 
 def shot_key(game_id: int, event_id: int) -> str:

@@ -363,24 +363,23 @@ def _fault() -> Response:
 def _answer(loaded: _Loaded, body: bytes) -> bytes:
     request = parse(body)
     if request.is_single:
-        return _answer_one(loaded, request.shots)
+        return _answer_one(loaded, request.shots[0])
     answer = loaded.predictor.answer(request.shots)
     loaded.counts.predictions(answer.p_made, answer.zone)
     request_id, size = new_id(), len(request.shots)
     if loaded.logs is not None:
         p_made = answer.p_made.tolist()
-        answered = Answered(request_id, request.shots, p_made, is_single=False)
+        answered = Answered(request_id, request.shots, p_made)
         loaded.logs.predictions.add(answered, size)
     return answers.of_shots(answer, shot_ids(request_id, size, is_single=False), loaded.predictor)
 
 
-def _answer_one(loaded: _Loaded, shots: list[Shot]) -> bytes:
-    answer = loaded.predictor.answer_one(shots[0])
+def _answer_one(loaded: _Loaded, shot: Shot) -> bytes:
+    answer = loaded.predictor.answer_one(shot)
     loaded.counts.prediction(answer.p_made, answer.zone)
     request_id = new_id()
     if loaded.logs is not None:
-        answered = Answered(request_id, shots, [answer.p_made], is_single=True)
-        loaded.logs.predictions.add(answered, 1)
+        loaded.logs.predicted(request_id, shot, answer.p_made)
     return answers.of_one(answer, request_id, loaded.predictor)
 
 
@@ -399,7 +398,7 @@ def _infer(loaded: _Loaded, body: bytes) -> bytes:
     loaded.counts.predictions(answer.p_made, answer.zone)
     request_id = new_id()
     if loaded.logs is not None:
-        answered = Answered(request_id, shots, answer.p_made.tolist(), is_single=False)
+        answered = Answered(request_id, shots, answer.p_made.tolist())
         loaded.logs.predictions.add(answered, len(shots))
     return columns.answer(asked, answer, loaded.predictor, request_id)
 

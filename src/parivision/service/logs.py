@@ -1,31 +1,32 @@
 """The service's logs: what it predicted, and the outcomes that it was told."""
 
 import platform
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from parivision import telemetry
-from parivision.served.batch import OUTCOMES, PREDICTIONS, Record, Store, open_store
+from parivision.served.batch import OUTCOMES, PREDICTIONS, Record, Store, instant, line, open_store
 from parivision.served.log import Contents, Log, LogState
-from parivision.served.records import games_of, of_predictions, shot_ids
+from parivision.served.records import game_of, of_predictions, prediction, shot_ids
 from parivision.served.spill import Spill
 from parivision.service.columns import Rows
 from parivision.service.predictor import Champion
 from parivision.service.shot import Shot
 
 
-class Answered(NamedTuple):
+@dataclass(frozen=True)
+class Answered:
     """A request as it waits for the log; what it holds is not changed any more."""
 
     request_id: str
     shots: Sequence[Shot] | Rows
     p_made: Sequence[float]
-    is_single: bool
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,14 @@ class Logs:
             "track": track,
             "pod": platform.node(),
         }
-        predictions = Contents(PREDICTIONS, _predictions, shared, games_of)
+        predictions = Contents(PREDICTIONS, _predictions, shared, game_of)
         outcomes = Contents(OUTCOMES, _outcomes)
         return cls(Log(predictions, connect, spill), Log(outcomes, connect, spill))
+
+    def predicted(self, request_id: str, shot: Shot, p_made: float) -> None:
+        """Log an answer to one shot, its line made at once: handing it over would cost more."""
+        record = prediction(request_id, instant(time.time()), shot, p_made)
+        self.predictions.add((line(record), game_of(record)), 1)
 
     def close(self) -> None:
         """Bring what was taken to the store or to disk; see `Log.close`."""
@@ -118,7 +124,7 @@ _COUNTERS: tuple[tuple[str, str, Callable[[LogState], float]], ...] = (
 
 
 def _predictions(taken_at: float, answered: Any) -> Iterable[Record]:
-    ids = shot_ids(answered.request_id, len(answered.shots), is_single=answered.is_single)
+    ids = shot_ids(answered.request_id, len(answered.shots), is_single=False)
     return of_predictions(taken_at, ids, answered.shots, answered.p_made)
 
 
