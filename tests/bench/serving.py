@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -17,7 +16,7 @@ from typing import Any
 import psutil
 import uvloop
 
-from bench import bulk
+from bench import bulk, health
 from bench.load import Seen, by_the_clock, closed, http_request
 from parivision import package
 from parivision.models.bundle import Bundle
@@ -183,12 +182,14 @@ def compare(
             for (name, clients), figures in seen.items()
         ]
         tick("half of saturation, and three times")
-        ours = next(each for each in running if each.contender.name == OURS)
+        ours, floor = (
+            next(each for each in running if each.contender.name == name) for name in (OURS, FLOOR)
+        )
         starts = {
             each.contender.name: {"ready_s": each.ready_s, "memory_mb": each.memory_mb()}
             for each in running
         }
-        loaded = _under_load(ours, found, seconds)
+        loaded = _under_load(ours, floor, found, seconds)
         tick("many shots")
         many = [
             {"way": way, **_cost(ours, work, count)}
@@ -224,24 +225,28 @@ def _medians(figures: list[dict[str, float]]) -> dict[str, float]:
     return {**middle, "errors": sum(each["errors"] for each in figures)}
 
 
-def _under_load(ours: Started, found: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
-    """What clients see at half of what it can do, and at three times as much."""
+def _under_load(
+    ours: Started, floor: Started, found: list[dict[str, Any]], seconds: float
+) -> dict[str, Any]:
+    """What clients see at half of what it can do, the floor at the same rate, and at three times.
+
+    The floor shows what of it is the machine's and the clients'.
+    """
     most = max(each["a_second"] for each in found if each["server"] == OURS)
-    half = uvloop.run(by_the_clock(ours.port, ours.request, 64, most / 2, seconds * 3))
-    health: list[tuple[int, float]] = []
-    stop = threading.Event()
-    watcher = threading.Thread(target=_watch_health, args=(ours.port, stop, health))
-    watcher.start()
-    triple = uvloop.run(by_the_clock(ours.port, ours.request, 512, most * 3, seconds * 3))
-    stop.set()
-    watcher.join()
+    half, floors = (
+        uvloop.run(by_the_clock(each.port, each.request, 64, most / 2, seconds * 5))
+        for each in (ours, floor)
+    )
+    with health.watched(ours.port) as asked:
+        triple = uvloop.run(by_the_clock(ours.port, ours.request, 512, most * 3, seconds * 3))
     return {
         "half": _seen(half, most / 2),
+        "half_floor": _seen(floors, most / 2),
         "triple": _seen(triple, most * 3),
         "health": {
-            "asked": len(health),
-            "bad": sum(status != 200 for status, _ in health),
-            "slowest_ms": max((took for _, took in health), default=0.0) * 1e3,
+            "asked": len(asked),
+            "bad": sum(status != 200 for status, _ in asked),
+            "slowest_ms": max((took for _, took in asked), default=0.0) * 1e3,
         },
     }
 
@@ -257,17 +262,3 @@ def _seen(seen: Seen, rate: float) -> dict[str, Any]:
         # From when a client sent it; what waits for a free client is not the service's.
         "slowest_exchange_ms": max(seen.exchanges, default=0.0) * 1e3,
     }
-
-
-def _watch_health(port: int, stop: threading.Event, seen: list[tuple[int, float]]) -> None:
-    while not stop.wait(0.2):
-        began = time.monotonic()
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        try:
-            connection.request("GET", "/readyz")
-            status = connection.getresponse().status
-        except OSError:
-            status = 0
-        finally:
-            connection.close()
-        seen.append((status, time.monotonic() - began))

@@ -1,6 +1,9 @@
 """The service as a process: uvicorn with this project's connections, until SIGTERM."""
 
 import gc
+import logging
+import socket
+import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
@@ -10,11 +13,16 @@ import uvicorn
 from parivision.service.app import App
 from parivision.service.protocol import Protocol, Shared
 
+_logger = logging.getLogger(__name__)
+
 Application = Callable[..., Awaitable[None]]
 
 # Longer than a gateway keeps a connection that nobody uses: the one who closes it should be the
 # one who sends requests, or now and then a request meets a connection that is just being closed.
 KEEP_ALIVE_S: Final = 90
+# So many new connections are taken in one turn of the event loop.
+ACCEPTED: Final = 32
+BACKLOG: Final = 2048
 # Less than Kubernetes waits between SIGTERM and SIGKILL.
 SHUTDOWN_S: Final = 20
 
@@ -49,8 +57,28 @@ def config(shared: Shared, around: Application | None = None, **options: Any) ->
     )
 
 
+def listen(host: str, port: int) -> list[socket.socket]:
+    """A listening address, several times over. Raises OSError.
+
+    The event loop takes one new connection from a socket in each turn. With hundreds of busy ones a
+    turn is some ten milliseconds long, and a health check would wait for all who came before it.
+    """
+    kind = socket.AF_INET6 if ":" in host else socket.AF_INET
+    first = socket.create_server((host, port), family=kind, backlog=BACKLOG)
+    return [first, *(first.dup() for _ in range(ACCEPTED - 1))]
+
+
 def serve(app: App, around: Application, host: str, port: int) -> None:
     """Serve until SIGTERM, then finish what is being answered."""
+    try:
+        sockets = listen(host, port)
+    except OSError as error:
+        sys.exit(
+            f"{host}:{port} cannot be listened on ({error}): end what listens there, or choose "
+            "another --port."
+        )
+    _logger.info("listening on %s:%d", host, port)
+    # What was loaded stays; to look for garbage in it again and again would delay answers.
     gc.collect()
     gc.freeze()
-    uvicorn.Server(config(Shared(app), around, host=host, port=port)).run()
+    uvicorn.Server(config(Shared(app), around, backlog=BACKLOG)).run(sockets)
