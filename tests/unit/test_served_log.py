@@ -100,6 +100,24 @@ def wait(condition: Callable[[], bool]) -> None:
         time.sleep(0.002)
 
 
+def test_a_slow_store_does_not_make_batches_small(
+    opened: Opened, outage: Outage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch costs the same however small: what comes while one is written waits its time."""
+    flush_s = 0.1
+    monkeypatch.setattr(log, "FLUSH_S", flush_s)
+    keep = outage.append
+    monkeypatch.setattr(outage, "append", lambda batch: (time.sleep(0.01), keep(batch))[1])
+    writing, began = opened(), time.monotonic()
+    for n in range(400):
+        writing.add([n], 1)
+        time.sleep(0.001)
+    taken_s = time.monotonic() - began
+    writing.close()
+    assert stored(outage) == list(range(400))
+    assert outage.asked <= taken_s / flush_s + 2
+
+
 def test_what_is_added_is_stored_in_order(opened: Opened, outage: Outage) -> None:
     """Small and large requests arrive whole, in batches of at most a thousand."""
     writing = opened()
