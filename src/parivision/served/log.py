@@ -27,8 +27,9 @@ QUEUE_RECORDS: Final = 40_000
 FLUSH_S: Final = 1.0
 """How long a record waits in memory: what SIGKILL may take. A batch costs 2 ms, however small."""
 SLICE_RECORDS: Final = 256
-"""So many are made ready in one go, half a millisecond of the processor."""
+"""So many are made ready in one go: a millisecond of the processor for those of a list."""
 PAUSE_S: Final = 0.02
+"""How long records gather in between, when they come one by one."""
 HURRY_RECORDS: Final = 3 * BATCH_RECORDS
 """From so many waiting ones on there are no pauses."""
 DRAIN_S: Final = 5.0
