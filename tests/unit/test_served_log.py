@@ -118,6 +118,31 @@ def test_a_slow_store_does_not_make_batches_small(
     assert outage.asked <= taken_s / flush_s + 2
 
 
+def test_a_disk_in_trouble_does_not_keep_the_processor_busy(
+    opened: Opened, outage: Outage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What goes wrong again and again is tried again after a while, also when records come."""
+    flush_s, watched_s = 0.05, 0.5
+
+    def fail(*_: object) -> None:
+        raise OSError("the disk")
+
+    monkeypatch.setattr(log, "FLUSH_S", flush_s)
+    outage.is_away = True
+    writing = opened()
+    writing.add([0], 1)
+    wait(lambda: writing.state().spilled == 1)
+    monkeypatch.setattr(log.SpillFolder, "drop_first", fail)
+    outage.is_away = False
+    writing.add([1], 1)
+    before = writing.state().errors
+    time.sleep(watched_s)
+    assert 0 < writing.state().errors - before <= watched_s / flush_s + 2
+    monkeypatch.undo()
+    writing.close()
+    assert stored(outage) == [0, 1]
+
+
 def test_what_is_added_is_stored_in_order(opened: Opened, outage: Outage) -> None:
     """Small and large requests arrive whole, in batches of at most a thousand."""
     writing = opened()

@@ -1,6 +1,5 @@
 """Batches of records, what a store of them promises, and how one is opened."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -107,8 +106,8 @@ def open_store(url: str) -> Store:
 
 def instant(seconds: float) -> str:
     """A moment (seconds since 1970) as UTC text; texts compare as the moments do."""
-    whole = math.floor(seconds)
-    return f"{_second(whole)}.{int((seconds - whole) * 1000):03d}+00:00"
+    whole, micros = divmod(round(seconds * 1e6), 1_000_000)
+    return f"{_second(whole)}.{micros // 1000:03d}+00:00"
 
 
 @lru_cache(64)

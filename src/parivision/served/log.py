@@ -1,10 +1,10 @@
 """A log that never makes its writer wait: a bounded queue, a thread, and a folder to spill to.
 
 `add` appends to a queue in memory. A thread makes batches of it, some records at a time lest it
-keeps answers waiting, and brings them to the store; while
-the store is away they go to files in the spill folder, in order, and from there to the store when
-it is back, also those that an earlier process left. What finds the queue full is dropped and
-counted. A batch keeps its number on the way, so that trying again never doubles it.
+keeps answers waiting, and brings them to the store; while the store is away they go to files in the
+spill folder, in order, and from there to the store when it is back, also those that an earlier
+process left. What finds the queue full is dropped and counted. A batch keeps its number on the way,
+so that trying again never doubles it.
 """
 
 import logging
@@ -67,10 +67,7 @@ class LogState:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a log's batches hold: their kind, how records are made, what all share, their games.
-
-    What is added may also be an entry, which is one record.
-    """
+    """What a log's batches hold: their kind, how records are made, what all share, their games."""
 
     kind: str
     expand: Expand
@@ -132,6 +129,10 @@ class Log:
             self._wake.set()
         return True
 
+    def add_record(self, record: Record) -> bool:
+        """Take one record, made ready at once; else like `add`."""
+        return self.add(self._contents.entry(record), 1)
+
     def stop(self, drain_s: float = DRAIN_S) -> None:
         """Begin to bring all to the store within `drain_s`, and what is left to disk."""
         if not self._stop.is_set():
@@ -166,7 +167,7 @@ class Log:
         except OSError as error:
             self._complain(error)
         while not self._stop.is_set():
-            self._rest(took_any=self._turn())
+            self._rest(self._turn())
         self._retry_at = 0.0
         self._turn()
         while self._is_behind() and (left := self._drain_until - time.monotonic()) > 0:
@@ -179,17 +180,19 @@ class Log:
         if self._store is not None:
             self._store.close()
 
-    def _rest(self, *, took_any: bool) -> None:
-        """Wait for records, or let some gather; not at all when too many are waiting."""
-        if self._held is None and self._queued > HURRY_RECORDS:
+    def _rest(self, took_any: bool | None) -> None:
+        """Wait as what the last turn says; not at all when too many records are waiting."""
+        if took_any is None:
+            self._wake.wait(FLUSH_S)
+        elif self._queued > HURRY_RECORDS:
             return
-        if took_any and self._held is None:
+        elif took_any:
             self._wake.wait(PAUSE_S)
         else:
             left = self._taken_since + FLUSH_S - time.monotonic() if self._taken else FLUSH_S
             # In this order: what is added meanwhile is either seen here or wakes.
-            self._is_idle = self._held is None
-            if self._held is not None or not self._queue:
+            self._is_idle = True
+            if not self._queue:
                 self._wake.wait(max(left, 0.0))
             self._is_idle = False
         self._wake.clear()
@@ -197,10 +200,10 @@ class Log:
     def _is_behind(self) -> bool:
         return bool(self._queued or self._spill.waiting)
 
-    def _turn(self) -> bool:
+    def _turn(self) -> bool | None:
         """Deliver what is due; whatever goes wrong is counted, and tried again by the next.
 
-        Returns whether there were records to take.
+        Returns whether there were records to take, and None when it is held up.
         """
         taken = len(self._taken)
         try:
@@ -216,7 +219,8 @@ class Log:
                     self._replay()
         except Exception as error:  # noqa: BLE001 - without its thread the log would be silent
             self._complain(error)
-        return len(self._taken) != taken
+            return None
+        return None if self._held else len(self._taken) != taken
 
     def _next(self) -> Batch | None:
         """The next batch, if it is full or its first record has waited long enough."""

@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from parivision import telemetry
-from parivision.served.batch import OUTCOMES, PREDICTIONS, Record, Store, instant, line, open_store
+from parivision.served.batch import OUTCOMES, PREDICTIONS, Record, Store, instant, open_store
 from parivision.served.log import Contents, Log, LogState
 from parivision.served.records import game_of, of_predictions, prediction, shot_ids
 from parivision.served.spill import Spill
@@ -63,7 +63,7 @@ class Logs:
     def predicted(self, request_id: str, shot: Shot, p_made: float) -> None:
         """Log an answer to one shot, its line made at once: handing it over would cost more."""
         record = prediction(request_id, instant(time.time()), shot, p_made)
-        self.predictions.add((line(record), game_of(record)), 1)
+        self.predictions.add_record(record)
 
     def close(self) -> None:
         """Bring what was taken to the store or to disk; see `Log.close`."""
