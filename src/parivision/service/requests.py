@@ -70,21 +70,13 @@ class Form(Generic[Thing]):
 
     def parse(self, body: bytes) -> tuple[list[Thing], bool]:
         """The things of a body, and whether it is one alone; raises Refusal (400 or 422)."""
-        try:
-            thing = self.one.validator.validate_python(pydantic_core.from_json(body))
-        except ValueError:
-            return self._parse(body)
-        self.check(thing, "")
-        return [thing], True
-
-    def _parse(self, body: bytes) -> tuple[list[Thing], bool]:
-        """The same step by step, for several things and for words about what is wrong."""
         shown = f'{{"{self.plural}": [...]}}'
-        if not body.strip():
-            raise Refusal(400, f"The body is empty: send one {self.noun} as JSON, or {shown}.")
         try:
             content = pydantic_core.from_json(body)
         except ValueError as error:
+            if not body.strip():
+                sentence = f"The body is empty: send one {self.noun} as JSON, or {shown}."
+                raise Refusal(400, sentence) from error
             raise Refusal(400, f"The body is not JSON: {error}.") from error
         if not isinstance(content, dict):
             expected = f"an object, one {self.noun} or {shown}"
@@ -96,7 +88,7 @@ class Form(Generic[Thing]):
     def _parse_one(self, content: dict[str, Any]) -> Thing:
         self._check_size(content, "")
         try:
-            thing = self.one.validate_python(content)
+            thing: Thing = self.one.validator.validate_python(content)
         except ValidationError as error:
             raise self._refusal(error, "", 0) from error
         self.check(thing, "")
