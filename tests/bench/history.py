@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.stages import Tick, feature_rows
+from bench.stages import Tick, feature_rows, timed
 from parivision import ingest, lake, refine, snapshot
 from parivision.sources.open import open_source
 
@@ -43,11 +43,10 @@ def _do(stage: str, data: str, work: Path) -> int:
 
 
 if __name__ == "__main__":
-    began = time.perf_counter()
-    rows = _do(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
+    rows, seconds = timed(lambda: _do(sys.argv[1], sys.argv[2], Path(sys.argv[3])))
     figures = {
         "rows": rows,
-        "seconds": time.perf_counter() - began,
+        "seconds": seconds,
         "cpu_s": time.process_time(),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }

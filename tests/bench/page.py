@@ -10,11 +10,8 @@ Results = dict[str, Any]
 
 def write(results: Results, page: Path) -> None:
     """Write the page, and the plot beside it."""
-    text = (
-        "\n\n".join([_head(results), *_serving(results), *_stages(results), *_history(results)])
-        + "\n"
-    )
-    page.write_text(text)
+    parts = [_head(results), *_serving(results), *_stages(results), *_history(results)]
+    page.write_text("\n\n".join(parts) + "\n")
     _plot(results, page.with_suffix(".svg"))
 
 

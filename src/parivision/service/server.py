@@ -22,7 +22,6 @@ Application = Callable[..., Awaitable[None]]
 KEEP_ALIVE_S: Final = 90
 # So many new connections are taken in one turn of the event loop.
 ACCEPTED: Final = 32
-BACKLOG: Final = 2048
 # Less than Kubernetes waits between SIGTERM and SIGKILL.
 SHUTDOWN_S: Final = 20
 
@@ -64,7 +63,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
     turn is some ten milliseconds long, and a health check would wait for all who came before it.
     """
     kind = socket.AF_INET6 if ":" in host else socket.AF_INET
-    first = socket.create_server((host, port), family=kind, backlog=BACKLOG)
+    first = socket.create_server((host, port), family=kind)
     return [first, *(first.dup() for _ in range(ACCEPTED - 1))]
 
 
@@ -81,4 +80,4 @@ def serve(app: App, around: Application, host: str, port: int) -> None:
     # What was loaded stays; to look for garbage in it again and again would delay answers.
     gc.collect()
     gc.freeze()
-    uvicorn.Server(config(Shared(app), around, backlog=BACKLOG)).run(sockets)
+    uvicorn.Server(config(Shared(app), around)).run(sockets)
