@@ -46,6 +46,7 @@ ENTRY_MODULES: Final = (
 BASE_PACKAGES: Final = (
     "bentoml",
     "httptools",
+    "msgspec",
     "numpy",
     "prometheus-client",
     "pydantic",

@@ -16,7 +16,8 @@ import numpy as np
 
 from parivision import actions, court, features, league
 from parivision.facts import normal_action
-from parivision.form import BIN_FT, BINS, FEET, PRIOR_RATE, SHARE_SHRINKAGE, SHRINKAGE, Form
+from parivision.form import BIN_FT, PRIOR_RATE, SHARE_SHRINKAGE, SHRINKAGE, Form
+from parivision.limits import RANGES
 from parivision.models.bundle import NEWER_SHARE, WITH_ACTION, WITHOUT_ACTION, Bundle, Part
 from parivision.models.recalibration import CLIP
 
@@ -24,6 +25,9 @@ Row = tuple[float, ...]
 _NAN: Final = math.nan
 # Words that are remembered; a client that makes up more only loses time.
 _WORDS: Final = 1024
+_TOP: Final = 1 - CLIP
+_OF_ACTION: Final = SHRINKAGE["action"]
+_FARTHEST_FT: Final = RANGES["distance_ft"].high or 0.0
 _NO_FLAGS: Final = (0.0,) * len(actions.MODIFIERS)
 _OF_PLAYER: Final = (
     "player_overall",
@@ -80,12 +84,26 @@ class Place(NamedTuple):
     def of(cls, x_ft: float, y_ft: float) -> "Place":
         """Distance, angle, points and zone of a place whose coordinates are finite."""
         # The last digit decides on which side of a line a shot is. NumPy's hypot is the C
-        # library's, as abs is (math.hypot is not); its arctan2 is its own on some machines.
+        # library's, as abs is (math.hypot is not).
         r = abs(complex(x_ft, y_ft))
-        angle = math.degrees(np.arctan2(x_ft, y_ft))
+        angle = math.degrees(_atan2(x_ft, y_ft))
         is_low = y_ft <= court.CORNER_TOP_Y_FT
         is_three = abs(x_ft) >= court.CORNER_X_FT if is_low else r >= court.ARC_RADIUS_FT
         return cls(r, angle, 3 if is_three else 2, _zone(x_ft, y_ft, r, angle, is_three=is_three))
+
+
+def _same_arctan2() -> Callable[[float, float], float]:
+    """NumPy's arctan2: the C library's, which is called in a third of the time, or its own.
+
+    It has its own for processors with AVX-512, whose last digit differs now and then.
+    """
+    x, y = np.meshgrid(np.linspace(-26, 26, 97), np.linspace(-6, 90, 97))
+    places = zip(x.ravel().tolist(), y.ravel().tolist(), strict=True)
+    is_same = np.arctan2(x, y).ravel().tolist() == [math.atan2(*place) for place in places]
+    return math.atan2 if is_same else np.arctan2
+
+
+_atan2: Final = _same_arctan2()
 
 
 def _zone(x: float, y: float, r: float, angle: float, *, is_three: bool) -> int:
@@ -129,13 +147,15 @@ class Single:
         if opponent != league.UNKNOWN_TEAM:
             is_home = float(team == league.FRANCHISE.get(home))
         period, clock_s, player = shot["period"], shot["clock_s"], shot["player_id"]
+        near = self._form.near(place)
         row = (
             *(x, y, abs(x), place.distance_ft, place.angle_deg, place.zone, value),
             *(period, clock_s, _elapsed_s(period, clock_s), is_home),
+            *near,
             *self._form.of(place, player, team, opponent),
-            *[_NAN if (given := get(name)) is None else given for name in features.GAME],
+            *[_NAN if given is None else given for given in map(get, features.GAME)],
             *(place.distance_ft * court.FEET_TO_METRES, player),
-            *self._form.of_action(self._action(words), place, player),
+            *self._form.of_action(self._action(words), place, player, near[1]),
         )
         p_made = self._with(row) if words else self._without(row)
         return Said(p_made, value, place.zone)
@@ -161,7 +181,7 @@ class _Form:
 
     def __init__(self, form: Form) -> None:
         rates, tallies = _Rates(form), form.tallies
-        self._league = rates.league()
+        self._league = [_to_the_end(zone, BIN_FT) for zone in rates.league()]
         self._players = dict(zip(form.players.tolist(), range(len(form.players)), strict=True))
         self._teams = dict(zip(form.teams.tolist(), range(len(form.teams)), strict=True))
         self._of_player = rates.players()
@@ -170,27 +190,29 @@ class _Form:
         self._rows = {word: index + 1 for index, word in enumerate(form.actions)}
         self._attempts = tallies["action"].attempts.tolist()
         self._successes = tallies["action"].successes.tolist()
-        self._by_foot = rates.residual("action_distance")
+        self._by_foot = [_to_the_end(row, 1) for row in rates.residual("action_distance")]
+
+    def near(self, place: Place) -> Row:
+        """The league's rates from the zone and from the place."""
+        rates: Row = self._league[place.zone - 1][int(place.distance_ft // BIN_FT)]
+        return rates
 
     def of(self, place: Place, player: int, team: int, opponent: int) -> Row:
-        """What does not need an action."""
+        """What the shooter and the teams do from there."""
         zone, teams = place.zone - 1, self._teams.get
         return (
-            *self._league[zone][min(int(place.distance_ft // BIN_FT), BINS - 1)],
             *self._of_player[self._players.get(player, 0)][zone],
             self._team[teams(team, 0)][zone],
             self._opponent[teams(opponent, 0)][zone],
         )
 
-    def of_action(self, action: _Action, place: Place, player: int) -> Row:
+    def of_action(self, action: _Action, place: Place, player: int, rate_place: float) -> Row:
         """What needs the action, or what is known of no action in particular."""
         zone, row = place.zone - 1, action.row
-        _, rate_place = self._league[zone][min(int(place.distance_ft // BIN_FT), BINS - 1)]
-        weight = SHRINKAGE["action"]
-        rate = self._successes[row][zone] + weight * rate_place
+        rate = self._successes[row][zone] + _OF_ACTION * rate_place
         return (
-            rate / (self._attempts[row][zone] + weight),
-            self._by_foot[row][min(int(place.distance_ft), FEET - 1)],
+            rate / (self._attempts[row][zone] + _OF_ACTION),
+            self._by_foot[row][int(place.distance_ft)],
             self._families[self._players.get(player, 0)][action.family],
             action.family,
             *action.flags,
@@ -207,6 +229,11 @@ class _Form:
         )
 
 
+def _to_the_end(rates: list[Any], step_ft: float) -> list[Any]:
+    """Rates by distance with the last one for all farther places on the court."""
+    return rates + rates[-1:] * (int(_FARTHEST_FT // step_ft) + 1 - len(rates))
+
+
 class _Rates:
     """All rates of a form at once, by the formulas of `Form.lookup`."""
 
@@ -218,10 +245,11 @@ class _Rates:
         return self._tallies[name].rate((), 0.0, SHRINKAGE[name]).tolist()
 
     def league(self) -> Any:
-        """By zone and bin of distance: the rates of the zone and of the place."""
+        """By zone and bin of distance: the rates of the zone and of the place, as pairs."""
         by_zone = self._tallies["zone"].rate((), PRIOR_RATE, SHRINKAGE["zone"])[:, None]
         by_place = self._tallies["place"].rate((), by_zone, SHRINKAGE["place"])
-        return np.stack(np.broadcast_arrays(by_zone, by_place), axis=-1).tolist()
+        table = np.stack(np.broadcast_arrays(by_zone, by_place), axis=-1)
+        return [[tuple(place) for place in zone] for zone in table.tolist()]
 
     def players(self) -> Any:
         """By player and zone: the features `_OF_PLAYER`."""
@@ -261,7 +289,7 @@ def _scorer(part: Part) -> Callable[[Row], float]:
 
 def _logit(p: float) -> float:
     """Log odds, as `recalibration.logit`; NaN stays NaN."""
-    inside = CLIP if p < CLIP else min(p, 1 - CLIP)
+    inside = CLIP if p < CLIP else min(p, _TOP)
     return math.log(inside / (1 - inside))
 
 

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import polars as pl
+import pydantic_core
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,12 +12,19 @@ from hypothesis import strategies as st
 from malformed import VALUES
 from parivision import schema
 from parivision.limits import RANGES
+from parivision.service import quick
 from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
 from parivision.service.requests import MAX_SHOTS, Refusal, parse, quote
 from parivision.service.shot import FIELDS, SHOT
 
 FLAGS = {"last_shot_own", "last_shot_made"}
 DECIMALS = {"x_ft", "y_ft", "clock_s", "since_last_shot_s"}
+# What can be written in more than one way, and what only looks like JSON.
+SPELLINGS = [
+    *("NaN", "-Infinity", "1e999", "1.0", "2e0", "-0", "01", ".5", "true", "1", "2", "3"),
+    *('"2023-01-31"', '"20230131"', '"2023-W05-2"', '"2023-01-31T00:00:00"', '"1946-10-31"'),
+    *('"\\ud800"', '"\\u0041"', '"\\u0000"', '"\ud800"', '"é"', '""', f'"{"é" * 100}"', "[[[[]]]]"),
+]
 REQUIRED = ("player_id", "period", "clock_s", "x_ft", "y_ft")
 
 
@@ -64,6 +72,26 @@ class TestUnderstood:
         """A number arrives as the double that was sent."""
         shot = parse(json.dumps({**SMALL_SHOT, "x_ft": x_ft, "clock_s": clock_s}).encode()).shots[0]
         assert (shot["x_ft"], shot["clock_s"]) == (x_ft, clock_s)
+
+    @given(
+        shot=st.sampled_from([SMALL_SHOT, FULL_SHOT]),
+        name=st.sampled_from([*FIELDS, "shots", "Period"]),
+        text=VALUES.map(json.dumps) | st.sampled_from(SPELLINGS),
+    )
+    def test_the_quick_way_gives_what_the_closer_look_does(
+        self, shot: dict[str, Any], name: str, text: str
+    ) -> None:
+        """What it takes is taken with the same values, types and all; a name may come twice."""
+        body = f'{json.dumps(shot)[:-1]}, "{name}": {text}}}'.encode(errors="surrogatepass")
+        found = quick.shot(body)
+        if found is not None:
+            looked_at = SHOT.validate_python(pydantic_core.from_json(body))
+            assert sorted(map(repr, found.items())) == sorted(map(repr, looked_at.items()))
+
+    @pytest.mark.parametrize("shot", [SMALL_SHOT, FULL_SHOT])
+    def test_usual_shots_go_the_quick_way(self, shot: dict[str, Any]) -> None:
+        """With and without what is optional."""
+        assert quick.shot(json.dumps(shot).encode()) is not None
 
 
 class TestRefused:

@@ -42,7 +42,7 @@ class Labelled:
 
 def new_id() -> str:
     """An id of 128 bits: the time in milliseconds, then 80 random bits."""
-    return f"{time.time_ns() // 1_000_000:012x}{random.getrandbits(80):020x}"
+    return f"{(time.time_ns() // 1_000_000 << 80) | random.getrandbits(80):032x}"
 
 
 def shot_ids(request_id: str, shots: int, *, is_single: bool) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-import pydantic_core
+import msgspec
 from typing_extensions import TypedDict
 
 from parivision.service.predictor import ZONE_LABELS, Answer, AnswerOfOne, Predictor, zone_labels
@@ -101,8 +101,8 @@ def of_shots(answer: Answer, ids: Sequence[str], predictor: Predictor) -> bytes:
         answer.zone.tolist(),
         strict=True,
     )
-    predictions = [
-        Prediction(id=id_, p_made=p_made, expected_points=points, zone=zone, zone_code=code)
+    predictions: list[Prediction] = [
+        {"id": id_, "p_made": p_made, "expected_points": points, "zone": zone, "zone_code": code}
         for id_, p_made, points, zone, code in rows
     ]
     return as_json({"predictions": predictions, "model": predictor.model})
@@ -111,16 +111,15 @@ def of_shots(answer: Answer, ids: Sequence[str], predictor: Predictor) -> bytes:
 def of_one(answer: AnswerOfOne, id_: str, predictor: Predictor) -> bytes:
     """The answer to a request that is one shot."""
     zone = answer.zone
-    return as_json(
-        PredictionOfOne(
-            id=id_,
-            p_made=answer.p_made,
-            expected_points=answer.expected_points,
-            zone=ZONE_LABELS[zone],
-            zone_code=zone,
-            model=cast("Model", predictor.model),
-        )
-    )
+    said: PredictionOfOne = {
+        "id": id_,
+        "p_made": answer.p_made,
+        "expected_points": answer.expected_points,
+        "zone": ZONE_LABELS[zone],
+        "zone_code": zone,
+        "model": cast("Model", predictor.model),
+    }
+    return as_json(said)
 
 
 def of_refusal(refusal: Refusal) -> bytes:
@@ -134,4 +133,4 @@ def of_refusal(refusal: Refusal) -> bytes:
 
 def as_json(content: Any) -> bytes:
     """JSON of plain values."""
-    return pydantic_core.to_json(content)
+    return msgspec.json.encode(content)

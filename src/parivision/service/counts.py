@@ -1,13 +1,15 @@
 """What the service counts for Prometheus.
 
-Kept in arrays of its own and not in prometheus_client's counters: ten thousand predictions are
-counted with two calls of NumPy. One process counts for itself, so a service runs one worker.
+Kept in lists of its own and not in prometheus_client's counters: one prediction is counted by
+adding to numbers, and ten thousand with two calls of NumPy. One process counts for itself, so a
+service runs one worker.
 """
 
 import threading
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 import numpy as np
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -29,26 +31,31 @@ class Buckets:
     """A histogram: how many values were at most each bound, and their sum."""
 
     def __init__(self, bounds: Sequence[float]) -> None:
-        self._bounds, self._list = np.array(bounds), list(bounds)
-        self._counts = np.zeros(len(bounds) + 1, np.int64)
+        self._bounds = list(bounds)
+        self._counts = [0] * (len(bounds) + 1)
         self._sum = 0.0
 
     def observe(self, values: Floats) -> None:
         """Count values, shape (n,)."""
-        places = np.searchsorted(self._bounds, values)
-        self._counts += np.bincount(places, minlength=len(self._counts))
+        _add(self._counts, np.searchsorted(self._bounds, values))
         self._sum += float(values.sum())
 
     def observe_one(self, value: float) -> None:
         """Count one value."""
-        self._counts[bisect_left(self._list, value)] += 1
+        self._counts[bisect_left(self._bounds, value)] += 1
         self._sum += value
 
     def add_to(self, family: HistogramMetricFamily, labels: Sequence[str]) -> None:
         """Hand over the cumulative counts, as Prometheus wants them."""
         names = [*map(floatToGoString, self._bounds), "+Inf"]
-        pairs = zip(names, np.cumsum(self._counts).tolist(), strict=True)
+        pairs = zip(names, accumulate(self._counts), strict=True)
         family.add_metric(labels, [(name, float(count)) for name, count in pairs], self._sum)
+
+
+def _add(counts: list[int], places: Ints) -> None:
+    """Count each place."""
+    for place, count in enumerate(np.bincount(places).tolist()):
+        counts[place] += count
 
 
 class Counts(Collector):
@@ -57,11 +64,11 @@ class Counts(Collector):
     def __init__(self, version: str, family: str, feature_set: str, name: str) -> None:
         self._version = version
         self._model = {"name": name, "family": family, "feature_set": feature_set}
-        self._requests: dict[tuple[str, str], int] = defaultdict(int)
+        self._requests: dict[tuple[str, int], int] = defaultdict(int)
         self._seconds: dict[str, Buckets] = defaultdict(
             lambda: Buckets(telemetry.REQUEST_BUCKETS_S)
         )
-        self._zones = np.zeros(max(Zone) + 1, np.int64)
+        self._zones = [0] * (max(Zone) + 1)
         self._p_made = Buckets(telemetry.P_MADE_BUCKETS)
         self._lock = threading.Lock()
         self._registry = CollectorRegistry()
@@ -75,7 +82,7 @@ class Counts(Collector):
     def request(self, route: str, status: int, seconds: float) -> None:
         """Count an answered request."""
         with self._lock:
-            self._requests[route, str(status)] += 1
+            self._requests[route, status] += 1
             self._seconds[route].observe_one(seconds)
 
     def prediction(self, p_made: float, zone: int) -> None:
@@ -87,7 +94,7 @@ class Counts(Collector):
     def predictions(self, p_made: Floats, zone: Ints) -> None:
         """Count predicted shots."""
         with self._lock:
-            self._zones += np.bincount(zone, minlength=len(self._zones))
+            _add(self._zones, zone)
             self._p_made.observe(p_made)
 
     def render(self) -> bytes:
@@ -119,7 +126,7 @@ class Counts(Collector):
         labels = [telemetry.MODEL_VERSION, telemetry.ROUTE, telemetry.STATUS]
         family = CounterMetricFamily(telemetry.REQUESTS, "Requests answered.", labels=labels)
         for (route, status), count in self._requests.items():
-            family.add_metric([self._version, route, status], count)
+            family.add_metric([self._version, route, str(status)], count)
         return family
 
     def _seconds_family(self) -> Metric:
@@ -136,7 +143,7 @@ class Counts(Collector):
         labels = [telemetry.MODEL_VERSION, telemetry.ZONE]
         family = CounterMetricFamily(telemetry.PREDICTIONS, "Shots predicted.", labels=labels)
         for zone in Zone:
-            family.add_metric([self._version, zone.label], int(self._zones[zone]))
+            family.add_metric([self._version, zone.label], self._zones[zone])
         return family
 
     def _p_made_family(self) -> Metric:

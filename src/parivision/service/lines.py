@@ -7,7 +7,7 @@ neither side needs memory for more than some thousands of them.
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
-import pydantic_core
+import msgspec
 
 from parivision.service import columns
 from parivision.service.predictor import Answer, Predictor
@@ -59,7 +59,7 @@ def answer(predictor: Predictor, lines: list[bytes], first: int) -> tuple[bytes,
     else:
         said = predictor.answer_columns(shots.columns, len(shots))
     rows = zip(said.p_made.tolist(), said.expected_points.tolist(), said.zone.tolist(), strict=True)
-    text = pydantic_core.to_json(
+    text = msgspec.json.encode(
         [{"p_made": p, "expected_points": e, "zone_code": z} for p, e, z in rows]
     )
     # There are only numbers in it: what looks like the end of an object is one.
@@ -68,4 +68,4 @@ def answer(predictor: Predictor, lines: list[bytes], first: int) -> tuple[bytes,
 
 def fault(refusal: Refusal) -> bytes:
     """The last line of an answer that ends early."""
-    return pydantic_core.to_json({"error": refusal.sentence}) + b"\n"
+    return msgspec.json.encode({"error": refusal.sentence}) + b"\n"

@@ -6,11 +6,12 @@ The structure (an object, a list of so many shots) is checked by hand and the fi
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Annotated, Any, Final, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, NamedTuple, TypeVar
 
 import pydantic_core
 from pydantic import FailFast, TypeAdapter, ValidationError
 
+from parivision.service import quick
 from parivision.service.shot import FIELDS, SHOT, Shot
 
 Thing = TypeVar("Thing", bound=Mapping[str, Any])
@@ -142,8 +143,7 @@ class Form(Generic[Thing]):
         return Refusal.of(*problems)
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """The shots asked about; `is_single`: they came as one object and not as a list."""
 
     shots: list[Shot]
@@ -152,7 +152,11 @@ class Request:
 
 def parse(body: bytes) -> Request:
     """The shots of a request's body; raises Refusal (400 or 422) for anything else."""
-    return Request(*_SHOTS.parse(body))
+    shot = quick.shot(body)
+    if shot is None:
+        return Request(*_SHOTS.parse(body))
+    _check_makes(shot, "")
+    return Request([shot], is_single=True)
 
 
 def parse_lines(lines: Sequence[bytes], before: int = 0) -> list[Shot]:

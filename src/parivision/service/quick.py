@@ -1,0 +1,64 @@
+"""A shot's JSON where nothing is wrong with it, in a quarter of the time that `requests` takes.
+
+The rules are those of `shot.SHOT`, compiled by msgspec. What does not meet them is left to
+`requests`, which finds the words for it and knows more ways to write a date. A test holds both to
+each other.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from operator import getitem
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from parivision.limits import MAX_DATE, MIN_DATE
+from parivision.service.shot import SHOT, Shot
+
+_DATES: Final = (date,)
+
+
+def shot(body: bytes) -> Shot | None:
+    """The shot that a body is, or None for a closer look."""
+    try:
+        found = _decode(body)
+    except ValueError:
+        return None
+    # What the body does not name is left out; null stays.
+    facts: Shot = msgspec.to_builtins(found, builtin_types=_DATES)
+    day = facts.get("game_date")
+    return facts if day is None or MIN_DATE <= day <= MAX_DATE else None
+
+
+def _decoder() -> msgspec.json.Decoder[Any]:
+    described = SHOT.json_schema()
+    required = described["required"]
+    fields = []
+    for name, rules in described["properties"].items():
+        kind = _kind(rules)
+        fields.append(
+            (name, kind) if name in required else (name, kind | msgspec.UnsetType, msgspec.UNSET)
+        )
+    struct = msgspec.defstruct("Shot", fields, forbid_unknown_fields=True, gc=False)
+    return msgspec.json.Decoder(struct)
+
+
+def _kind(rules: Mapping[str, Any]) -> Any:
+    """The type that a field's JSON schema describes."""
+    if "anyOf" in rules:
+        of_value, _ = rules["anyOf"]
+        return _kind(of_value) | None
+    if "enum" in rules:
+        numbers = tuple(each for each in rules["enum"] if not isinstance(each, bool))
+        kind = getitem(Literal, numbers)
+        return kind if len(numbers) == len(rules["enum"]) else kind | bool
+    if rules["type"] == "string":
+        if rules.get("format") == "date":
+            return date
+        bounds = msgspec.Meta(min_length=rules["minLength"], max_length=rules["maxLength"])
+        return Annotated[str, bounds]
+    of = {"integer": int, "number": float}[rules["type"]]
+    return Annotated[of, msgspec.Meta(ge=rules.get("minimum"), le=rules.get("maximum"))]
+
+
+_decode: Final = _decoder().decode
