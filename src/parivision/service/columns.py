@@ -11,12 +11,13 @@ from datetime import date
 from difflib import get_close_matches
 from typing import Any, Final
 
+import msgspec
 import numpy as np
-import pydantic_core
 
 from parivision.limits import MAX_DATE, MIN_DATE
+from parivision.service import quick
 from parivision.service.predictor import Answer, Predictor
-from parivision.service.requests import MAX_SHOTS, Problem, Refusal, quote
+from parivision.service.requests import MAX_SHOTS, Problem, Refusal, quote, read
 from parivision.service.shot import FIELDS, SHOT
 
 Column = Sequence[Any]
@@ -67,7 +68,7 @@ class Asked:
 def parse(body: bytes) -> Asked:
     """The shots of an inference request; raises Refusal (400 or 422) for anything else."""
     try:
-        content = pydantic_core.from_json(body)
+        content = read(body)
     except ValueError as error:
         raise Refusal(400, f"The body is not JSON: {error}.") from error
     inputs = content.get("inputs") if isinstance(content, dict) else None
@@ -90,17 +91,10 @@ def parse(body: bytes) -> Asked:
 
 def of_lines(lines: Sequence[bytes]) -> Rows | None:
     """The shots of lines of JSON, one each; None when there is something to say about one."""
-    try:
-        records = pydantic_core.from_json(b"[" + b",".join(lines) + b"]")
-    except ValueError:
-        return None
-    if len(records) != len(lines) or set(map(type, records)) != {dict}:
-        return None
-    named = set().union(*records)
-    if not named <= FIELDS.keys():
+    columns = quick.columns(lines)
+    if columns is None:
         return None
     try:
-        columns = {name: _checked(name, [one.get(name) for one in records]) for name in named}
         _check_together(columns)
     except Refusal:
         return None
@@ -114,7 +108,7 @@ def answer(asked: Asked, said: Answer, predictor: Predictor, request_id: str) ->
         {"name": name, "datatype": kind, "shape": [len(asked.shots)], "data": column.tolist()}
         for (name, kind), column in zip(_OUTPUTS, values, strict=True)
     ]
-    return pydantic_core.to_json(
+    return msgspec.json.encode(
         {
             "model_name": predictor.champion.name,
             "model_version": predictor.champion.version,

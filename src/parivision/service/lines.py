@@ -17,6 +17,7 @@ CONTENT_TYPE: Final = b"application/x-ndjson"
 BLOCK_BYTES: Final = 2**21
 """As many bytes make a block."""
 _LONGEST: Final = 64 * 2**10
+_ENCODER: Final = msgspec.json.Encoder()
 
 Receive = Callable[[], Awaitable[Any]]
 
@@ -59,11 +60,10 @@ def answer(predictor: Predictor, lines: list[bytes], first: int) -> tuple[bytes,
     else:
         said = predictor.answer_columns(shots.columns, len(shots))
     rows = zip(said.p_made.tolist(), said.expected_points.tolist(), said.zone.tolist(), strict=True)
-    text = msgspec.json.encode(
-        [{"p_made": p, "expected_points": e, "zone_code": z} for p, e, z in rows]
+    text = _ENCODER.encode_lines(
+        {"p_made": p, "expected_points": e, "zone_code": z} for p, e, z in rows
     )
-    # There are only numbers in it: what looks like the end of an object is one.
-    return text[1:-1].replace(b"},{", b"}\n{") + b"\n", said
+    return text, said
 
 
 def fault(refusal: Refusal) -> bytes:

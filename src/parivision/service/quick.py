@@ -1,19 +1,20 @@
-"""A shot's JSON where nothing is wrong with it, in a quarter of the time that `requests` takes.
+"""Shots' JSON where nothing is wrong with it, in a third of the time that `requests` takes.
 
 The rules are those of `shot.SHOT`, compiled by msgspec. What does not meet them is left to
 `requests`, which finds the words for it and knows more ways to write a date. A test holds both to
 each other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from operator import getitem
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
+from msgspec.structs import astuple
 
 from parivision.limits import MAX_DATE, MIN_DATE
-from parivision.service.shot import SHOT, Shot
+from parivision.service.shot import FIELDS, SHOT, Shot
 
 _DATES: Final = (date,)
 
@@ -21,7 +22,7 @@ _DATES: Final = (date,)
 def shot(body: bytes) -> Shot | None:
     """The shot that a body is, or None for a closer look."""
     try:
-        found = _decode(body)
+        found = _ONE.decode(body)
     except ValueError:
         return None
     # What the body does not name is left out; null stays.
@@ -30,15 +31,27 @@ def shot(body: bytes) -> Shot | None:
     return facts if day is None or MIN_DATE <= day <= MAX_DATE else None
 
 
-def _decoder() -> msgspec.json.Decoder[Any]:
+def columns(lines: Sequence[bytes]) -> dict[str, Sequence[Any]] | None:
+    """The columns of shots, one to a line, None where a fact is not known; or None as above."""
+    try:
+        found = _EACH.decode_lines(b"\n".join(lines))
+    except ValueError:
+        return None
+    columns: dict[str, Sequence[Any]] = dict(
+        zip(FIELDS, zip(*map(astuple, found), strict=True), strict=True)
+    )
+    days = {MIN_DATE, *columns["game_date"]} - {None}
+    return columns if min(days) == MIN_DATE and max(days) <= MAX_DATE else None
+
+
+def _decoder(missing: Any) -> msgspec.json.Decoder[Any]:
+    """What a fact that is not named becomes: None, or nothing at all (UNSET)."""
     described = SHOT.json_schema()
     required = described["required"]
     fields = []
     for name, rules in described["properties"].items():
         kind = _kind(rules)
-        fields.append(
-            (name, kind) if name in required else (name, kind | msgspec.UnsetType, msgspec.UNSET)
-        )
+        fields.append((name, kind) if name in required else (name, kind | type(missing), missing))
     struct = msgspec.defstruct("Shot", fields, forbid_unknown_fields=True, gc=False)
     return msgspec.json.Decoder(struct)
 
@@ -61,4 +74,5 @@ def _kind(rules: Mapping[str, Any]) -> Any:
     return Annotated[of, msgspec.Meta(ge=rules.get("minimum"), le=rules.get("maximum"))]
 
 
-_decode: Final = _decoder().decode
+_ONE: Final = _decoder(msgspec.UNSET)
+_EACH: Final = _decoder(None)

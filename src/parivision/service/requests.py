@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Annotated, Any, Final, Generic, NamedTuple, TypeVar
 
+import msgspec
 import pydantic_core
 from pydantic import FailFast, TypeAdapter, ValidationError
 
@@ -73,7 +74,7 @@ class Form(Generic[Thing]):
         """The things of a body, and whether it is one alone; raises Refusal (400 or 422)."""
         shown = f'{{"{self.plural}": [...]}}'
         try:
-            content = pydantic_core.from_json(body)
+            content = read(body)
         except ValueError as error:
             if not body.strip():
                 sentence = f"The body is empty: send one {self.noun} as JSON, or {shown}."
@@ -157,6 +158,15 @@ def parse(body: bytes) -> Request:
         return Request(*_SHOTS.parse(body))
     _check_makes(shot, "")
     return Request([shot], is_single=True)
+
+
+def read(body: bytes) -> Any:
+    """What a body's JSON says; raises ValueError, which says what is wrong with it."""
+    try:
+        return msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        # It takes twice as long, knows NaN, and names the line and the column.
+        return pydantic_core.from_json(body)
 
 
 def parse_lines(lines: Sequence[bytes], before: int = 0) -> list[Shot]:
