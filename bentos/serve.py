@@ -1,4 +1,4 @@
-"""Runs the Bento of an image as one process: the runtime image's entry point.
+"""Runs a Bento as one process: the runtime image's entry point, and what `parivision deploy` runs.
 
 `bentoml serve` is two processes, of which one only watches the other, each imports everything, and
 a service that cannot load its model is started again for ever. In a pod Kubernetes does the

@@ -8,9 +8,7 @@ import os
 import socket
 import sys
 import time
-from contextlib import suppress
 from dataclasses import asdict, dataclass
-from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +17,7 @@ import psutil  # type: ignore[import-untyped]  # it ships no types
 from parivision.client import ServiceClient
 from parivision.durable import exclusive, replacing
 from parivision.errors import ServiceError
-from parivision.package import CONTENT
+from parivision.package import CONTENT, SERVER
 from parivision.service.predictor import Champion
 
 HOST: Final = "127.0.0.1"
@@ -30,8 +28,6 @@ STOP_TIMEOUT_S: Final = 20.0
 _POLL_S: Final = 0.1
 _PROBE_TIMEOUT_S: Final = 5.0
 _LOG_TAIL_LINES: Final = 15
-_TRIED_WORKERS: Final = 2
-_WORKER_FLAG: Final = "--worker-id"
 # A process is the one that was started if it began within this of what was written down.
 _SAME_START_S: Final = 1.0
 
@@ -119,8 +115,7 @@ def _launch(
 
 def _spawn(bento: Path, port: int, state_dir: Path) -> psutil.Process:
     """Start the server in a session of its own, so that it outlives this process."""
-    command = [sys.executable, "-m", "bentoml", "serve", str(bento)]
-    command += ["--host", HOST, "--port", str(port)]
+    command = [sys.executable, str(SERVER), str(bento), "--host", HOST, "--port", str(port)]
     environment = {  # a child inherits; nothing here is read from it
         "PARIVISION_SPILL": str(state_dir / "spill"),
         **os.environ,
@@ -144,8 +139,7 @@ def _spawn(bento: Path, port: int, state_dir: Path) -> psutil.Process:
 
 def _wait(deployment: Deployment, wanted: Champion, timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
-    workers: set[int] = set()
-    while _workers(deployment, workers) < _TRIED_WORKERS:
+    while _process(deployment):
         if _answers_as(deployment.url, wanted):
             return
         if time.monotonic() > deadline:
@@ -157,19 +151,6 @@ def _wait(deployment: Deployment, wanted: Champion, timeout_s: float) -> None:
     raise ServiceError(
         f"{wanted.name}:{wanted.version} ended while it was starting. {_tail(deployment)}"
     )
-
-
-def _workers(deployment: Deployment, seen: set[int]) -> float:
-    """How many workers the server has had so far, added to `seen`; infinite if it has ended.
-
-    A server whose worker cannot load its model starts another one, again and again.
-    """
-    process = _process(deployment)
-    if process is None:
-        return inf
-    with suppress(psutil.NoSuchProcess):
-        seen.update(child.pid for child in process.children() if _WORKER_FLAG in child.cmdline())
-    return len(seen)
 
 
 def _answers_as(url: str, wanted: Champion) -> bool:

@@ -30,6 +30,7 @@ from parivision.service.predictor import BUNDLE_FOLDER, Champion
 
 LIBRARY: Final = Path(__file__).parent
 SERVICE: Final = LIBRARY.parents[1] / "bentos" / "shots"
+SERVER: Final = SERVICE.with_name("serve.py")
 CONTENT: Final = "src"
 # What later shots are compared with is kept beside the bundle and is not served.
 NOT_SERVED: Final = "drift_*"

@@ -34,10 +34,12 @@ def ways(port: int, shots: Shots, repeats: int) -> list[tuple[str, int, Callable
 
         return work
 
+    # Lines come first: they are not logged, and what was logged of the others is still written when
+    # these are answered.
     asked = {
+        "lines (NDJSON, `/predict`)": lambda: _stream(port, lines),
         "columns (`/v2/models/shots/infer`)": ask("/v2/models/shots/infer", columns),
         "a list (`/predict`)": ask("/predict", records),
-        "lines (NDJSON, `/predict`)": lambda: _stream(port, lines),
     }
     return [(way, len(shots) * repeats, work) for way, work in asked.items()]
 

@@ -26,7 +26,6 @@ from ports import free_port
 CLIENTS = (1, 16, 64)
 OURS, FLOOR = "PariVision", "bare ASGI, compiled trees"
 START_S = 120.0
-SERVE = Path(__file__).parents[2] / "bentos" / "serve.py"
 Tick = Callable[[str], None]
 
 
@@ -83,7 +82,7 @@ def contenders(bundle: Path, work: Path) -> list[Contender]:
     python, rows = sys.executable, {"row": row}
     quiet = {"BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true"}
     log = {"PARIVISION_PREDICTION_LOG": str(work / "log"), "PARIVISION_SPILL": str(work / "spill")}
-    ours = (python, str(SERVE), str(bento), "--host", "127.0.0.1", "--port", "PORT")
+    ours = (python, str(package.SERVER), str(bento), "--host", "127.0.0.1", "--port", "PORT")
     own = (python, "-m", "bench.servers")
     plain = (python, "-m", "bentoml", "serve", "bench.plain_bento:Plain", "--port", "PORT")
     served = (python, "-m", "mlflow", "models", "serve", "-m", str(saved), "-p", "PORT")
