@@ -12,6 +12,7 @@ import bentoml
 MODULES = (
     "httptools",
     "lightgbm",
+    "msgspec",
     "prometheus_client",
     "pymongo",
     "skops.io",
