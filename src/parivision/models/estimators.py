@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from parivision.errors import ModelError
 from parivision.facts import Floats
-from parivision.models import trees
+from parivision.models import additive, trees
 from parivision.models.native import Forest
 from parivision.models.steady import steady
 
@@ -192,6 +192,8 @@ class XGBoost:
 class Sklearn:
     """Any scikit-learn classifier with `predict_proba`, kept in the skops format.
 
+    Trees and the linear family are evaluated without it, which takes microseconds a row.
+
     skops refuses to load types it does not know, where a pickle would run whatever it holds.
     """
 
@@ -203,18 +205,18 @@ class Sklearn:
         self.classifier = classifier
         self._importances = importances
         self.rounds = rounds
-        self._forest = trees.of_sklearn(classifier)
+        self._own = trees.of_sklearn(classifier) or additive.of_sklearn(classifier)
 
     def predict(self, features: Matrix) -> Floats:
         """Probability of class 1."""
-        if self._forest is not None:
-            return self._forest.many(features)
+        if self._own is not None:
+            return self._own.many(features)
         return np.asarray(self.classifier.predict_proba(features)[:, 1], np.float64)
 
     def one(self, row: Sequence[float]) -> float:
         """Probability of class 1."""
-        if self._forest is not None:
-            return self._forest.one(row)
+        if self._own is not None:
+            return self._own.one(row)
         return float(self.predict(np.array([row], np.float32))[0])
 
     def importances(self) -> Floats | None:
