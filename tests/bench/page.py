@@ -85,7 +85,7 @@ def _under_load(serving: Results) -> str:
     return (
         f"At half of its most ({half['offered_a_second']:.0f} a second): median "
         f"{half['p50_ms']:.2f} ms, p99 {half['p99_ms']:.2f} ms, "
-        f"{half['answers'] - half['statuses'].get('200', 0) + half['lost']} errors; "
+        f"{half['errors']:.0f} errors; "
         f"the floor at the same rate: {floor['p50_ms']:.2f} and {floor['p99_ms']:.2f} ms. "
         f"Offered three times its most ({triple['offered_a_second']:.0f} a second, 512 "
         f"clients): {statuses}, {triple['lost']} lost; the slowest exchange took "

@@ -188,7 +188,8 @@ def compare(
             each.contender.name: {"ready_s": each.ready_s, "memory_mb": each.memory_mb()}
             for each in running
         }
-        loaded = _under_load(ours, floor, found, seconds)
+        most = max(each["a_second"] for each in found if each["server"] == OURS)
+        loaded = _under_load(ours, floor, most, rounds, seconds)
         tick("many shots")
         many = [
             {"way": way, **_cost(ours, work, count)}
@@ -210,8 +211,11 @@ def _measure(running: Started, clients: int, seconds: float) -> dict[str, float]
     before = running.cpu_s()
     seen = uvloop.run(closed(running.port, running.request, clients, seconds))
     used = running.cpu_s() - before
+    return {"cpu_us": used / max(seen.answers, 1) * 1e6, **_figures(seen)}
+
+
+def _figures(seen: Seen) -> dict[str, float]:
     return {
-        "cpu_us": used / max(seen.answers, 1) * 1e6,
         "a_second": seen.a_second,
         "p50_ms": seen.quantile_ms(0.5),
         "p99_ms": seen.quantile_ms(0.99),
@@ -225,22 +229,22 @@ def _medians(figures: list[dict[str, float]]) -> dict[str, float]:
 
 
 def _under_load(
-    ours: Started, floor: Started, found: list[dict[str, Any]], seconds: float
+    ours: Started, floor: Started, most: float, rounds: int, seconds: float
 ) -> dict[str, Any]:
     """What clients see at half of what it can do, the floor at the same rate, and at three times.
 
-    The floor shows what of it is the machine's and the clients'.
+    The floor shows what of it is the machine's and the clients'; both take turns, too.
     """
-    most = max(each["a_second"] for each in found if each["server"] == OURS)
-    half, floors = (
-        uvloop.run(by_the_clock(each.port, each.request, 64, most / 2, seconds * 5))
-        for each in (ours, floor)
-    )
+    half, floors = [], []
+    for _ in range(rounds):
+        for each, seen in ((ours, half), (floor, floors)):
+            asked = by_the_clock(each.port, each.request, 64, most / 2, seconds)
+            seen.append(_figures(uvloop.run(asked)))
     with health.watched(ours.port) as asked:
         triple = uvloop.run(by_the_clock(ours.port, ours.request, 512, most * 3, seconds * 3))
     return {
-        "half": _seen(half, most / 2),
-        "half_floor": _seen(floors, most / 2),
+        "half": {"offered_a_second": most / 2, **_medians(half)},
+        "half_floor": _medians(floors),
         "triple": _seen(triple, most * 3),
         "health": {
             "asked": len(asked),
@@ -256,8 +260,6 @@ def _seen(seen: Seen, rate: float) -> dict[str, Any]:
         "answers": seen.answers,
         "statuses": {str(status): count for status, count in seen.statuses.items()},
         "lost": seen.lost,
-        "p50_ms": seen.quantile_ms(0.5),
-        "p99_ms": seen.quantile_ms(0.99),
         # From when a client sent it; what waits for a free client is not the service's.
         "slowest_exchange_ms": max(seen.exchanges, default=0.0) * 1e3,
     }

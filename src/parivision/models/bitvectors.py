@@ -83,7 +83,7 @@ class BitVectors:
                 np.right_shift(bits, _SIGN, bits)
                 np.bitwise_and(bits, on_its_left, bits)
                 np.bitwise_or(ruled_out, bits, ruled_out)
-            total += tree.leaves[_first_zero(ruled_out, below)]
+            total += np.take(tree.leaves, _first_zero(ruled_out, below), mode="clip")
         return total
 
 
