@@ -238,8 +238,8 @@ def _under_load(
     half, floors = [], []
     for _ in range(rounds):
         for each, seen in ((ours, half), (floor, floors)):
-            asked = by_the_clock(each.port, each.request, 64, most / 2, seconds)
-            seen.append(_figures(uvloop.run(asked)))
+            load = by_the_clock(each.port, each.request, 64, most / 2, seconds)
+            seen.append(_figures(uvloop.run(load)))
     with health.watched(ours.port) as asked:
         triple = uvloop.run(by_the_clock(ours.port, ours.request, 512, most * 3, seconds * 3))
     return {

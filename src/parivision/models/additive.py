@@ -94,6 +94,7 @@ class Additive:
         total = self._constant
         for column, term in self._terms:
             total += term.one(values[column])
+        # Straight lines have no end, and exp of a large number is an error.
         odds = math.exp(-abs(total))
         return 1.0 / (1.0 + odds) if total > 0 else odds / (1.0 + odds)
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-import msgspec
+import pydantic_core
 
 from parivision.errors import StoreError
 
@@ -51,13 +51,13 @@ class Batch:
     @classmethod
     def of_lines(cls, kind: str, stream: str, number: int, lines: bytes) -> "Batch":
         """What `to_lines` wrote; raises ValueError or KeyError for anything else."""
-        head, *records = map(msgspec.json.decode, lines.splitlines())
+        head, *records = map(pydantic_core.from_json, lines.splitlines())
         return cls(kind, stream, number, records, head["shared"], head["games"])
 
 
 def line(record: Record) -> bytes:
     """A record as a line of JSON."""
-    return msgspec.json.encode(record) + b"\n"
+    return pydantic_core.to_json(record) + b"\n"
 
 
 class Store(Protocol):

@@ -18,10 +18,9 @@ from parivision.limits import MAX_DATE, MIN_DATE
 from parivision.service import quick
 from parivision.service.predictor import Answer, Predictor
 from parivision.service.requests import MAX_SHOTS, Problem, Refusal, quote, read
-from parivision.service.shot import FIELDS, SHOT
+from parivision.service.shot import FIELDS, REQUIRED, rules_of
 
 Column = Sequence[Any]
-_SCHEMA: Final = SHOT.json_schema()
 _TEXTS: Final = "BYTES"
 _NUMBERS: Final = frozenset(
     (
@@ -133,7 +132,7 @@ def metadata(predictor: Predictor) -> dict[str, Any]:
 
 
 def _datatype(name: str) -> str:
-    rules, _ = _rules(name)
+    rules, _ = rules_of(name)
     return {"string": _TEXTS, "integer": "INT64", "number": "FP64"}.get(
         rules.get("type", ""), "BOOL"
     )
@@ -161,14 +160,8 @@ def _tensor(tensor: Any) -> tuple[str, int, list[Any]]:
     return name, len(data), data
 
 
-def _rules(name: str) -> tuple[Mapping[str, Any], bool]:
-    """What a field's value must be (JSON schema), and whether null may stand for it."""
-    described = _SCHEMA["properties"][name]
-    return described.get("anyOf", [described])[0], "anyOf" in described
-
-
 def _checked(name: str, data: list[Any]) -> Column:
-    rules, nullable = _rules(name)
+    rules, nullable = rules_of(name)
     if not nullable and None in data:
         raise _at(name, data.index(None), None)
     if rules.get("type") == "string":
@@ -177,7 +170,7 @@ def _checked(name: str, data: list[Any]) -> Column:
 
 
 def _texts(name: str, data: list[Any], *, is_date: bool) -> Column:
-    rules, _ = _rules(name)
+    rules, _ = rules_of(name)
     known: dict[Any, Any] = {None: None}
     for place, value in enumerate(data):
         if isinstance(value, (dict, list)) or value not in known:
@@ -241,7 +234,7 @@ def _outside(name: str, data: list[Any], rules: Mapping[str, Any]) -> Refusal:
 
 def _check_together(columns: Mapping[str, Column]) -> None:
     """What no column says alone: that none is missing, and that nobody made more than he took."""
-    missing = [name for name in _SCHEMA["required"] if name not in columns]
+    missing = [name for name in REQUIRED if name not in columns]
     if missing:
         raise Refusal.of(*(Problem(name, FIELDS[name], "nothing") for name in missing))
     if "player_attempts" in columns and "player_makes" in columns:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from parivision.limits import MAX_DATE, MIN_DATE
-from parivision.service.shot import FIELDS, SHOT, Shot
+from parivision.service.shot import FIELDS, REQUIRED, Shot, rules_of
 
 _DATES: Final = (date,)
 
@@ -46,21 +46,17 @@ def columns(lines: Sequence[bytes]) -> dict[str, Sequence[Any]] | None:
 
 def _decoder(missing: Any) -> msgspec.json.Decoder[Any]:
     """What a fact that is not named becomes: None, or nothing at all (UNSET)."""
-    described = SHOT.json_schema()
-    required = described["required"]
     fields = []
-    for name, rules in described["properties"].items():
-        kind = _kind(rules)
-        fields.append((name, kind) if name in required else (name, kind | type(missing), missing))
+    for name in FIELDS:
+        rules, may_be_null = rules_of(name)
+        kind = _kind(rules) | None if may_be_null else _kind(rules)
+        fields.append((name, kind) if name in REQUIRED else (name, kind | type(missing), missing))
     struct = msgspec.defstruct("Shot", fields, forbid_unknown_fields=True, gc=False)
     return msgspec.json.Decoder(struct)
 
 
 def _kind(rules: Mapping[str, Any]) -> Any:
-    """The type that a field's JSON schema describes."""
-    if "anyOf" in rules:
-        of_value, _ = rules["anyOf"]
-        return _kind(of_value) | None
+    """The type that a value's JSON schema describes."""
     if "enum" in rules:
         numbers = tuple(each for each in rules["enum"] if not isinstance(each, bool))
         kind = getitem(Literal, numbers)

@@ -3,7 +3,7 @@
 A field's description says what is expected of it; refusals and the OpenAPI document quote it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any, Final, Literal, Required
 
@@ -105,7 +105,15 @@ class Shot(TypedDict, total=False):
 
 
 SHOT: Final = TypeAdapter(Shot)
+_SCHEMA: Final = SHOT.json_schema()
+REQUIRED: Final[Sequence[str]] = _SCHEMA["required"]
 FIELDS: Final[Mapping[str, str]] = {
-    name: described["description"] for name, described in SHOT.json_schema()["properties"].items()
+    name: described["description"] for name, described in _SCHEMA["properties"].items()
 }
 """Name of each field to what is expected of it, in words."""
+
+
+def rules_of(name: str) -> tuple[Mapping[str, Any], bool]:
+    """What a field's value must be (JSON schema), and whether null may stand for it."""
+    described = _SCHEMA["properties"][name]
+    return described.get("anyOf", [described])[0], "anyOf" in described
