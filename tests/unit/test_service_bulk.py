@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from asgi import Answer, Asker
@@ -106,6 +106,10 @@ class TestColumns:
         assert list(asked.shots) == wanted
         assert len(asked.shots) == len(shots)
 
+    @example(value=0.0, name="last_shot_made")
+    @example(value=2.0, name="shot_value")
+    @example(value=2.5, name="shot_value")
+    @example(value=True, name="shot_value")
     @given(value=VALUES, name=st.sampled_from(sorted(FIELDS)))
     def test_what_a_record_may_hold_a_column_may(self, value: Any, name: str) -> None:
         """A value that /predict refuses is refused here; a whole number may be said to be one."""

@@ -199,7 +199,7 @@ def _day(name: str, place: int, text: str) -> date:
 def _numbers(name: str, data: list[Any], rules: Mapping[str, Any]) -> Column:
     """The values, or an array of them if all are known; integers keep all their digits."""
     is_whole, is_listed = rules.get("type") == "integer", "enum" in rules
-    allowed = {type(None), int, *([] if is_whole else [bool] if is_listed else [float])}
+    allowed = {type(None), int, *([bool, float] if is_listed else [] if is_whole else [float])}
     kinds = set(map(type, data))
     if not kinds <= allowed:
         place = next(i for i, value in enumerate(data) if type(value) not in allowed)
@@ -207,17 +207,19 @@ def _numbers(name: str, data: list[Any], rules: Mapping[str, Any]) -> Column:
     is_full = type(None) not in kinds
     known = data if is_full else [value for value in data if value is not None]
     try:
-        values = np.array(known, np.int64 if is_whole else np.float64)
+        values = np.array(known, np.int64 if is_whole and not is_listed else np.float64)
     except OverflowError:
         raise _outside(name, data, rules) from None
     fits = (
-        np.isin(values, np.array(rules["enum"], values.dtype))
+        np.isin(values, np.array(rules["enum"], np.float64))
         if is_listed
         else (values >= rules["minimum"]) & (values <= rules["maximum"])
     )
     if not fits.all():
         raise _outside(name, data, rules)
-    return values if is_full else data  # type: ignore[return-value]
+    if not is_full:
+        return data
+    return values.astype(np.int64) if is_whole else values  # type: ignore[return-value]
 
 
 def _outside(name: str, data: list[Any], rules: Mapping[str, Any]) -> Refusal:
