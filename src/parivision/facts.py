@@ -114,9 +114,9 @@ def from_columns(columns: Mapping[str, Sequence[Any]], size: int, today: date) -
 
     def whole(name: str, default: int = 0) -> Ints:
         values = column(name)
-        if isinstance(values, np.ndarray):
-            return values.astype(np.int64)
-        return np.array([default if v is None else v for v in values], np.int64)
+        if not isinstance(values, np.ndarray) and None in values:
+            values = [default if value is None else value for value in values]
+        return np.array(values, np.int64)
 
     x_ft, y_ft = numbers("x_ft"), numbers("y_ft")
     given = whole("shot_value")
@@ -126,14 +126,15 @@ def from_columns(columns: Mapping[str, Sequence[Any]], size: int, today: date) -
     codes = {word: code.get(spelt, NO_ACTION) for word, spelt in normal.items()}
     days = {day: ((day or today) - EPOCH).days for day in set(column("game_date"))}
     games = list(zip(column("team_id"), column("home_team"), column("away_team"), strict=True))
-    known = {game: _teams(*game) for game in set(games)}
-    teams = [known[game] for game in games]
+    place = {game: index for index, game in enumerate(set(games))}
+    teams = np.array([_teams(*game) for game in place], np.float64).reshape(-1, 2)
+    opponent_id, is_home = teams[[place[game] for game in games]].T
     return Facts(
         day=np.array([days[day] for day in column("game_date")], np.int64),
         player_id=whole("player_id"),
         team_id=whole("team_id", league.UNKNOWN_TEAM),
-        opponent_id=np.array([opponent for opponent, _ in teams], np.int64),
-        is_home=np.array([home for _, home in teams], np.float64),
+        opponent_id=opponent_id.astype(np.int64),
+        is_home=is_home,
         period=whole("period"),
         clock_s=numbers("clock_s"),
         x_ft=x_ft,

@@ -83,7 +83,7 @@ def image_settings(cluster: LiveCluster, folder: Path) -> settings.Settings:
 
 
 # Where the predictor computes: many shots, and one.
-MANY: Final = "        facts = from_records(shots, self._today())\n"
+MANY: Final = "        facts = from_columns(rows.columns, rows.size, self._today())\n"
 ONE: Final = "        said = self._single(shot)\n"
 
 
@@ -110,8 +110,12 @@ _WAIT: Final = "        import time\n        time.sleep(0.15)\n"
 _IN_METRES: Final = "{**shot, 'x_ft': shot['x_ft'] * 0.3048, 'y_ft': shot['y_ft'] * 0.3048}"
 ERRORS: Final = spoilt(_THIRD, _THIRD)
 LATENCY: Final = spoilt(_WAIT, _WAIT)
+_ALL_IN_METRES: Final = (
+    "{**rows.columns, 'x_ft': np.array(rows.columns['x_ft']) * 0.3048, "
+    "'y_ft': np.array(rows.columns['y_ft']) * 0.3048}"
+)
 WRONG_UNITS: Final = spoilt(
-    f"        shots = [{_IN_METRES} for shot in shots]\n", f"        shot = {_IN_METRES}\n"
+    f"        rows = Rows({_ALL_IN_METRES}, rows.size)\n", f"        shot = {_IN_METRES}\n"
 )
 
 

@@ -22,9 +22,10 @@ from parivision import deploy_local, package
 from parivision.errors import StoreError
 from parivision.package import Bento
 from parivision.served import OUTCOMES, PREDICTIONS, Batch, Store, open_store
-from parivision.served.folder import numbers
+from parivision.served.folder import FolderStore, numbers
 from parivision.served.join import Joiner, labelled_since, predictions_since
-from parivision.served.log import Contents, Log
+from parivision.served.lines import Entry, line
+from parivision.served.log import Log
 from parivision.served.records import outcome
 from parivision.served.spill import Spill
 from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
@@ -118,17 +119,13 @@ def test_a_server_killed_under_load_loses_and_doubles_nothing(
 ) -> None:
     """Killed and started again four times while records come in: each is there exactly once."""
     url = database.server.url("log")
-    contents = Contents(
-        PREDICTIONS,
-        lambda at, item: [{"id": str(item), "at": "", "p_made": 0.5, "facts": {}}],
-        SHARED,
-    )
-    log = Log(contents, lambda: open_store(url), Spill(tmp_path / "spill"))
+    log = Log(PREDICTIONS, lambda: open_store(url), Spill(tmp_path / "spill"), SHARED)
     stop, added = threading.Event(), [0]
 
     def load() -> None:
         while not stop.wait(0.001):
-            added[0] += log.add(added[0], 1)
+            record = {"id": str(added[0]), "at": "", "p_made": 0.5, "facts": {}}
+            added[0] += log.add([Entry(line(record))])
 
     loader = threading.Thread(target=load)
     loader.start()
@@ -278,14 +275,13 @@ def test_sigkill_takes_what_was_in_memory_and_no_more(
     service.asker.start()
     wait(lambda: service.metric("parivision_prediction_log_spilled_total") > 100)
     service.end(signal.SIGKILL)
-    on_disk = sum(
-        len(
-            (tmp_path / "spill" / PREDICTIONS / stream / f"{n:08d}.jsonl").read_bytes().splitlines()
-        )
-        - 1
+    spilled = FolderStore(tmp_path / "spill")
+    batches = [
+        spilled.read(PREDICTIONS, stream, n)
         for stream, found in numbers(tmp_path / "spill", PREDICTIONS).items()
         for n in found
-    )
+    ]
+    on_disk = sum(batch.size for batch in batches if batch is not None)
     database.start()
     following = start(url)
     wait(lambda: not numbers(tmp_path / "spill", PREDICTIONS))

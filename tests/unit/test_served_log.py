@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from parivision.errors import StoreError
 from parivision.served import Batch, Store, log, open_store
 from parivision.served.folder import FolderStore, numbers, path_of
-from parivision.served.log import Contents, Log
-from parivision.served.records import new_id, shot_ids
+from parivision.served.lines import Entry, line
+from parivision.served.log import Log
+from parivision.served.records import new_id
 from parivision.served.spill import Spill
 
 KIND = "predictions"
@@ -68,17 +69,21 @@ Opened = Callable[..., Log]
 
 @pytest.fixture
 def opened(outage: Outage, spill: Spill) -> Iterator[Opened]:
-    """Opens logs of whole numbers; each item is a list of them."""
+    """Opens logs of whole numbers."""
     logs: list[Log] = []
 
     def open_log(**options: Any) -> Log:
-        contents = Contents(KIND, lambda at, item: ({"n": n, "at": at} for n in item))
-        logs.append(Log(contents, outage, options.pop("spill", spill), **options))
+        logs.append(Log(KIND, outage, options.pop("spill", spill), **options))
         return logs[-1]
 
     yield open_log
     for each in logs:
         each.close(0)
+
+
+def numbered(numbers: Iterable[int]) -> list[Entry]:
+    """Entries of whole numbers."""
+    return [Entry(line({"n": n})) for n in numbers]
 
 
 def stored(outage: Outage) -> list[int]:
@@ -110,7 +115,7 @@ def test_a_slow_store_does_not_make_batches_small(
     monkeypatch.setattr(outage, "append", lambda batch: (time.sleep(0.01), keep(batch))[1])
     writing, began = opened(), time.monotonic()
     for n in range(400):
-        writing.add([n], 1)
+        writing.add(numbered([n]))
         time.sleep(0.001)
     taken_s = time.monotonic() - began
     writing.close()
@@ -130,11 +135,11 @@ def test_a_disk_in_trouble_does_not_keep_the_processor_busy(
     monkeypatch.setattr(log, "FLUSH_S", flush_s)
     outage.is_away = True
     writing = opened()
-    writing.add([0], 1)
+    writing.add(numbered([0]))
     wait(lambda: writing.state().spilled == 1)
     monkeypatch.setattr(log.SpillFolder, "drop_first", fail)
     outage.is_away = False
-    writing.add([1], 1)
+    writing.add(numbered([1]))
     before = writing.state().errors
     time.sleep(watched_s)
     assert 0 < writing.state().errors - before <= watched_s / flush_s + 2
@@ -146,14 +151,41 @@ def test_a_disk_in_trouble_does_not_keep_the_processor_busy(
 def test_what_is_added_is_stored_in_order(opened: Opened, outage: Outage) -> None:
     """Small and large requests arrive whole, in batches of at most a thousand."""
     writing = opened()
-    writing.add([0], 1)
-    writing.add(range(1, 2501), 2500)
-    writing.add([2501], 1)
+    writing.add(numbered([0]))
+    writing.add(numbered(range(1, 2501)))
+    writing.add(numbered([2501]))
     writing.close()
     assert stored(outage) == list(range(2502))
     state = writing.state()
     assert (state.queued, state.written, state.spilled, state.lag_s) == (0, 2502, 0, 0)
     assert sum(state.dropped.values()) == 0
+
+
+def test_a_block_waits_for_what_came_before(opened: Opened, outage: Outage) -> None:
+    """A block larger than a batch is one of its own, behind the records that were there first."""
+    writing = opened()
+    block = b"".join(entry.text for entry in numbered(range(1, 3001)))
+    writing.add([*numbered([0]), Entry(block, 3000), *numbered([3001])])
+    writing.close()
+    assert stored(outage) == list(range(3002))
+    assert outage.asked == 3
+
+
+def test_its_thread_sleeps_while_a_batch_fills(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It shares the interpreter with those who answer: a record alone does not wake it."""
+    monkeypatch.setattr(log, "FLUSH_S", 60.0)
+    writing = opened()
+    wait(lambda: writing._wake._cond._waiters)  # type: ignore[attr-defined]
+    turns = []
+    monkeypatch.setattr(writing, "_turn", lambda *, flush: turns.append(flush))
+    writing.add(numbered(range(999)))
+    time.sleep(0.05)
+    assert turns == []
+    writing.add(numbered([999]))
+    wait(lambda: turns == [False])
+    monkeypatch.undo()
 
 
 def test_it_spills_while_the_store_is_away_and_replays(
@@ -163,7 +195,7 @@ def test_it_spills_while_the_store_is_away_and_replays(
     writing = opened()
     outage.is_away = True
     for n in range(3):
-        writing.add([n], 1)
+        writing.add(numbered([n]))
         wait(lambda n=n: writing.state().spilled == n + 1)
     away = writing.state()
     assert (away.queued, away.written) == (0, 0)
@@ -171,7 +203,7 @@ def test_it_spills_while_the_store_is_away_and_replays(
     assert away.lag_s > 0
     assert away.errors >= 1
     outage.is_away = False
-    writing.add([3], 1)
+    writing.add(numbered([3]))
     wait(lambda: writing.state().written == 4 and writing.state().lag_s == 0)
     assert stored(outage) == [0, 1, 2, 3]
     assert numbers(spill.root, KIND) == {}
@@ -182,7 +214,7 @@ def test_the_next_process_replays(opened: Opened, outage: Outage, spill: Spill) 
     """What a process leaves on disk at its end is stored by the next one."""
     outage.is_away = True
     first = opened()
-    first.add([1, 2], 2)
+    first.add(numbered([1, 2]))
     first.close(0.02)
     assert sum(map(len, numbers(spill.root, KIND).values())) == 1
     outage.is_away = False
@@ -195,7 +227,7 @@ def test_a_stop_waits_for_the_store_to_come_back(opened: Opened, outage: Outage)
     """A store that returns before the deadline gets all, also what was on disk."""
     outage.is_away = True
     writing = opened()
-    writing.add([1], 1)
+    writing.add(numbered([1]))
     wait(lambda: writing.state().spilled == 1)
     back = threading.Timer(0.05, lambda: setattr(outage, "is_away", False))
     back.start()
@@ -215,7 +247,7 @@ def test_a_stop_does_not_wait_for_a_slow_store(
 
     monkeypatch.setattr(outage, "append", slowly)
     writing = opened()
-    writing.add(range(30_000), 30_000)
+    writing.add(numbered(range(30_000)))
     started = time.monotonic()
     writing.close(0.1)
     assert time.monotonic() - started < 1.2
@@ -233,8 +265,8 @@ def test_a_full_queue_drops_and_counts(opened: Opened, outage: Outage, tmp_path:
     blocked = tmp_path / "file"
     blocked.touch()
     writing = opened(spill=Spill(blocked / "x"), capacity=3)
-    assert [writing.add([n], 1) for n in range(4)] == [True, True, True, False]
-    assert not writing.add([5, 6], 2)
+    assert [writing.add(numbered([n])) for n in range(4)] == [True, True, True, False]
+    assert not writing.add(numbered([5, 6]))
     assert writing.state().dropped["queue_full"] == 3
     outage.is_away = False
     wait(lambda: writing.state().written == 3)
@@ -245,10 +277,10 @@ def test_a_full_disk_holds_the_queue_back(opened: Opened, outage: Outage, tmp_pa
     """Beyond the bytes that may be spilled, records stay in memory and arrive later, in order."""
     outage.is_away = True
     writing = opened(spill=Spill(tmp_path / "little", max_bytes=1))
-    writing.add([0], 1)
+    writing.add(numbered([0]))
     wait(lambda: writing.state().spilled == 1)
-    writing.add([1], 1)
-    writing.add([2], 1)
+    writing.add(numbered([1]))
+    writing.add(numbered([2]))
     wait(lambda: outage.asked > 3)
     assert (writing.state().spilled, writing.state().queued) == (1, 2)
     outage.is_away = False
@@ -263,7 +295,7 @@ def test_what_nothing_takes_at_the_end_is_counted(
     outage.is_away = True
     (tmp_path / "file").touch()
     writing = opened(spill=Spill(tmp_path / "file" / "x"))
-    writing.add([1, 2], 2)
+    writing.add(numbered([1, 2]))
     writing.close(0)
     assert writing.state().dropped["stopped"] == 2
 
@@ -286,7 +318,7 @@ def test_trouble_is_said_once_a_minute(
     """A store that stays away is one line in the log, not thousands."""
     outage.is_away = True
     writing = opened()
-    writing.add([1], 1)
+    writing.add(numbered([1]))
     wait(lambda: writing.state().errors > 3)
     assert [record.message for record in caplog.records] == [
         "the log of predictions is held up: away"
@@ -295,22 +327,10 @@ def test_trouble_is_said_once_a_minute(
 
 def test_a_log_that_cannot_be_opened_harms_nobody(spill: Spill) -> None:
     """A wrong URL is an error that is counted, and what was added waits on disk."""
-    contents = Contents(KIND, lambda at, item: [{"n": item, "at": at}])
-    writing = Log(contents, lambda: open_store("http://x"), spill)
-    assert writing.add(1, 1)
+    writing = Log(KIND, lambda: open_store("http://x"), spill)
+    assert writing.add(numbered([1]))
     wait(lambda: writing.state().spilled == 1)
     writing.close(0)
-
-
-def test_an_item_that_makes_no_records_holds_up_no_other(outage: Outage, spill: Spill) -> None:
-    """It is counted as lost, and what comes behind it is stored."""
-    contents = Contents(KIND, lambda at, item: [{"n": 1 // item}])
-    writing = Log(contents, outage, spill)
-    assert writing.add(0, 1)
-    assert writing.add(1, 1)
-    wait(lambda: writing.state().written == 1)
-    assert (writing.state().queued, writing.state().dropped["unreadable"]) == (0, 1)
-    writing.close()
 
 
 def test_two_processes_replay_one_spill(outage: Outage, spill: Spill, opened: Opened) -> None:
@@ -341,5 +361,3 @@ def test_ids_are_unique_and_ordered():
     assert len(set(ids)) == len(ids)
     stamps = [each[:12] for each in ids]
     assert stamps == sorted(stamps)
-    assert shot_ids("a", 1, is_single=True) == ["a"]
-    assert shot_ids("a", 2, is_single=False) == ["a-0", "a-1"]

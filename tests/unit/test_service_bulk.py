@@ -16,12 +16,13 @@ from asgi import Answer, Asker
 from malformed import VALUES
 from parivision.client import requests_of
 from parivision.models.bundle import Bundle
-from parivision.service import columns, lines
+from parivision.served.lines import blocks, records
+from parivision.service import columns, lines, quick
 from parivision.service.app import App, create_app
 from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
 from parivision.service.predictor import Champion, Predictor
-from parivision.service.requests import MAX_SHOTS, Refusal, parse
-from parivision.service.shot import FIELDS
+from parivision.service.requests import Refusal, parse, parse_rows
+from parivision.service.shot import FIELDS, MAX_SHOTS, Rows
 
 INFER = "/v2/models/shots/infer"
 NDJSON = ((b"content-type", b"application/x-ndjson"),)
@@ -98,13 +99,20 @@ class TestColumns:
         content = infer(ask, request).json
         assert content["outputs"][0]["data"] == predicted(ask, [SMALL_SHOT, SMALL_SHOT])
 
-    def test_the_log_gets_records(self, shots: Shots) -> None:
-        """What is logged of columns is what is logged of the same shots as records."""
-        asked = columns.parse(json.dumps(tensors(shots)).encode())
-        known = parse(json.dumps({"shots": shots}).encode()).shots
-        wanted = [{k: v for k, v in shot.items() if v is not None} for shot in known]
-        assert list(asked.shots) == wanted
-        assert len(asked.shots) == len(shots)
+    def test_the_log_gets_the_same(self, shots: Shots) -> None:
+        """What readers find of columns, of a list and of lines is what was asked."""
+        as_lines = [json.dumps(shot).encode() for shot in shots]
+        found = [
+            columns.parse(json.dumps(tensors(shots)).encode()).shots,
+            parse_rows(json.dumps({"shots": shots}).encode()),
+            quick.of_lines(as_lines),
+        ]
+        wanted = [{k: v for k, v in shot.items() if v is not None} for shot in shots]
+        for rows in found:
+            assert isinstance(rows, Rows)
+            assert rows.size == len(shots)
+            entries = blocks("id", "2024", rows.columns, [0.5] * rows.size)
+            assert [record["facts"] for record in records(e.text for e in entries)] == wanted
 
     @example(value=0.0, name="last_shot_made")
     @example(value=2.0, name="shot_value")
@@ -216,6 +224,20 @@ class TestLines:
             text, said = lines.answer(predictor, [good, line], 0)
             assert said.p_made[1] == predictor.answer([shot]).p_made[0]
             assert json.loads(text.splitlines()[1])["p_made"] == said.p_made[1]
+
+    @given(value=VALUES, name=st.sampled_from(sorted(FIELDS)))
+    def test_what_a_record_may_hold_a_list_may(self, value: Any, name: str) -> None:
+        """A list that is turned into columns is refused as one of records, or means the same."""
+        body = json.dumps({"shots": [FULL_SHOT, {**FULL_SHOT, name: value}]}).encode()
+        try:
+            known = parse(body).shots
+        except Refusal as refusal:
+            with pytest.raises(Refusal, match=re.escape(refusal.sentence)):
+                parse_rows(body)
+        else:
+            rows = parse_rows(body)
+            assert isinstance(rows, Rows)
+            assert rows.columns == Rows.of(known).columns
 
     def test_a_bad_first_block_is_refused(self, app: App) -> None:
         """The status tells, and the line is named."""

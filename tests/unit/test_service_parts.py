@@ -23,8 +23,8 @@ from parivision.service import openapi
 from parivision.service.counts import Buckets
 from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
 from parivision.service.predictor import BUNDLE_FOLDER, Champion, Predictor
-from parivision.service.requests import MAX_SHOTS, parse
-from parivision.service.shot import FIELDS, SHOT
+from parivision.service.requests import parse
+from parivision.service.shot import FIELDS, MAX_SHOTS, SHOT
 
 # What the serving image must not need.
 TOO_HEAVY = {"polars", "pyarrow", "pandas", "mlflow", "evidently", "kfp", "matplotlib"}

@@ -14,8 +14,8 @@ from parivision import schema
 from parivision.limits import RANGES
 from parivision.service import quick
 from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
-from parivision.service.requests import MAX_SHOTS, Refusal, parse, quote
-from parivision.service.shot import FIELDS, SHOT
+from parivision.service.requests import Refusal, parse, quote
+from parivision.service.shot import FIELDS, MAX_SHOTS, SHOT
 
 FLAGS = {"last_shot_own", "last_shot_made"}
 DECIMALS = {"x_ft", "y_ft", "clock_s", "since_last_shot_s"}

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 from parivision.errors import ModelError
 from parivision.facts import Floats
-from parivision.models.bitvectors import BitVectors
+from parivision.models.columnwise import Columnwise
 
 # LightGBM's constants: C_API_DTYPE_FLOAT32 and C_API_PREDICT_NORMAL.
 _FLOAT32: Final = 0
 _NORMAL: Final = 0
 # From so many rows on, operations on whole columns are worth it.
-_BULK: Final = 4096
+_BULK: Final = 2048
 _PARAMETERS: Final = b"num_threads=1"
 # Decisions of LightGBM's format: a missing value is NaN; it goes left or not.
 _NAN_RIGHT: Final = 8
@@ -91,8 +91,8 @@ class Forest:
         rows = np.ascontiguousarray(features, np.float32)
         if rows.ndim != 2 or rows.shape[1] != self.columns:
             raise ModelError(f"features of shape {rows.shape}: expected {self.columns} columns")
-        if len(rows) >= _BULK and self._bit_vectors is not None:
-            return self._bit_vectors.many(rows)
+        if len(rows) >= _BULK and self._columnwise is not None:
+            return self._columnwise.many(rows)
         out, size = np.empty(len(rows)), ctypes.c_int64()
         if len(rows):
             self._call(
@@ -113,9 +113,9 @@ class Forest:
         return out
 
     @cached_property
-    def _bit_vectors(self) -> BitVectors | None:
+    def _columnwise(self) -> Columnwise | None:
         """The same trees for many rows, if they are small enough for it."""
-        return BitVectors.read(self.text)
+        return Columnwise.read(self.text)
 
     def _call(self, function: str, *arguments: Any) -> None:
         if getattr(self._library, function)(*arguments):

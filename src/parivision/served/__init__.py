@@ -11,9 +11,9 @@ from parivision.served.batch import (
     OUTCOMES,
     PREDICTIONS,
     Batch,
-    Record,
     Store,
     open_store,
 )
+from parivision.served.lines import Record
 
 __all__ = ["LABELLED", "OUTCOMES", "PREDICTIONS", "Batch", "Record", "Store", "open_store"]

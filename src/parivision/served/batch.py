@@ -5,14 +5,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import pydantic_core
 
 from parivision.errors import StoreError
-
-Record = dict[str, Any]
-"""Plain JSON values."""
+from parivision.served.lines import Record, line, records
 
 PREDICTIONS: Final = "predictions"
 OUTCOMES: Final = "outcomes"
@@ -27,7 +25,7 @@ class Batch:
 
     `stream` names who wrote it and `number` counts its batches of that kind from 0. `shared` is
     what holds for all records. `games` are the ids of the games that its records name. A batch that
-    is being written may hold `lines`, as `line` makes them, instead of records.
+    is being written may hold `lines` of so many records (`count`) instead of the records.
     """
 
     kind: str
@@ -37,11 +35,12 @@ class Batch:
     shared: Record = field(default_factory=dict)
     games: Sequence[int] = ()
     lines: Sequence[bytes] = field(default=(), compare=False, repr=False)
+    count: int = field(default=0, compare=False, repr=False)
 
     @property
     def size(self) -> int:
         """The number of its records."""
-        return len(self.lines or self.records)
+        return self.count or len(self.records)
 
     def to_lines(self) -> bytes:
         """JSON lines: what its records share and its games, then the records."""
@@ -51,13 +50,9 @@ class Batch:
     @classmethod
     def of_lines(cls, kind: str, stream: str, number: int, lines: bytes) -> "Batch":
         """What `to_lines` wrote; raises ValueError or KeyError for anything else."""
-        head, *records = map(pydantic_core.from_json, lines.splitlines())
-        return cls(kind, stream, number, records, head["shared"], head["games"])
-
-
-def line(record: Record) -> bytes:
-    """A record as a line of JSON."""
-    return pydantic_core.to_json(record) + b"\n"
+        first, *others = lines.splitlines()
+        head = pydantic_core.from_json(first)
+        return cls(kind, stream, number, [*records(others)], head["shared"], head["games"])
 
 
 class Store(Protocol):

@@ -6,7 +6,8 @@ from typing import Any, Final
 import polars as pl
 
 from parivision.lake.base import Lake
-from parivision.served.batch import BATCH_RECORDS, OUTCOMES, Batch, Record, Store, as_text
+from parivision.served.batch import BATCH_RECORDS, OUTCOMES, Batch, Store, as_text
+from parivision.served.lines import Record
 from parivision.served.records import outcome, shot_key
 
 _COLUMNS: Final = ("game_id", "event_id", "game_date", "made")

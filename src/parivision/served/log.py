@@ -1,37 +1,33 @@
-"""A log that never makes its writer wait: a bounded queue, a thread, and a folder to spill to.
+"""A log that never makes its writer wait: batches that fill, a thread, and a folder to spill to.
 
-`add` appends to a queue in memory. A thread makes batches of it, some records at a time lest it
-keeps answers waiting, and brings them to the store; while the store is away they go to files in the
-spill folder, in order, and from there to the store when it is back, also those that an earlier
-process left. What finds the queue full is dropped and counted. A batch keeps its number on the way,
-so that trying again never doubles it.
+`add` appends to the batch that fills. A thread brings batches to the store, when they are full or a
+second old; while the store is away they go to files in the spill folder, in order, and from there
+to the store when it is back, also those that an earlier process left. What finds no room is dropped
+and counted. A batch keeps its number on the way, so that trying again never doubles it.
+
+The thread has nothing to do but that, a few times a second: whenever it runs, it shares the
+interpreter, and often the processor, with those who answer.
 """
 
 import logging
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 from parivision.errors import StoreError
-from parivision.served.batch import BATCH_RECORDS, Batch, Record, Store, line
+from parivision.served.batch import BATCH_RECORDS, Batch, Store
+from parivision.served.lines import Entry, Record
 from parivision.served.spill import Spill, SpillFolder
 
 QUEUE_RECORDS: Final = 40_000
-"""Room for four of the largest requests; some 40 MB."""
+"""Room for four of the largest requests; some 20 MB."""
 FLUSH_S: Final = 1.0
-"""How long a record waits in memory: what SIGKILL may take. A batch costs 2 ms, however small."""
-SLICE_RECORDS: Final = 256
-"""So many are made ready in one go: a millisecond of the processor for those of a list."""
-PAUSE_S: Final = 0.02
-"""How long records gather in between, when they come one by one."""
-HURRY_RECORDS: Final = 3 * BATCH_RECORDS
-"""From so many waiting ones on there are no pauses."""
+"""How long a record waits in memory: what SIGKILL may take. A batch costs a millisecond, however
+small."""
 DRAIN_S: Final = 5.0
 """How long an orderly stop waits for the store before it leaves the rest on disk."""
 QUEUE_FULL: Final = "queue_full"
@@ -42,10 +38,6 @@ _LAST_RETRY_S: Final = 0.25
 _COMPLAIN_S: Final = 60.0
 
 _logger = logging.getLogger(__name__)
-Entry = tuple[bytes, int | None]
-"""A record's line, as `batch.line` makes it, and the game that it names."""
-Expand = Callable[[float, Any], Iterable[Record]]
-"""Makes records of what was added: when (seconds since 1970), and what."""
 
 
 @dataclass(frozen=True)
@@ -65,18 +57,14 @@ class LogState:
     dropped: Mapping[str, int]
 
 
-@dataclass(frozen=True)
-class Contents:
-    """What a log's batches hold: their kind, how records are made, what all share, their games."""
+@dataclass
+class _Filling:
+    """A batch to be; `since` is when its first record came."""
 
-    kind: str
-    expand: Expand
-    shared: Record = field(default_factory=dict)
-    game: Callable[[Record], int | None] = lambda _: None
-
-    def entry(self, record: Record) -> Entry:
-        """A record as it waits to be written."""
-        return line(record), self.game(record)
+    since: float = 0.0
+    lines: list[bytes] = field(default_factory=list)
+    size: int = 0
+    games: set[int] = field(default_factory=set)
 
 
 class Log:
@@ -84,54 +72,70 @@ class Log:
 
     def __init__(
         self,
-        contents: Contents,
+        kind: str,
         connect: Callable[[], Store],
         spill: Spill,
+        shared: Record | None = None,
         *,
         capacity: int = QUEUE_RECORDS,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`connect` is called by the thread, not before: what it imports delays no start."""
-        self._contents = contents
+        """`shared` holds for all records.
+
+        `connect` is called by the thread, not before: what it imports delays no start.
+        """
+        self._kind = kind
+        self._shared = shared or {}
         self._connect = connect
         self._capacity = capacity
         self._clock = clock
         self._stream = uuid4().hex
         self._number = 0
         self._store: Store | None = None
-        self._queue: deque[tuple[float, int, Any]] = deque()
+        self._filling = _Filling()
+        self._full: deque[_Filling] = deque()
         self._queued = 0
         self._lock = threading.Lock()
-        self._unread = self._records()
-        self._taken: list[Entry] = []
-        self._taken_since = 0.0
         self._held: Batch | None = None
-        self._spill = SpillFolder(spill, contents.kind)
+        self._spill = SpillFolder(spill, kind)
         self._late_since: float | None = None
         self._counts: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
         self._retry_at = self._complain_at = 0.0
         self._stop, self._wake = threading.Event(), threading.Event()
-        self._is_idle = False
         self._drain_until = 0.0
-        self._thread = threading.Thread(target=self._run, name=contents.kind, daemon=True)
+        self._thread = threading.Thread(target=self._run, name=kind, daemon=True)
         self._thread.start()
 
-    def add(self, item: Any, records: int) -> bool:
-        """Take what makes so many records; False, and counted, when there is no room for it."""
+    def add(self, entries: Sequence[Entry]) -> bool:
+        """Take all of them; False, and counted, when there is no room."""
+        size = sum([entry.size for entry in entries])
         with self._lock:
-            if self._queued + records > self._capacity:
-                self._dropped[QUEUE_FULL] += records
+            before = len(self._full)
+            if self._queued + size > self._capacity:
+                self._dropped[QUEUE_FULL] += size
                 return False
-            self._queued += records
-        self._queue.append((self._clock(), records, item))
-        if self._is_idle:
+            self._queued += size
+            for entry in entries:
+                if self._filling.size + entry.size > BATCH_RECORDS:
+                    self._close_batch()
+                filling = self._filling
+                filling.since = filling.since or self._clock()
+                filling.lines.append(entry.text)
+                filling.games.update(entry.games)
+                filling.size += entry.size
+                if filling.size >= BATCH_RECORDS:
+                    self._close_batch()
+            is_due = len(self._full) > before
+        if is_due:
             self._wake.set()
         return True
 
-    def add_record(self, record: Record) -> bool:
-        """Take one record, made ready at once; else like `add`."""
-        return self.add(self._contents.entry(record), 1)
+    def _close_batch(self) -> None:
+        """Let the batch that fills be written; the lock must be held."""
+        if self._filling.size:
+            self._full.append(self._filling)
+            self._filling = _Filling()
 
     def stop(self, drain_s: float = DRAIN_S) -> None:
         """Begin to bring all to the store within `drain_s`, and what is left to disk."""
@@ -147,10 +151,9 @@ class Log:
 
     def state(self) -> LogState:
         """What became of the records so far."""
-        since = [self._late_since] if self._late_since is not None else []
-        with suppress(IndexError):
-            since.append(self._queue[0][0])
         with self._lock:
+            waiting = (self._late_since, *(each.since for each in (*self._full, self._filling)))
+            since = [each for each in waiting if each]
             return LogState(
                 queued=self._queued,
                 written=self._counts["written"],
@@ -167,45 +170,32 @@ class Log:
         except OSError as error:
             self._complain(error)
         while not self._stop.is_set():
-            self._rest(self._turn())
+            is_full = self._wake.wait(FLUSH_S)
+            self._wake.clear()
+            self._turn(flush=not is_full)
         self._retry_at = 0.0
-        self._turn()
+        self._turn(flush=True)
         while self._is_behind() and (left := self._drain_until - time.monotonic()) > 0:
             time.sleep(min(_LAST_RETRY_S, left))
             self._retry_at = 0.0
-            self._turn()
-        self._turn()
+            self._turn(flush=True)
+        self._turn(flush=True)
         with self._lock:
             self._dropped[STOPPED] += self._queued
         if self._store is not None:
             self._store.close()
 
-    def _rest(self, took_any: bool | None) -> None:
-        """Wait as what the last turn says; not at all when too many records are waiting."""
-        if took_any is None:
-            self._wake.wait(FLUSH_S)
-        elif self._queued > HURRY_RECORDS:
-            return
-        elif took_any:
-            self._wake.wait(PAUSE_S)
-        else:
-            left = self._taken_since + FLUSH_S - time.monotonic() if self._taken else FLUSH_S
-            # In this order: what is added meanwhile is either seen here or wakes.
-            self._is_idle = True
-            if not self._queue:
-                self._wake.wait(max(left, 0.0))
-            self._is_idle = False
-        self._wake.clear()
-
     def _is_behind(self) -> bool:
         return bool(self._queued or self._spill.waiting)
 
-    def _turn(self) -> bool | None:
-        """Deliver what is due; whatever goes wrong is counted, and tried again by the next.
+    def _turn(self, *, flush: bool) -> None:
+        """Deliver what is full, and what is not if `flush`.
 
-        Returns whether there were records to take, and None when it is held up.
+        Whatever goes wrong is counted, and tried again by the next turn.
         """
-        taken = len(self._taken)
+        if flush:
+            with self._lock:
+                self._close_batch()
         try:
             self._replay()
             while batch := self._held or self._next():
@@ -219,55 +209,26 @@ class Log:
                     self._replay()
         except Exception as error:  # noqa: BLE001 - without its thread the log would be silent
             self._complain(error)
-            return None
-        return None if self._held else len(self._taken) != taken
 
     def _next(self) -> Batch | None:
-        """The next batch, if it is full or its first record has waited long enough."""
-        self._take()
-        is_due = (
-            len(self._taken) == BATCH_RECORDS
-            or self._stop.is_set()
-            or time.monotonic() >= self._taken_since + FLUSH_S
-        )
-        if not self._taken or not is_due:
-            return None
-        lines, named = zip(*self._taken, strict=True)
-        self._taken = []
+        """The next batch, if there is one."""
+        with self._lock:
+            if not self._full:
+                return None
+            filled = self._full.popleft()
+        if self._late_since is None:
+            self._late_since = filled.since
         self._number += 1
-        kind, shared, games = self._contents.kind, self._contents.shared, sorted({*named} - {None})
-        return Batch(kind, self._stream, self._number - 1, (), shared, games, lines)
-
-    def _take(self) -> None:
-        """Make some records of the next batch ready, all of them when there is no time."""
-        if not self._taken:
-            self._taken_since = time.monotonic()
-        most = BATCH_RECORDS - len(self._taken)
-        if self._queued <= HURRY_RECORDS and not self._stop.is_set():
-            most = min(most, SLICE_RECORDS)
-        taken = list(islice(self._unread, most))
-        if not taken and self._queue:  # the last one ended when the queue was empty
-            self._unread = self._records()
-            taken = list(islice(self._unread, most))
-        self._taken += taken
-
-    def _records(self) -> Iterator[Entry]:
-        while self._queue:
-            taken_at, count, item = self._queue.popleft()
-            if self._late_since is None:
-                self._late_since = taken_at
-            try:
-                if isinstance(item, tuple):
-                    yield item
-                    continue
-                for record in self._contents.expand(taken_at, item):
-                    yield self._contents.entry(record)
-                    count -= 1
-            except Exception as error:  # noqa: BLE001 - one item must not hold up the others
-                self._complain(error)
-                with self._lock:
-                    self._queued -= count
-                    self._dropped[UNREADABLE] += count
+        return Batch(
+            self._kind,
+            self._stream,
+            self._number - 1,
+            (),
+            self._shared,
+            sorted(filled.games),
+            filled.lines,
+            filled.size,
+        )
 
     def _deliver(self, batch: Batch) -> bool:
         """Bring a batch to the store, unless earlier ones wait on disk."""
@@ -328,6 +289,6 @@ class Log:
             return
         self._complain_at = time.monotonic() + _COMPLAIN_S
         if isinstance(error, (StoreError, OSError, ValueError)):
-            _logger.warning("the log of %s is held up: %s", self._contents.kind, error)
+            _logger.warning("the log of %s is held up: %s", self._kind, error)
         else:
-            _logger.error("the log of %s is held up", self._contents.kind, exc_info=error)
+            _logger.error("the log of %s is held up", self._kind, exc_info=error)

@@ -2,11 +2,12 @@
 
 import random
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from parivision.served.batch import Batch, Record, instant
+from parivision.served.batch import Batch
+from parivision.served.lines import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +46,9 @@ def new_id() -> str:
     return f"{(time.time_ns() // 1_000_000 << 80) | random.getrandbits(80):032x}"
 
 
-def shot_ids(request_id: str, shots: int, *, is_single: bool) -> list[str]:
-    """Ids of a request's shots: its own if it is one shot, else with their places behind it."""
-    return [request_id] if is_single else [f"{request_id}-{place}" for place in range(shots)]
-
-
-def of_predictions(
-    taken_at: float, ids: Sequence[str], shots: Iterable[Mapping[str, Any]], p_made: Sequence[float]
-) -> Iterable[Record]:
-    """Records of predictions, one at a time."""
-    at = instant(taken_at)
-    for id_, shot, p in zip(ids, shots, p_made, strict=True):
-        yield prediction(id_, at, shot, p)
-
-
 def prediction(id_: str, at: str, shot: Mapping[str, Any], p_made: float) -> Record:
     """The record of a prediction."""
     return {"id": id_, "at": at, "p_made": p_made, "facts": shot}
-
-
-def game_of(prediction: Record) -> int | None:
-    """The game that a prediction names."""
-    game: int | None = prediction["facts"].get("game_id")
-    return game
 
 
 def shot_key(game_id: int, event_id: int) -> str:

@@ -18,13 +18,14 @@ from typing import Any, Final, NamedTuple, TypeVar
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from parivision import telemetry
-from parivision.served.records import new_id, shot_ids
+from parivision.served.lines import shot_ids
+from parivision.served.records import new_id
 from parivision.service import answers, columns, imagined, lines, openapi, outcomes
 from parivision.service.counts import Counts
-from parivision.service.logs import Answered, LogCounts, Logs
-from parivision.service.predictor import Predictor
-from parivision.service.requests import MAX_BODY_BYTES, Refusal, parse
-from parivision.service.shot import Shot
+from parivision.service.logs import LogCounts, Logs
+from parivision.service.predictor import Answer, Predictor
+from parivision.service.requests import MAX_BODY_BYTES, Refusal, parse_rows
+from parivision.service.shot import Rows, Shot
 
 PREDICT: Final = "/predict"
 INFER: Final = "/v2/models/shots/infer"
@@ -361,17 +362,11 @@ def _fault() -> Response:
 
 
 def _answer(loaded: _Loaded, body: bytes) -> bytes:
-    request = parse(body)
-    if request.is_single:
-        return _answer_one(loaded, request.shots[0])
-    answer = loaded.predictor.answer(request.shots)
-    loaded.counts.predictions(answer.p_made, answer.zone)
-    request_id, size = new_id(), len(request.shots)
-    if loaded.logs is not None:
-        p_made = answer.p_made.tolist()
-        answered = Answered(request_id, request.shots, p_made)
-        loaded.logs.predictions.add(answered, size)
-    return answers.of_shots(answer, shot_ids(request_id, size, is_single=False), loaded.predictor)
+    asked = parse_rows(body)
+    if not isinstance(asked, Rows):
+        return _answer_one(loaded, asked)
+    answer, request_id = _answer_rows(loaded, asked)
+    return answers.of_shots(answer, shot_ids(request_id, 0, asked.size), loaded.predictor)
 
 
 def _answer_one(loaded: _Loaded, shot: Shot) -> bytes:
@@ -393,14 +388,18 @@ def _what_if(loaded: _Loaded, body: bytes) -> bytes:
 
 def _infer(loaded: _Loaded, body: bytes) -> bytes:
     asked = columns.parse(body)
-    shots = asked.shots
-    answer = loaded.predictor.answer_columns(shots.columns, len(shots))
+    answer, request_id = _answer_rows(loaded, asked.shots)
+    return columns.answer(asked, answer, loaded.predictor, request_id)
+
+
+def _answer_rows(loaded: _Loaded, rows: Rows) -> tuple[Answer, str]:
+    """The answer to shots in columns, counted and logged, and the request's id."""
+    answer = loaded.predictor.answer_rows(rows)
     loaded.counts.predictions(answer.p_made, answer.zone)
     request_id = new_id()
     if loaded.logs is not None:
-        answered = Answered(request_id, shots, answer.p_made.tolist())
-        loaded.logs.predictions.add(answered, len(shots))
-    return columns.answer(asked, answer, loaded.predictor, request_id)
+        loaded.logs.predicted_many(request_id, rows.columns, answer.p_made)
+    return answer, request_id
 
 
 def _answer_lines(loaded: _Loaded, block: list[bytes], done: int) -> bytes:
@@ -413,7 +412,7 @@ def _answer_lines(loaded: _Loaded, block: list[bytes], done: int) -> bytes:
 def _accept(loaded: _Loaded, body: bytes) -> bytes | None:
     """Take a body's outcomes; None when there is no room for them, or no log."""
     records = outcomes.parse(body, time.time())
-    if loaded.logs is None or not loaded.logs.outcomes.add(records, len(records)):
+    if loaded.logs is None or not loaded.logs.told(records):
         return None
     return answers.as_json(answers.Accepted(accepted=len(records)))
 

@@ -5,7 +5,7 @@ known. Ten thousand shots are checked with some operations on whole columns, by 
 single ones: those of `shot.SHOT`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
@@ -15,10 +15,9 @@ import msgspec
 import numpy as np
 
 from parivision.limits import MAX_DATE, MIN_DATE
-from parivision.service import quick
 from parivision.service.predictor import Answer, Predictor
-from parivision.service.requests import MAX_SHOTS, Problem, Refusal, quote, read
-from parivision.service.shot import FIELDS, REQUIRED, rules_of
+from parivision.service.requests import Problem, Refusal, quote, read
+from parivision.service.shot import FIELDS, MAX_SHOTS, REQUIRED, Rows, rules_of
 
 Column = Sequence[Any]
 _TEXTS: Final = "BYTES"
@@ -32,28 +31,6 @@ _NUMBERS: Final = frozenset(
     )
 )
 _OUTPUTS: Final = (("p_made", "FP64"), ("expected_points", "FP64"), ("zone_code", "INT64"))
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Shots in columns, as records when somebody reads them."""
-
-    columns: Mapping[str, Column]
-    size: int
-
-    def __len__(self) -> int:
-        """Number of shots."""
-        return self.size
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        """The shots one by one, without what is not known of them."""
-        plain = [
-            column.tolist() if isinstance(column, np.ndarray) else column
-            for column in self.columns.values()
-        ]
-        for values in zip(*plain, strict=True):
-            pairs = zip(self.columns, values, strict=True)
-            yield {name: value for name, value in pairs if value is not None}
 
 
 @dataclass(frozen=True)
@@ -83,28 +60,17 @@ def parse(body: bytes) -> Asked:
         sizes.add(size)
     if len(sizes) > 1:
         raise _wrong("shape", "the same number of shots in all inputs", sorted(sizes))
-    _check_together(columns)
+    rows = Rows(columns, sizes.pop())
+    _check_together(rows)
     id_ = content.get("id")
-    return Asked(Rows(columns, sizes.pop()), id_ if isinstance(id_, str) else None)
-
-
-def of_lines(lines: Sequence[bytes]) -> Rows | None:
-    """The shots of lines of JSON, one each; None when there is something to say about one."""
-    columns = quick.columns(lines)
-    if columns is None:
-        return None
-    try:
-        _check_together(columns)
-    except Refusal:
-        return None
-    return Rows(columns, len(lines))
+    return Asked(rows, id_ if isinstance(id_, str) else None)
 
 
 def answer(asked: Asked, said: Answer, predictor: Predictor, request_id: str) -> bytes:
     """The answer; a shot's outcome may be reported by the prediction's id, "-" and its place."""
     values = (said.p_made, said.expected_points, said.zone)
     outputs = [
-        {"name": name, "datatype": kind, "shape": [len(asked.shots)], "data": column.tolist()}
+        {"name": name, "datatype": kind, "shape": [asked.shots.size], "data": column.tolist()}
         for (name, kind), column in zip(_OUTPUTS, values, strict=True)
     ]
     return msgspec.json.encode(
@@ -164,36 +130,33 @@ def _checked(name: str, data: list[Any]) -> Column:
     rules, nullable = rules_of(name)
     if not nullable and None in data:
         raise _at(name, data.index(None), None)
-    if rules.get("type") == "string":
-        return _texts(name, data, is_date=rules.get("format") == "date")
-    return _numbers(name, data, rules)
+    return (
+        _texts(name, data, rules) if rules.get("type") == "string" else _numbers(name, data, rules)
+    )
 
 
-def _texts(name: str, data: list[Any], *, is_date: bool) -> Column:
-    rules, _ = rules_of(name)
-    known: dict[Any, Any] = {None: None}
-    for place, value in enumerate(data):
-        if isinstance(value, (dict, list)) or value not in known:
-            text = _text(name, place, value, rules)
-            known[text] = _day(name, place, text) if is_date else text
-    return [known[value] for value in data] if is_date else data
+def _texts(name: str, data: list[Any], rules: Mapping[str, Any]) -> Column:
+    """Texts as they came, or the dates that they mean; each different one is looked at once."""
+    are_texts = set(map(type, data)) <= {str, type(None)}
+    known = {text: _meaning(text, rules) for text in set(data) - {None}} if are_texts else {}
+    if not are_texts or None in known.values():
+        wrong = (value is not None and _meaning(value, rules) is None for value in data)
+        place = next(place for place, is_wrong in enumerate(wrong) if is_wrong)
+        raise _at(name, place, data[place])
+    return list(map(known.get, data)) if rules.get("format") == "date" else data
 
 
-def _text(name: str, place: int, value: Any, rules: Mapping[str, Any]) -> str:
-    longest = rules.get("maxLength", 10)
-    if not isinstance(value, str) or not 1 <= len(value) <= longest:
-        raise _at(name, place, value)
-    return value
-
-
-def _day(name: str, place: int, text: str) -> date:
+def _meaning(value: Any, rules: Mapping[str, Any]) -> str | date | None:
+    """The text or the date that a value is; None if it is neither, or may not be."""
+    if not isinstance(value, str):
+        return None
+    if rules.get("format") != "date":
+        return value if rules["minLength"] <= len(value) <= rules["maxLength"] else None
     try:
-        day = date.fromisoformat(text)
+        day = date.fromisoformat(value)
     except ValueError:
-        raise _at(name, place, text) from None
-    if not MIN_DATE <= day <= MAX_DATE:
-        raise _at(name, place, text)
-    return day
+        return None
+    return day if MIN_DATE <= day <= MAX_DATE else None
 
 
 def _numbers(name: str, data: list[Any], rules: Mapping[str, Any]) -> Column:
@@ -210,12 +173,13 @@ def _numbers(name: str, data: list[Any], rules: Mapping[str, Any]) -> Column:
         values = np.array(known, np.int64 if is_whole and not is_listed else np.float64)
     except OverflowError:
         raise _outside(name, data, rules) from None
-    fits = (
-        np.isin(values, np.array(rules["enum"], np.float64))
-        if is_listed
-        else (values >= rules["minimum"]) & (values <= rules["maximum"])
-    )
-    if not fits.all():
+    if is_listed:
+        fits = all(value in rules["enum"] for value in set(known))
+    else:
+        fits = not len(values) or (
+            values.min() >= rules["minimum"] and values.max() <= rules["maximum"]
+        )
+    if not fits:
         raise _outside(name, data, rules)
     if not is_full:
         return data
@@ -234,19 +198,18 @@ def _outside(name: str, data: list[Any], rules: Mapping[str, Any]) -> Refusal:
     return _at(name, place, data[place])
 
 
-def _check_together(columns: Mapping[str, Column]) -> None:
+def _check_together(rows: Rows) -> None:
     """What no column says alone: that none is missing, and that nobody made more than he took."""
+    columns = rows.columns
     missing = [name for name in REQUIRED if name not in columns]
     if missing:
         raise Refusal.of(*(Problem(name, FIELDS[name], "nothing") for name in missing))
-    if "player_attempts" in columns and "player_makes" in columns:
-        attempts, makes = (
-            np.array(columns[name], np.float64) for name in ("player_attempts", "player_makes")
+    place = rows.first_impossible()
+    if place is not None:
+        attempts, makes = (columns[name][place] for name in ("player_attempts", "player_makes"))
+        raise _wrong(
+            f"player_makes[{place}]", f"at most player_attempts, which is {attempts:g}", int(makes)
         )
-        if (makes > attempts).any():
-            place = int(np.argmax(makes > attempts))
-            expected = f"at most player_attempts, which is {attempts[place]:g}"
-            raise _wrong(f"player_makes[{place}]", expected, int(makes[place]))
 
 
 def _at(name: str, place: int, came: Any) -> Refusal:

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import msgspec
 
-from parivision.service import columns
+from parivision.service import quick
 from parivision.service.predictor import Answer, Predictor
-from parivision.service.requests import MAX_SHOTS, Refusal, parse_lines
+from parivision.service.requests import Refusal, parse_lines
+from parivision.service.shot import MAX_SHOTS, Rows
 
 CONTENT_TYPE: Final = b"application/x-ndjson"
 BLOCK_BYTES: Final = 2**21
@@ -20,6 +21,14 @@ _LONGEST: Final = 64 * 2**10
 _ENCODER: Final = msgspec.json.Encoder()
 
 Receive = Callable[[], Awaitable[Any]]
+
+
+class _Line(msgspec.Struct, gc=False):
+    """The answer to a line."""
+
+    p_made: float
+    expected_points: float
+    zone_code: int
 
 
 async def blocks(receive: Receive) -> AsyncIterator[list[bytes]]:
@@ -54,16 +63,10 @@ def answer(predictor: Predictor, lines: list[bytes], first: int) -> tuple[bytes,
 
     `first` is the number of lines before the block.
     """
-    shots = columns.of_lines(lines)
-    if shots is None:
-        said = predictor.answer(parse_lines(lines, first))
-    else:
-        said = predictor.answer_columns(shots.columns, len(shots))
-    rows = zip(said.p_made.tolist(), said.expected_points.tolist(), said.zone.tolist(), strict=True)
-    text = _ENCODER.encode_lines(
-        {"p_made": p, "expected_points": e, "zone_code": z} for p, e, z in rows
-    )
-    return text, said
+    rows = quick.of_lines(lines) or Rows.of(parse_lines(lines, first))
+    said = predictor.answer_rows(rows)
+    values = (said.p_made.tolist(), said.expected_points.tolist(), said.zone.tolist())
+    return _ENCODER.encode_lines(map(_Line, *values)), said
 
 
 def fault(refusal: Refusal) -> bytes:

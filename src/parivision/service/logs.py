@@ -2,31 +2,22 @@
 
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from parivision import telemetry
-from parivision.served.batch import OUTCOMES, PREDICTIONS, Record, Store, instant, open_store
-from parivision.served.log import Contents, Log, LogState
-from parivision.served.records import game_of, of_predictions, prediction, shot_ids
+from parivision.facts import Floats
+from parivision.served.batch import OUTCOMES, PREDICTIONS, Store, instant, open_store
+from parivision.served.lines import Columns, Entry, Record, blocks, line
+from parivision.served.log import Log, LogState
+from parivision.served.records import prediction
 from parivision.served.spill import Spill
-from parivision.service.columns import Rows
 from parivision.service.predictor import Champion
 from parivision.service.shot import Shot
-
-
-@dataclass(frozen=True)
-class Answered:
-    """A request as it waits for the log; what it holds is not changed any more."""
-
-    request_id: str
-    shots: Sequence[Shot] | Rows
-    p_made: Sequence[float]
 
 
 @dataclass(frozen=True)
@@ -56,14 +47,23 @@ class Logs:
             "track": track,
             "pod": platform.node(),
         }
-        predictions = Contents(PREDICTIONS, _predictions, shared, game_of)
-        outcomes = Contents(OUTCOMES, _outcomes)
-        return cls(Log(predictions, connect, spill), Log(outcomes, connect, spill))
+        predictions = Log(PREDICTIONS, connect, spill, shared)
+        return cls(predictions, Log(OUTCOMES, connect, spill))
 
     def predicted(self, request_id: str, shot: Shot, p_made: float) -> None:
-        """Log an answer to one shot, its line made at once: handing it over would cost more."""
+        """Log an answer to one shot."""
         record = prediction(request_id, instant(time.time()), shot, p_made)
-        self.predictions.add_record(record)
+        game = shot.get("game_id")
+        self.predictions.add((Entry(line(record), 1, () if game is None else (game,)),))
+
+    def predicted_many(self, request_id: str, columns: Columns, p_made: Floats) -> None:
+        """Log the answers to the shots of a request, which are in columns."""
+        at = instant(time.time())
+        self.predictions.add(blocks(request_id, at, columns, p_made.tolist()))
+
+    def told(self, outcomes: Sequence[Record]) -> bool:
+        """Log outcomes, all or none; False when there is no room for them."""
+        return self.outcomes.add([Entry(line(outcome)) for outcome in outcomes])
 
     def close(self) -> None:
         """Bring what was taken to the store or to disk; see `Log.close`."""
@@ -121,12 +121,3 @@ _COUNTERS: tuple[tuple[str, str, Callable[[LogState], float]], ...] = (
     (telemetry.LOG_SPILLED, "Records that went to disk first.", lambda state: state.spilled),
     (telemetry.LOG_ERRORS, "Times that the log was held up.", lambda state: state.errors),
 )
-
-
-def _predictions(taken_at: float, answered: Any) -> Iterable[Record]:
-    ids = shot_ids(answered.request_id, len(answered.shots), is_single=False)
-    return of_predictions(taken_at, ids, answered.shots, answered.p_made)
-
-
-def _outcomes(_taken_at: float, records: Any) -> Iterable[Record]:
-    return records  # type: ignore[no-any-return]  # what `POST /outcomes` queued

@@ -7,8 +7,7 @@ from pydantic import TypeAdapter
 
 from parivision.service import answers, imagined
 from parivision.service.outcomes import OUTCOME, OUTCOMES
-from parivision.service.requests import MAX_SHOTS, SHOTS
-from parivision.service.shot import FIELDS, SHOT
+from parivision.service.shot import FIELDS, MAX_SHOTS, SHOT, SHOTS
 
 SMALL_SHOT: Final = {"player_id": 201939, "period": 4, "clock_s": 12, "x_ft": 2.5, "y_ft": 26.0}
 FULL_SHOT: Final = {

@@ -17,7 +17,8 @@ from pydantic import (
 from typing_extensions import TypedDict
 
 from parivision.limits import LARGEST_ID
-from parivision.served.batch import Record, as_text, instant
+from parivision.served.batch import as_text, instant
+from parivision.served.lines import Record
 from parivision.served.records import outcome, shot_key
 from parivision.service.requests import Form, Problem, Refusal, quote
 from parivision.service.shot import FIELDS as SHOT_FIELDS

@@ -11,9 +11,9 @@ import numpy as np
 
 from parivision import court
 from parivision.errors import ModelError, ServiceError
-from parivision.facts import EPOCH, Facts, Floats, Ints, from_columns, from_records
+from parivision.facts import EPOCH, Floats, Ints, from_columns
 from parivision.models.bundle import PLAYERS, Bundle
-from parivision.service.shot import Shot
+from parivision.service.shot import Rows, Shot
 from parivision.single import Single
 
 CHAMPION_FILE: Final = "champion.json"
@@ -113,14 +113,11 @@ class Predictor:
 
         Raises ModelError when the model answers with something else than probabilities.
         """
-        facts = from_records(shots, self._today())
-        return self._answer(facts)
+        return self.answer_rows(Rows.of(shots))
 
-    def answer_columns(self, columns: Mapping[str, Sequence[Any]], size: int) -> Answer:
-        """What `answer` says, of shots in columns (`facts.from_columns`)."""
-        return self._answer(from_columns(columns, size, self._today()))
-
-    def _answer(self, facts: Facts) -> Answer:
+    def answer_rows(self, rows: Rows) -> Answer:
+        """What `answer` says, of shots in columns."""
+        facts = from_columns(rows.columns, rows.size, self._today())
         p_made = self.bundle.predict(facts)
         if not np.all((p_made >= 0) & (p_made <= 1)):
             raise self._no_probabilities()

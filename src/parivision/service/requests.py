@@ -13,13 +13,11 @@ import pydantic_core
 from pydantic import FailFast, TypeAdapter, ValidationError
 
 from parivision.service import quick
-from parivision.service.shot import FIELDS, SHOT, Shot
+from parivision.service.shot import FIELDS, MAX_SHOTS, SHOT, SHOTS, Rows, Shot
 
 Thing = TypeVar("Thing", bound=Mapping[str, Any])
 
-MAX_SHOTS: Final = 10_000
 MAX_BODY_BYTES: Final = 8 * 2**20
-SHOTS: Final = "shots"
 
 # Bounds on what a refusal may cost or repeat.
 _MAX_KEYS: Final = 40
@@ -153,11 +151,25 @@ class Request(NamedTuple):
 
 def parse(body: bytes) -> Request:
     """The shots of a request's body; raises Refusal (400 or 422) for anything else."""
+    shot = _quick(body)
+    return Request(*_SHOTS.parse(body)) if shot is None else Request([shot], is_single=True)
+
+
+def parse_rows(body: bytes) -> Shot | Rows:
+    """The one shot of a body, or those of a list in columns; refuses what `parse` refuses."""
+    asked = _quick(body) or quick.of_list(body)
+    if asked is not None:
+        return asked
+    shots, is_single = _SHOTS.parse(body)
+    return shots[0] if is_single else Rows.of(shots)
+
+
+def _quick(body: bytes) -> Shot | None:
+    """The one shot of a body that needs no words; raises Refusal for impossible makes."""
     shot = quick.shot(body)
-    if shot is None:
-        return Request(*_SHOTS.parse(body))
-    _check_makes(shot, "")
-    return Request([shot], is_single=True)
+    if shot is not None:
+        _check_makes(shot, "")
+    return shot
 
 
 def read(body: bytes) -> Any:

@@ -5,13 +5,17 @@ A field's description says what is expected of it; refusals and the OpenAPI docu
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Annotated, Any, Final, Literal, Required
+from typing import Annotated, Any, Final, Literal, NamedTuple, Required
 
+import numpy as np
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
 from parivision.limits import LARGEST_ID, MAX_DATE, MIN_DATE, RANGES
 
+SHOTS: Final = "shots"
+"""The field of a request with many."""
+MAX_SHOTS: Final = 10_000
 MAX_TEXT: Final = 100
 LONGEST_GAME_S: Final = 4 * 720 + 10 * 300
 MOST_ATTEMPTS: Final = 200
@@ -102,6 +106,32 @@ class Shot(TypedDict, total=False):
     player_makes: Annotated[
         int | None, _whole(0, MOST_ATTEMPTS, "those of player_attempts that went in")
     ]
+
+
+class Rows(NamedTuple):
+    """So many shots in columns, None where a fact is not known.
+
+    A column may be left out if it is known of no shot, and be an array if it is known of all.
+    """
+
+    columns: Mapping[str, Sequence[Any]]
+    size: int
+
+    @classmethod
+    def of(cls, shots: Sequence[Shot]) -> "Rows":
+        """Shots that are records."""
+        named = {name for shot in shots for name in shot}
+        columns = {name: [shot.get(name) for shot in shots] for name in FIELDS if name in named}
+        return cls(columns, len(shots))
+
+    def first_impossible(self) -> int | None:
+        """Where somebody is said to have made more shots than he took, if anywhere."""
+        names = ("player_attempts", "player_makes")
+        if not self.columns.keys() >= {*names}:
+            return None
+        attempts, makes = (np.array(self.columns[name], np.float64) for name in names)
+        places = np.flatnonzero(makes > attempts)
+        return int(places[0]) if len(places) else None
 
 
 SHOT: Final = TypeAdapter(Shot)

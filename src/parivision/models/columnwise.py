@@ -1,0 +1,161 @@
+"""Small trees for many rows at once, by operations on whole columns.
+
+Leaves are numbered from left to right, below each node from 0. A row's place below a node is its
+place below the left child; where the row goes right, it is the place below the right child and the
+number of leaves on the left, which is always larger: so it is a maximum, and two or three
+operations on bytes replace a walk whose branches nobody can guess. Thousands of rows take a quarter
+of the time. The answers are those of `native.Forest` but for the last digit; features must be
+finite or missing.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parivision.facts import Floats
+
+MAX_LEAVES: Final = 128
+"""Walking down takes 1.7 times as long then, and four times with 31; a byte would hold 256."""
+_ROWS: Final = 16384
+"""Rows that are computed at a time: what they need stays in the cache."""
+# Where LightGBM's decisions send a missing value: as zero, right, or left.
+_MISSING: Final = {0: 0.0, 2: 0.0, 8: np.inf, 10: -np.inf}
+_SUPPORTED: Final = "objective=binary sigmoid:1"
+_LARGEST: Final = np.finfo(np.float32).max
+
+Scalar = NDArray[Any]
+"""An array without dimensions: NumPy takes it in half the time that a number needs."""
+
+
+class _Node(NamedTuple):
+    """Rows whose column is above the threshold go right.
+
+    `out` names the buffer for the places below it, `left` and `right` those of its children, None
+    for leaves. `on_its_left` is None where both are: the place is the direction.
+    """
+
+    threshold: Scalar
+    column: int
+    out: int
+    on_its_left: Scalar | None
+    left: int | None
+    right: int | None
+
+
+class _Tree(NamedTuple):
+    """Nodes, each behind its children, leaf values from left to right, and how many buffers."""
+
+    nodes: Sequence[_Node]
+    leaves: Floats
+    buffers: int
+
+
+class Columnwise:
+    """Trees of at most `MAX_LEAVES` leaves whose sum is a log odds."""
+
+    def __init__(self, trees: Sequence[_Tree], sources: Sequence[tuple[int, float]]) -> None:
+        """`sources`: for each column the feature, and what stands for it where it is missing."""
+        self._trees = trees
+        self._sources = sources
+        self._buffers = max((tree.buffers for tree in trees), default=0)
+
+    @classmethod
+    def read(cls, text: str) -> "Columnwise | None":
+        """The trees of a model in LightGBM's format; None if they are not of this kind."""
+        head, *blocks = text.split("\nTree=")
+        if _SUPPORTED not in head.splitlines():
+            return None
+        columns: dict[tuple[int, float], int] = {}
+        trees = []
+        for block in blocks:
+            tree = _read(block, columns)
+            if tree is None:
+                return None
+            trees.append(tree)
+        return cls(trees, list(columns))
+
+    def many(self, features: NDArray[np.float32]) -> Floats:
+        """Probabilities of n rows, shape (n,), of features of shape (n, k)."""
+        out = np.empty(len(features))
+        for start in range(0, len(features), _ROWS):
+            rows = features[start : start + _ROWS]
+            out[start : start + len(rows)] = self._log_odds(rows)
+        return 1.0 / (1.0 + np.exp(-out))
+
+    def _log_odds(self, rows: NDArray[np.float32]) -> Floats:
+        columns = [_column(rows, *source) for source in self._sources]
+        total = np.zeros(len(rows))
+        goes_right = [np.empty(len(rows), np.bool_) for _ in range(self._buffers)]
+        places = [buffer.view(np.uint8) for buffer in goes_right]
+        for tree in self._trees:
+            for threshold, column, out, on_its_left, left, right in tree.nodes:
+                np.less(threshold, columns[column], goes_right[out])
+                place, by = places[out], on_its_left
+                if by is not None:
+                    if right is not None:
+                        by = np.add(places[right], by, places[right])
+                    np.multiply(place, by, place)
+                if left is not None:
+                    np.maximum(place, places[left], out=place)
+            if tree.nodes:
+                total += np.take(tree.leaves, places[tree.nodes[-1].out], mode="clip")
+            else:
+                total += tree.leaves
+        return total
+
+
+def _column(rows: NDArray[np.float32], feature: int, missing: float) -> NDArray[np.float32]:
+    values = np.ascontiguousarray(rows[:, feature])
+    return np.where(np.isnan(values), np.float32(missing), values)
+
+
+def _read(block: str, columns: dict[tuple[int, float], int]) -> _Tree | None:
+    fields = dict(line.split("=", 1) for line in block.splitlines()[1:] if "=" in line)
+
+    def numbers(name: str, kind: type) -> NDArray[Any]:
+        return np.array(fields[name].split(), np.float64).astype(kind)
+
+    size = int(fields["num_leaves"])
+    if size == 1:
+        return _Tree((), numbers("leaf_value", float), 0)
+    decisions = numbers("decision_type", int).tolist()
+    if size > MAX_LEAVES or fields["num_cat"] != "0" or not set(decisions) <= _MISSING.keys():
+        return None
+    children = [numbers(f"{side}_child", int).tolist() for side in ("left", "right")]
+    sources = zip(numbers("split_feature", int).tolist(), map(_MISSING.get, decisions), strict=True)
+    places = [columns.setdefault(source, len(columns)) for source in sources]  # type: ignore[arg-type]
+    thresholds = _in_float32(numbers("threshold", float))
+    nodes: list[_Node] = []
+    order: list[int] = []
+    free: list[int] = []
+    buffers = 0
+
+    def visit(node: int) -> int | None:
+        """Where the places below a node are kept; None for a leaf."""
+        nonlocal buffers
+        if node < 0:
+            order.append(~node)
+            return None
+        before = len(order)
+        left = visit(children[0][node])
+        on_its_left = len(order) - before
+        right = visit(children[1][node])
+        if not free:
+            free.append(buffers)
+            buffers += 1
+        out = free.pop()
+        by = None if on_its_left == 1 and right is None else np.array(on_its_left, np.uint8)
+        nodes.append(_Node(np.array(thresholds[node]), places[node], out, by, left, right))
+        free.extend(child for child in (left, right) if child is not None)
+        return out
+
+    visit(0)
+    return _Tree(nodes, numbers("leaf_value", float)[order], buffers)
+
+
+def _in_float32(thresholds: Floats) -> NDArray[np.float32]:
+    """The largest float32 that are at most the thresholds, and finite."""
+    near = np.clip(thresholds, -_LARGEST, _LARGEST).astype(np.float32)
+    return np.where(near > thresholds, np.nextafter(near, np.float32(-np.inf)), near)
