@@ -25,7 +25,7 @@ Place = tuple[str, int, int]
 # The labels' only stream: who joins adds to it, one at a time.
 _STREAM: Final = "all"
 _STEP_BATCHES: Final = 200
-_KEPT_BATCHES: Final = 32
+_KEPT_BATCHES: Final = 8
 _TABLES: Final = """
 create table if not exists predictions (
   id text primary key, shot text, stream text, number int, row int) without rowid;
