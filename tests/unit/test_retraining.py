@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from parivision.compiled import Compiled, compiled_file
@@ -67,6 +67,7 @@ def test_when_it_may_start(runs, outcome, next_in_hours):
     assert decision.may_start == (outcome is Outcome.STARTED)
 
 
+@example(past=[("SUCCEEDED", 0), ("FAILED", 0)], window_h=1, longest_h=1)
 @given(
     past=st.lists(st.tuples(st.sampled_from(STATES), st.integers(0, 500)), max_size=8),
     window_h=st.integers(1, 48),

@@ -65,7 +65,7 @@ def decide(runs: Sequence[RunState], now: datetime, policy: Policy) -> Decision:
 
     A run that somebody else started has seen the same shots, so it counts like one of ours.
     """
-    ordered = sorted(runs, key=_began, reverse=True)
+    ordered = sorted(runs, key=_order, reverse=True)
     going = next((run for run in ordered if not run.has_ended), None)
     if going is not None:
         return Decision(Outcome.RUNNING, f"the run {going.name} is going on", going.run_id)
@@ -86,8 +86,13 @@ def decide(runs: Sequence[RunState], now: datetime, policy: Policy) -> Decision:
 
 def failures_in_a_row(runs: Sequence[RunState]) -> int:
     """How many of the newest runs that have ended did not succeed."""
-    ended = sorted((run for run in runs if run.has_ended), key=_began, reverse=True)
+    ended = sorted((run for run in runs if run.has_ended), key=_order, reverse=True)
     return sum(1 for _ in takewhile(lambda run: run.state != SUCCEEDED, ended))
+
+
+def _order(run: RunState) -> tuple[datetime, bool, str]:
+    """Oldest first; of those of one moment a failure counts as the newer, to be careful."""
+    return _began(run), run.state != SUCCEEDED, run.run_id
 
 
 def _began(run: RunState) -> datetime:

@@ -5,7 +5,7 @@ import hashlib
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, Protocol, cast
@@ -40,8 +40,8 @@ class Member(Protocol):
         """A mark that changes when the content does."""
         ...
 
-    def open(self) -> IO[bytes]:
-        """The text's bytes."""
+    def open(self) -> AbstractContextManager[IO[bytes]]:
+        """The text's bytes, to be closed by the block that reads them."""
         ...
 
 
@@ -75,8 +75,10 @@ class _ZipMember:
     def fingerprint(self) -> str:
         return f"{self.entry.CRC:08x}-{self.entry.file_size}"
 
-    def open(self) -> IO[bytes]:
-        return zipfile.ZipFile(self.path).open(self.entry)
+    @contextmanager
+    def open(self) -> Iterator[IO[bytes]]:
+        with zipfile.ZipFile(self.path) as archive, archive.open(self.entry) as stream:
+            yield stream
 
 
 def members(path: Path) -> Iterator[Member]:
