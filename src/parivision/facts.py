@@ -125,10 +125,14 @@ def from_columns(columns: Mapping[str, Sequence[Any]], size: int, today: date) -
     code = {word: index for index, word in enumerate(actions)}
     codes = {word: code.get(spelt, NO_ACTION) for word, spelt in normal.items()}
     days = {day: ((day or today) - EPOCH).days for day in set(column("game_date"))}
-    games = list(zip(column("team_id"), column("home_team"), column("away_team"), strict=True))
-    place = {game: index for index, game in enumerate(set(games))}
+
+    def games() -> Iterator[tuple[Any, ...]]:
+        # Twice, since thousands of tuples in a list would all be work for the garbage collector.
+        return zip(column("team_id"), column("home_team"), column("away_team"), strict=True)
+
+    place = {game: index for index, game in enumerate(set(games()))}
     teams = np.array([_teams(*game) for game in place], np.float64).reshape(-1, 2)
-    opponent_id, is_home = teams[[place[game] for game in games]].T
+    opponent_id, is_home = teams[[place[game] for game in games()]].T
     return Facts(
         day=np.array([days[day] for day in column("game_date")], np.int64),
         player_id=whole("player_id"),
