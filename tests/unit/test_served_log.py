@@ -177,7 +177,6 @@ def test_its_thread_sleeps_while_a_batch_fills(
     """It shares the interpreter with those who answer: a record alone does not wake it."""
     monkeypatch.setattr(log, "FLUSH_S", 60.0)
     writing = opened()
-    wait(lambda: writing._wake._cond._waiters)  # type: ignore[attr-defined]
     turns = []
     monkeypatch.setattr(writing, "_turn", lambda *, flush: turns.append(flush))
     writing.add(numbered(range(999)))
