@@ -95,7 +95,7 @@ BAD: Final = [
     ),
     Bad(
         "corner-threes",
-        lambda w, _: w.release("corner-threes", challengers.wrong_in_corners()),
+        lambda w, _: w.release("corner-threes", challengers.wrong_in_corners(new_season())),
         r"corner 3",
         is_quick=True,
     ),
