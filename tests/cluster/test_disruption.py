@@ -16,7 +16,7 @@ from parivision.refine import refine
 from parivision.sources.open import open_source
 
 # PARIVISION_SOAK=1 takes the ten minutes that are promised; CI has less time, at the same pace.
-KILLS = 20 if os.environ.get("PARIVISION_SOAK") else 4
+KILLS = 20 if os.environ.get("PARIVISION_SOAK") else 3
 EVERY_S = 30.0
 RATE = 100.0
 # A season that no other source has.
