@@ -287,6 +287,22 @@ def test_a_full_disk_holds_the_queue_back(opened: Opened, outage: Outage, tmp_pa
     assert stored(outage) == [0, 1, 2]
 
 
+def test_what_nothing_takes_for_long_is_few_batches(
+    opened: Opened, outage: Outage, tmp_path: Path
+) -> None:
+    """While neither store nor disk takes anything, records wait in the batch that fills."""
+    outage.is_away = True
+    writing = opened(spill=Spill(tmp_path / "none", 0))
+    for n in range(20):
+        asked = outage.asked
+        writing.add(numbered([n]))
+        wait(lambda asked=asked: outage.asked > asked + 1)
+    outage.is_away, outage.asked = False, 0
+    wait(lambda: writing.state().written == 20)
+    assert stored(outage) == list(range(20))
+    assert outage.asked <= 2, "the one that was held and the one that filled"
+
+
 def test_what_nothing_takes_at_the_end_is_counted(
     opened: Opened, outage: Outage, tmp_path: Path
 ) -> None:

@@ -191,9 +191,10 @@ class Log:
     def _turn(self, *, flush: bool) -> None:
         """Deliver what is full, and what is not if `flush`.
 
-        Whatever goes wrong is counted, and tried again by the next turn.
+        Whatever goes wrong is counted, and tried again by the next turn. While nothing is taken the
+        batch goes on filling, but for the last turns, so that few are to be taken later.
         """
-        if flush:
+        if flush and (self._held is None or self._stop.is_set()):
             with self._lock:
                 self._close_batch()
         try:
