@@ -44,7 +44,7 @@ class Compiled:
     def read(cls, path: Path) -> "Compiled":
         """Read a compiled pipeline; raises SettingsError when there is none."""
         try:
-            documents = tuple(yaml.safe_load_all(path.read_text()))
+            documents = tuple(yaml.load_all(path.read_text(), yaml.CSafeLoader))
             return cls(documents[0]["pipelineInfo"]["name"], documents)
         except (OSError, LookupError, TypeError, yaml.YAMLError) as error:
             raise SettingsError(
