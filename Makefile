@@ -20,7 +20,7 @@ TESTS ?= tests/cluster
 # What a test does to the cluster, the next one finds.
 IN_ORDER := -p no:randomly --log-cli-level=INFO --durations=15
 
-.PHONY: help demo test coverage test-unit lint lint-charts format compile charts helm secrets ferretdb skaffold-schema image-registry images load cluster cluster-down test-cluster chromium test-browser bench lock clean
+.PHONY: help demo test test-unit lint lint-charts format compile charts helm secrets ferretdb skaffold-schema image-registry images load cluster cluster-down test-cluster chromium test-browser bench lock clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -35,12 +35,7 @@ $(VENV)/.done: requirements.lock pyproject.toml
 demo: $(VENV)/.done ## the whole way of a shot; DATA=folder of season files for real shots
 	$(BIN)/parivision demo $(if $(DATA),--data $(DATA))
 
-# To be traced takes what computes twice as long, so the tests of processes and servers are not.
-test: $(VENV)/.done ferretdb image-registry helm skaffold-schema ## unit tests with their coverage, and pipeline tests
-	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered $(UNIT)
-	$(BIN)/pytest $(PIPELINE)
-
-coverage: $(VENV)/.done ferretdb image-registry helm skaffold-schema ## what both tiers cover together
+test: $(VENV)/.done ferretdb image-registry helm skaffold-schema ## unit and pipeline tests with coverage
 	$(BIN)/pytest --cov --cov-report= $(UNIT)
 	$(BIN)/pytest --cov --cov-append --cov-report=term-missing:skip-covered $(PIPELINE)
 

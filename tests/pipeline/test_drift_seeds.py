@@ -15,6 +15,8 @@ from parivision import court
 from parivision.drift import MONITORED, DriftReference, DriftSummary, build_reference, detect
 from parivision.sources.synthetic import Drift, SyntheticConfig, generate
 
+# Hundreds of runs of what other tests cover: to trace them doubles the time.
+pytestmark = pytest.mark.no_cover
 SEEDS = range(1, 21)
 LARGE_SEEDS = (901, 902)
 AT_LEAST = 19

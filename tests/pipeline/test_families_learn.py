@@ -10,6 +10,9 @@ from parivision.models.bundle import Bundle
 from parivision.models.families import LEARNERS
 from parivision.models.training import Recipe, train
 
+# Other tests cover what trains; to trace it here would only take time.
+pytestmark = pytest.mark.no_cover
+
 
 @pytest.mark.parametrize("family", LEARNERS)
 def test_a_family_is_worth_having(

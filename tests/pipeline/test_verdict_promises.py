@@ -12,6 +12,8 @@ from parivision.verdict.bounds import deviation
 from parivision.verdict_study import Plan, shot_differences, study
 from parivision.verdict_worlds import bad_worlds, equal_worlds, worse_world
 
+# Hundreds of runs of what other tests cover: to trace them doubles the time.
+pytestmark = pytest.mark.no_cover
 EQUAL_RUNS = 150
 RUNS = 100
 
