@@ -17,7 +17,7 @@ from load import load
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm" / "parivision"
-RATE = 50.0
+RATE = 100.0
 ROLLOUT_S = 420
 CHAMPION_S = 1200
 # Kinds that come and go by themselves.
