@@ -11,7 +11,7 @@ SKAFFOLD := v2.16.1
 KUBE_SCORE := v1.20.0
 export PATH := $(PATH):$(LAB_HOME)/bin
 # Where it is set, as in many images, each of the hundreds of processes of a test run or a demo
-# compiles all that it imports once more: two thirds of the time of a short one.
+# compiles all that it imports once more: more than half of the time of a short one.
 unexport PYTHONDONTWRITEBYTECODE
 # Pure tests go to any worker; a file of the others stays on one, so that what it shares is made once.
 UNIT := -n 2 --dist loadgroup tests/unit

@@ -13,12 +13,11 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 from live_cluster import LiveCluster
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import expit
 
 from parivision import court, package, settings, steps, tables
-from parivision.facts import Floats, from_records
+from parivision.facts import from_records
 from parivision.form import Form
 from parivision.models.bundle import Bundle, Part
 from parivision.models.estimators import Constant
@@ -178,16 +177,15 @@ def mean(bundle: Bundle) -> Bundle:
 def wrong_in_corners(shots: Sequence[Mapping[str, Any]]) -> Bundle:
     """A model that was taught the contrary of what corner threes do, and is level elsewhere."""
     table = league()
-    in_corner = pl.Series(_in_corner(table["x_ft"].to_numpy(), table["y_ft"].to_numpy()))
     taught = trained(
         table.with_columns(
-            made=pl.when(in_corner).then(1 - pl.col("made")).otherwise(pl.col("made"))
+            made=pl.when(_in_corner(table)).then(1 - pl.col("made")).otherwise(pl.col("made"))
         ).with_columns(pl.col("made").cast(table.schema["made"]))
     )
-    in_corner = _in_corner(*(np.array([shot[name] for shot in shots]) for name in ("x_ft", "y_ft")))
-    elsewhere = [shot for shot, is_there in zip(shots, in_corner, strict=True) if not is_there]
-    return recalibrated(taught, elsewhere)
+    ended = pl.DataFrame(shots, infer_schema_length=None)
+    return recalibrated(taught, ended.filter(~_in_corner(ended)).to_dicts())
 
 
-def _in_corner(x_ft: Floats, y_ft: Floats) -> NDArray[np.bool_]:
-    return court.zone(x_ft, y_ft) == int(court.Zone.CORNER_3)
+def _in_corner(shots: pl.DataFrame) -> pl.Series:
+    zones = court.zone(shots["x_ft"].to_numpy(), shots["y_ft"].to_numpy())
+    return pl.Series(zones == int(court.Zone.CORNER_3))
