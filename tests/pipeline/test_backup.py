@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
 
 import pymongo
 import pytest
@@ -11,9 +12,13 @@ from mongo_server import Server
 from pymongo.database import Database
 from typer.testing import CliRunner
 
+from parivision import schema
 from parivision.cli.app import app
 from parivision.errors import SettingsError, StoreError
-from parivision.lake import backup
+from parivision.lake import Counts, Lake, backup, open_lake
+from parivision.refine import refine
+from parivision.sources import feed22
+from parivision.sources.synthetic import SyntheticConfig, generate
 
 _databases = count()
 URLS = ("PARIVISION_LAKE", "PARIVISION_PREDICTION_LOG")
@@ -80,6 +85,45 @@ def test_a_backup_that_was_cut_off_is_no_success(
         backup.load(target, io.BytesIO(b"something else" * 100), lambda *_: None)
     with pytest.raises(StoreError, match="no URL is set"):
         backup.load({}, io.BytesIO(whole), lambda *_: None)
+
+
+def test_a_backup_is_the_lake_of_a_moment(mongo_server: Server, tmp_path: Path) -> None:
+    """What comes while it is taken is left out, and the next run brings it again."""
+    shots = generate(SyntheticConfig(seasons=(2023,), games_a_season=2)).select(schema.NAMES)
+    records = feed22.records_from_shots(shots)[:200]
+    source, target = (mongo_server.url(f"backup_{next(_databases)}") for _ in range(2))
+    lake = open_lake(source)
+
+    def bring(lake: Lake, until: int) -> None:
+        """As a run does: from the cursor on."""
+        start = int(lake.cursor("test") or "0")
+        found = records[start:until]
+        lake.append_bronze(found, feed22.FORMAT.keys(found), source="test", layout="feed22")
+        lake.commit_cursor("test", str(until))
+        refine(lake)
+
+    bring(lake, 80)
+    stream = io.BytesIO()
+    later = iter([120, 160])
+
+    def meanwhile(_done: int, _total: int) -> None:
+        """Between one collection and the next."""
+        if (until := next(later, None)) is not None:
+            bring(lake, until)
+
+    backup.dump({"lake": source}, stream, meanwhile)
+    stream.seek(0)
+    backup.load({"lake": target}, stream, lambda *_: None)
+    restored = open_lake(target)
+    assert restored.cursor("test") == "80"
+    # The cursors were read before the first batch came, the batches before the second.
+    assert restored.counts() == Counts(120, 0, 120, 0)
+    for each in (lake, restored):
+        bring(each, 200)
+        assert each.counts() == Counts(200, 0, 200, 0)
+        each.export_silver(tmp_path / f"{each is lake}.csv")
+        each.close()
+    assert (tmp_path / "True.csv").read_bytes() == (tmp_path / "False.csv").read_bytes()
 
 
 def test_a_folder_is_not_backed_up(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:

@@ -1,18 +1,21 @@
 """The MongoDB store's own promises: who may use it, what it says, what a killed writer leaves."""
 
-import json
+import io
 import traceback
 from collections.abc import Iterator
+from datetime import datetime, time
 
 import polars as pl
 import pymongo
 import pytest
 from mongo_server import Server
+from polars.testing import assert_frame_equal
 from pymongo.errors import OperationFailure
 
 from parivision import schema
 from parivision.errors import StoreError
-from parivision.lake import Appended, Counts, mongo, open_lake
+from parivision.lake import Appended, Counts, documents, mongo, open_lake
+from parivision.lake.base import QUARANTINE_SCHEMA
 from parivision.lake.mongo import MongoLake
 from parivision.refine import refine
 from parivision.sources import feed22
@@ -21,6 +24,7 @@ from parivision.sources.synthetic import SyntheticConfig, generate
 SHOTS = generate(SyntheticConfig(seasons=(2023,), games_a_season=1)).select(schema.NAMES)
 RECORDS = feed22.records_from_shots(SHOTS)[:60]
 WRONG = "wrong-word"
+Database = pymongo.database.Database[documents.Document]
 
 
 def append(lake: MongoLake, records: pl.DataFrame) -> Appended:
@@ -43,9 +47,9 @@ def lake(url: str) -> Iterator[MongoLake]:
 
 
 @pytest.fixture
-def database(url: str, lake: MongoLake) -> Iterator["pymongo.database.Database[mongo.Document]"]:
+def database(url: str, lake: MongoLake) -> Iterator[Database]:
     """The lake's database, as another program sees it."""
-    with pymongo.MongoClient[mongo.Document](url) as client:
+    with pymongo.MongoClient[documents.Document](url) as client:
         yield client.get_default_database()
 
 
@@ -97,51 +101,113 @@ def test_what_is_shown_of_a_url_has_no_credentials(lake: MongoLake, mongo_server
     assert mongo_server.password not in lake.url
 
 
-def test_the_key_is_the_id(
-    lake: MongoLake, database: "pymongo.database.Database[mongo.Document]"
-) -> None:
-    """Other programs find a record and a shot by game and event, with the day as a date."""
+def test_other_programs_find_games_and_records(lake: MongoLake, database: Database) -> None:
+    """A game's shots by number or day, as columns; a record by its key, in a file of Parquet."""
     append(lake, RECORDS)
     refine(lake)
-    shot = SHOTS.row(0, named=True)
-    identifier = f"{shot['game_id']}:{shot['event_id']}"
-    record = database.bronze.find_one({"_id": identifier})
-    assert record is not None
-    assert json.loads(record["record"]) == RECORDS.row(0, named=True)
-    stored = database.silver.find_one({"_id": identifier})
-    assert stored is not None
-    assert stored["game_date"].date() == shot["game_date"]
-    assert {name: stored[name] for name in shot if name != "game_date"} == {
-        name: value for name, value in shot.items() if name != "game_date"
-    }
+    day = SHOTS["game_date"][0]
+    game = database.silver.find_one({"game_date": datetime.combine(day, time())})
+    assert game is not None
+    assert game == database.silver.find_one({"game_id": SHOTS["game_id"][0]})
+    assert game["home_team"] == SHOTS["home_team"][0]
+    for name in ("event_id", "player_name", "x_ft", "made"):
+        assert sorted(game[name]) == sorted(SHOTS[:60][name])
+    key = database.keys.find_one({"_id": f"{SHOTS['game_id'][0]}:{SHOTS['event_id'][0]}"})
+    assert key is not None
+    batch = database.bronze.find_one({"_id": key["batch"]})
+    assert batch is not None
+    table = pl.read_parquet(io.BytesIO(batch["records"]))
+    assert_frame_equal(table.select(RECORDS.columns), RECORDS)
+    assert table["key:digest"][0] == key["digest"]
 
 
-def test_a_batch_left_open_is_refined_and_finished_later(
-    lake: MongoLake, database: "pymongo.database.Database[mongo.Document]"
-) -> None:
-    """What a killed writer wrote is refined; the run that repeats it closes the batch."""
-    append(lake, RECORDS)
+def test_rows_that_do_not_agree_on_their_game_stay_as_they_are(lake: MongoLake) -> None:
+    """A game's document holds what all its rows say; other rows have one of their own."""
+    other = RECORDS[10:12].with_columns(pl.lit("Playoffs").alias("Season Type"))
+    records = pl.concat([RECORDS[:10], other, RECORDS[12:15]])
+    append(lake, records)
+    assert refine(lake).silver == 15
+    shots = feed22.FORMAT.to_shots(records).shots
+    assert shots["season_type"].n_unique() == 2
+    assert_frame_equal(lake.silver().sort("event_id"), shots.sort("event_id"))
+
+
+def leave_open(database: Database, lost: int = 0) -> None:
+    """Make of the lake what a writer left that was killed while it wrote keys."""
     database.batches.update_many({}, {"$set": {"state": "open"}})
-    lost = [document["_id"] for document in database.bronze.find().limit(20)]
-    database.bronze.delete_many({"_id": {"$in": lost}})
-    assert refine(lake).silver == 40
-    assert refine(lake).duplicates == 40
-    assert append(lake, RECORDS) == Appended(20, 40, 0)
-    assert refine(lake).silver == 20
+    keys = [document["_id"] for document in database.keys.find().limit(lost)]
+    database.keys.delete_many({"_id": {"$in": keys}})
+
+
+@pytest.mark.parametrize("lost", [20, 60])
+def test_a_batch_left_open_is_closed_by_who_meets_it(
+    lake: MongoLake, database: Database, lost: int
+) -> None:
+    """By the next refine, or by the run that repeats it; nothing is lost or there twice."""
+    append(lake, RECORDS)
+    leave_open(database, lost)
+    assert lake.counts() == Counts(60, 60, 0, 0)
+    assert refine(lake).silver == 60
+    assert append(lake, RECORDS) == Appended(0, 60, 0)
+    leave_open(database, lost)
+    assert append(lake, RECORDS) == Appended(0, 60, 0)
+    assert refine(lake).duplicates == 60
+    assert database.keys.count_documents({}) == 60
     assert lake.counts() == Counts(60, 0, 60, 0)
 
 
-def test_long_batches_are_read_in_parts(lake: MongoLake, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the last part of a batch marks it as refined."""
-    monkeypatch.setattr(mongo, "READ_ROWS", 25)
-    append(lake, RECORDS)
-    pending = lake.pending()
-    converted = feed22.FORMAT.to_shots(next(pending).records)
-    assert converted.shots.height == 25
-    pending.close()
-    assert lake.counts().pending == 60
+@pytest.mark.parametrize("at_once", [1_000, 5])
+def test_what_others_brought_first_leaves_an_open_batch(
+    lake: MongoLake, database: Database, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """However many they are, and though the killed writer came first."""
+    monkeypatch.setattr(mongo, "IDS_AT_ONCE", at_once)
+    append(lake, RECORDS[:40])
+    leave_open(database, 40)
+    rival = RECORDS[30:31].with_columns(pl.lit("Another").alias("Player Name"))
+    assert append(lake, pl.concat([rival, RECORDS[31:]])) == Appended(30, 0, 0)
     assert refine(lake).silver == 60
-    assert lake.counts().pending == 0
+    assert lake.counts() == Counts(60, 0, 60, 1)
+    kept = lake.silver().filter(pl.col("event_id") == SHOTS["event_id"][30])
+    assert kept["player_name"].to_list() == ["Another"]
+
+
+def test_a_batch_of_which_nothing_is_new_is_done(lake: MongoLake, database: Database) -> None:
+    """Also when its writer was killed."""
+    append(lake, RECORDS[:40])
+    refine(lake)
+    assert append(lake, RECORDS[10:20]) == Appended(0, 10, 0)
+    database.batches.update_many({"rows": 0}, {"$set": {"state": "open", "rows": 10}})
+    assert list(lake.pending()) == []
+    assert lake.counts() == Counts(40, 0, 40, 0)
+
+
+def test_many_records_are_kept_in_parts(
+    lake: MongoLake, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of them larger than a document may be; each is refined by itself."""
+    monkeypatch.setattr(documents, "BATCH_BYTES", 4_000)
+    assert append(lake, pl.concat([RECORDS, RECORDS[:2]])) == Appended(60, 2, 0)
+    parts = [pl.read_parquet(io.BytesIO(one["records"])) for one in database.bronze.find()]
+    assert len(parts) > 2
+    sizes = [len("".join(cell or "" for row in part.rows() for cell in row[:22])) for part in parts]
+    assert max(sizes) < 4_000 + 500
+    pending = lake.pending()
+    first = next(pending)
+    pending.close()
+    converted = feed22.FORMAT.to_shots(first.records)
+    lake.write_refined(first, converted.shots, pl.DataFrame(schema=QUARANTINE_SCHEMA))
+    assert lake.counts().pending == 60 - first.records.height
+    assert refine(lake).silver == 60 - first.records.height
+    assert lake.counts() == Counts(60, 0, 60, 0)
+
+
+def test_a_lake_that_lost_records_says_what_to_do(lake: MongoLake, database: Database) -> None:
+    """A batch without its records is no crash."""
+    append(lake, RECORDS)
+    database.bronze.delete_many({})
+    with pytest.raises(StoreError, match=r"lost the records of its batch .* restore"):
+        refine(lake)
 
 
 def test_other_refusals_of_the_server_are_told() -> None:

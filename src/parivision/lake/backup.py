@@ -3,8 +3,11 @@
 A member `NAME/COLLECTION/NUMBER.bson` holds some thousand documents one after the other, as
 mongodump writes them; the last one, `counts.json`, says how many there were of each collection, so
 that a backup that was cut off is known. What is there already is left alone, so restoring again
-changes nothing. A database that is written to meanwhile is read as it goes: ingestion and log only
-add, and what a backup lacks the next run brings again.
+changes nothing.
+
+A database may be written to meanwhile. Cursors are read first and batches second, so that what they
+speak of is there when the rest is read; what belongs to later batches is left out. The backup is
+the lake of that moment then, and the next run brings what came since.
 """
 
 import io
@@ -25,17 +28,19 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
 from parivision.errors import StoreError
+from parivision.lake.documents import Document
 from parivision.lake.mongo import (
     DEFAULT_DATABASE,
     DUPLICATE_KEY,
-    Document,
     asking,
     client_of,
     without_credentials,
 )
 
 DOCUMENTS_AT_ONCE: Final = 2_000
+BYTES_AT_ONCE: Final = 8_000_000
 COUNTS: Final = "counts.json"
+_FIRST: Final = ("cursors", "batches")
 _RAW: Final = CodecOptions(document_class=RawBSONDocument)
 
 Progress = Callable[[int, int], None]
@@ -47,13 +52,14 @@ def dump(databases: Mapping[str, str], stream: IO[bytes], progress: Progress) ->
     with tarfile.open(fileobj=stream, mode="w|") as archive:
         for name, url in databases.items():
             with _opened(url) as database:
-                for collection in sorted(database.list_collection_names()):
+                numbers: Counter[str] = Counter()
+                for collection, documents in _all(database):
                     place = f"{name}/{collection}"
-                    counts[place] = 0
-                    for number, batch in enumerate(_batches(database[collection])):
-                        raw = b"".join(one.raw for one in batch)
-                        _add(archive, f"{place}/{number:06d}.bson", raw)
-                        counts[place] += len(batch)
+                    counts[place] += len(documents)
+                    if documents:
+                        raw = b"".join(one.raw for one in documents)
+                        _add(archive, f"{place}/{numbers[place]:06d}.bson", raw)
+                        numbers[place] += 1
                         progress(counts.total(), 0)
         _add(archive, COUNTS, json.dumps(counts).encode())
     return counts
@@ -91,10 +97,27 @@ def _opened(url: str) -> Iterator[Database[Document]]:
         yield client.get_default_database(default=DEFAULT_DATABASE)
 
 
-def _batches(collection: Collection[Document]) -> Iterator[Sequence[RawBSONDocument]]:
-    found = iter(collection.with_options(codec_options=_RAW).find())
-    while batch := list(islice(found, DOCUMENTS_AT_ONCE)):
-        yield batch
+def _all(database: Database[Document]) -> Iterator[tuple[str, list[RawBSONDocument]]]:
+    """All documents, some at a time, with their collection's name; an empty one comes, too."""
+    batches: set[str | None] = {None}
+    there = database.list_collection_names()
+    first = [name for name in _FIRST if name in there]
+    for name in [*first, *sorted(set(there).difference(first))]:
+        yield name, []
+        for documents in _some(database, name):
+            if name == "batches":
+                batches.update(one["_id"] for one in documents)
+            yield name, [one for one in documents if one.get("batch") in batches]
+
+
+def _some(database: Database[Document], name: str) -> Iterator[list[RawBSONDocument]]:
+    """A collection's documents, as many at a time as fit a message of the server."""
+    usual = database.command("collStats", name).get("avgObjSize", 0)
+    at_once = max(1, min(DOCUMENTS_AT_ONCE, BYTES_AT_ONCE // max(1, int(usual))))
+    collection = database[name].with_options(codec_options=_RAW)
+    found = iter(collection.find(batch_size=at_once))
+    while documents := list(islice(found, at_once)):
+        yield documents
 
 
 def _insert(collection: Collection[Document], documents: Sequence[Any]) -> int:

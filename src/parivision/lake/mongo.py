@@ -1,28 +1,27 @@
-"""The lake in MongoDB: a collection for each layer, the key as `_id`.
+"""The lake in MongoDB: documents that hold many rows, since what a document costs is its fields.
+
+bronze      a batch of records, as a file of Parquet
+keys        a key (game id, event id) of bronze: its record's digest, and the batch that holds it
+batches     a batch: its source and format, how far it is, how many rows of it are in each layer
+silver      a game's shots of a batch: what is true of the game, and an array for each column
+quarantine  a refused record
+cursors     how far a source was read
 
 Every write is an insert by `_id`, and what is there already is left alone, so processes may repeat
-each other's work, also at the same time. Bronze remembers the batch of each record: a batch is
-open while it is written, closed when all of it is there, refined when all of it is in silver or
-quarantine. A batch that a killed process left open is closed by the run that repeats it; until
-then what it holds is refined by every run.
-
-A record of bronze is kept as the text of its JSON, as in quarantine: for its twenty fields, by
-which nobody asks, servers and drivers take several times as long.
+each other's work, also at the same time. A batch comes to bronze whole and is open then; it is
+closed when all its keys are there and what is not its own is out of it; it is refined when all of
+it is in silver or quarantine. Whoever meets a batch that a killed process left open closes it.
 
 Only what old servers and FerretDB know is used: no $lookup, TTL, change streams or transactions,
 and no upsert by anything but `_id`.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, date, datetime, time
-from itertools import groupby, islice
-from operator import itemgetter
+from itertools import islice
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import polars as pl
 from bson.errors import BSONError
@@ -37,38 +36,41 @@ from pymongo.errors import (
 from parivision import schema
 from parivision.durable import exporting
 from parivision.errors import StoreError
+from parivision.lake import documents
 from parivision.lake.base import (
     CONFLICT,
-    KEYS,
     QUARANTINE_ORDER,
     QUARANTINE_SCHEMA,
     Appended,
     Counts,
     Pending,
     Refined,
-    as_json,
     in_order_taken,
     needed_columns,
     quarantined,
 )
+from parivision.lake.documents import Document
 from parivision.lake.sift import sift
 
-Document = dict[str, Any]
 Item = TypeVar("Item")
 
 DEFAULT_DATABASE: Final = "parivision"
 SERVER_WAIT_MS: Final = 5_000
 ANSWER_WAIT_MS: Final = 300_000
-INSERT_ROWS: Final = 5_000
-READ_ROWS: Final = 50_000
-BATCHES_AT_ONCE: Final = 100
+INSERT_DOCUMENTS: Final = 5_000
+"""Small ones, of a key or a refused record."""
+INSERT_GAMES: Final = 100
+READ_DOCUMENTS: Final = 50_000
+READ_GAMES: Final = 200
+"""Some ten megabytes; FerretDB sends all at once what it is not asked for in parts."""
+IDS_AT_ONCE: Final = 1_000
+"""More are asked for as a range: FerretDB compares each with every document."""
 
 DUPLICATE_KEY: Final = 11_000
 _REFUSED: Final = (13, 18)
 _OPEN: Final = "open"
 _CLOSED: Final = "closed"
 _REFINED: Final = "refined"
-_KEY_SCHEMA: Final = dict.fromkeys(KEYS, pl.Int64())
 
 
 class MongoLake:
@@ -133,64 +135,48 @@ class MongoLake:
     def append_bronze(
         self, records: pl.DataFrame, keys: pl.DataFrame, *, source: str, layout: str
     ) -> Appended:
-        """Keep records as they came; see `lake.base.Lake`."""
-        keys = keys.select(*KEYS, pl.lit(source).alias("source"))
-        batch = _batch_id(source, keys["digest"])
-        shared = {"batch": batch, "format": layout}
-        with asking(self._url):
-            self._index()
-            self._insert("batches", [{"_id": batch, "source": source, "state": _OPEN}])
-            firsts = sift(keys, keys.clear()).new
-            documents = (
-                {"_id": _bronze_id(key), **key, **shared, "record": record}
-                for key, record in zip(
-                    keys[firsts].iter_rows(named=True), as_json(records[firsts]), strict=True
-                )
-            )
-            present = self._insert("bronze", documents)
-            sifted = sift(keys, self._known(present))
-            conflicts = quarantined(
-                records[sifted.conflicts], keys[sifted.conflicts], CONFLICT, layout=layout
-            )
-            conflicting = self._add_quarantine(conflicts)
-            unfinished = {"_id": batch} if len(sifted.new) else {"_id": batch, "state": _OPEN}
-            self._database.batches.update_one(unfinished, {"$set": {"state": _CLOSED}})
-        repeated = len(sifted.conflicts) - conflicting
-        return Appended(len(sifted.new), sifted.duplicates + repeated, conflicting)
+        """Keep records as they came; see `lake.base.Lake`.
 
-    def pending(self) -> Iterator[Pending]:
-        """Records not refined yet, part by part; what comes meanwhile is left out.
-
-        Many batches are one question: a server that has no index for it reads all of bronze then,
-        and once is enough. What a run that died had refined of them is a duplicate to the next.
+        What a process that was killed meanwhile had brought to bronze counts as a duplicate.
         """
         with asking(self._url):
-            batches = list(self._database.batches.find({"state": {"$ne": _REFINED}}))
-        for several in _chunked(batches, BATCHES_AT_ONCE):
-            of_several = {"batch": {"$in": [batch["_id"] for batch in several]}}
-            whole = [batch["_id"] for batch in several if batch["state"] == _CLOSED]
-            held: Pending | None = None
-            for documents in self._read("bronze", of_several):
-                for _, alike in groupby(documents, itemgetter("format")):
-                    if held is not None:
-                        yield held
-                    held = _pending(list(alike))
-            if held is not None:
-                yield replace(held, token=json.dumps(whole))
-            else:
-                self._mark_refined(json.dumps(whole))
+            parts = [
+                self._append(batch, source=source, layout=layout)
+                for batch in documents.batches(records, keys)
+            ]
+        return Appended(
+            sum(part.new for part in parts),
+            sum(part.duplicates for part in parts),
+            sum(part.conflicts for part in parts),
+        )
+
+    def pending(self) -> Iterator[Pending]:
+        """Records not refined yet, batch by batch; what comes meanwhile is left out."""
+        with asking(self._url):
+            unrefined = list(self._database.batches.find({"state": {"$ne": _REFINED}}))
+        for batch in unrefined:
+            with asking(self._url):
+                if batch["state"] == _OPEN and not self._close(batch).new:
+                    continue
+                held = self._batch(batch["_id"])
+            yield Pending(
+                format=batch["format"],
+                records=documents.records_of(held),
+                keys=documents.keys_of(held, batch["source"]),
+                token=batch["_id"],
+            )
 
     def write_refined(self, pending: Pending, shots: pl.DataFrame, bad: pl.DataFrame) -> Refined:
-        """Keep what became of pending records, and mark their batch with the last of them."""
+        """Keep what became of pending records, and mark their batch."""
+        games = documents.silver(shots, pending.token)
         with asking(self._url):
             self._index()
-            documents = (
-                {"_id": f"{shot['game_id']}:{shot['event_id']}", **shot}
-                for shot in _dated(shots).iter_rows(named=True)
-            )
-            silver = shots.height - len(self._insert("silver", documents))
+            present = set(self._insert("silver", games, INSERT_GAMES))
             quarantined_rows = self._add_quarantine(bad)
-        self._mark_refined(pending.token)
+            self._database.batches.update_one(
+                {"_id": pending.token}, {"$set": {"state": _REFINED, "silver": shots.height}}
+            )
+        silver = sum(documents.rows(game) for game in games if game["_id"] not in present)
         duplicates = shots.height + bad.height - silver - quarantined_rows
         return Refined(silver, quarantined_rows, duplicates)
 
@@ -205,33 +191,34 @@ class MongoLake:
         names = needed_columns(columns)
         limits = {"$gte": since, "$lt": until}
         days = {sign: datetime.combine(day, time()) for sign, day in limits.items() if day}
-        tables = [
-            _shots(documents, names)
-            for documents in self._read("silver", {"game_date": days} if days else {}, names)
-        ]
+        condition = {"game_date": days} if days else {}
+        found = self._read("silver", condition, names, READ_GAMES)
+        tables = [documents.shots_of(games, names) for games in found]
         return in_order_taken(
-            pl.concat([_shots([], names), *tables]),
+            pl.concat([documents.shots_of([], names), *tables]),
             list(columns) if columns is not None else list(schema.NAMES),
         )
 
     def quarantine(self) -> pl.DataFrame:
         """Everything in quarantine, sorted by key and digest."""
         tables = [
-            pl.DataFrame(documents, schema=QUARANTINE_SCHEMA)
-            for documents in self._read("quarantine", {}, list(QUARANTINE_SCHEMA))
+            pl.DataFrame(refused, schema=QUARANTINE_SCHEMA)
+            for refused in self._read("quarantine", {}, list(QUARANTINE_SCHEMA), READ_DOCUMENTS)
         ]
         return pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA), *tables]).sort(QUARANTINE_ORDER)
 
     def counts(self) -> Counts:
         """Rows of each layer; a batch counts as pending until all of it is refined."""
         with asking(self._url):
-            unrefined = self._database.batches.find({"state": {"$ne": _REFINED}}, {"_id": 1})
-            return Counts(
-                bronze=self._count("bronze"),
-                pending=self._count_of_batches([batch["_id"] for batch in unrefined]),
-                silver=self._count("silver"),
-                quarantine=self._count("quarantine"),
-            )
+            batches = list(self._database.batches.find())
+            # Not the commands `count` and `aggregate`: for these FerretDB reads every document.
+            quarantine = self._database.command("collStats", "quarantine")["count"]
+        return Counts(
+            bronze=sum(batch["rows"] for batch in batches),
+            pending=sum(batch["rows"] for batch in batches if batch["state"] != _REFINED),
+            silver=sum(batch["silver"] for batch in batches),
+            quarantine=int(quarantine),
+        )
 
     def export_silver(self, path: Path) -> int:
         """Write all shots as CSV sorted by key."""
@@ -240,32 +227,77 @@ class MongoLake:
             shots.write_csv(stream)
         return shots.height
 
-    def _count(self, collection: str) -> int:
-        """All documents of a collection, a number that the server knows.
+    def _append(self, table: pl.DataFrame, *, source: str, layout: str) -> Appended:
+        """Bring a batch to bronze and close it; who finds it there already brings nothing new."""
+        batch: Document = {
+            "_id": documents.batch_id(source, table),
+            "source": source,
+            "format": layout,
+            "state": _OPEN,
+            "rows": table.height,
+            "silver": 0,
+        }
+        found = self._database.batches.find_one({"_id": batch["_id"]})
+        if found is None:
+            self._insert("bronze", [documents.bronze(batch["_id"], table)])
+            if not self._insert("batches", [batch]):
+                return self._close(batch)
+        elif found["state"] != _OPEN:
+            return Appended(0, table.height, 0)
+        closed = self._close(batch)
+        return Appended(0, closed.new + closed.duplicates, closed.conflicts)
 
-        Not the commands `count` and `aggregate`: for these FerretDB reads every document.
-        """
-        return int(self._database.command("collStats", collection)["count"])
+    def _close(self, batch: Document) -> Appended:
+        """Bring the keys of an open batch, and take out of it what others brought first."""
+        held = self._batch(batch["_id"])
+        keys = documents.keys_of(held, batch["source"])
+        firsts = keys[sift(keys, keys.clear()).new]
+        present = self._insert("keys", documents.keys(firsts, batch["_id"]))
+        known = self._known(present).filter(pl.col("batch") != batch["_id"])
+        sifted = sift(keys, known)
+        own, others = held[sifted.new], documents.records_of(held[sifted.conflicts])
+        conflicting = self._add_quarantine(
+            quarantined(others, keys[sifted.conflicts], CONFLICT, layout=batch["format"])
+        )
+        if own.height < held.height:
+            content = documents.bronze(batch["_id"], own)
+            self._database.bronze.replace_one({"_id": batch["_id"]}, content)
+        state = _CLOSED if own.height else _REFINED
+        self._database.batches.update_one(
+            {"_id": batch["_id"], "state": _OPEN}, {"$set": {"state": state, "rows": own.height}}
+        )
+        repeated = len(sifted.conflicts) - conflicting
+        return Appended(own.height, sifted.duplicates + repeated, conflicting)
 
-    def _count_of_batches(self, batches: list[str]) -> int:
-        """Documents of bronze in some batches; they are not counted if these are all or none."""
-        if not batches:
-            return 0
-        if len(batches) == self._count("batches"):
-            return self._count("bronze")
-        condition = {"batch": {"$in": batches}}
-        return int(self._database.command("count", "bronze", query=condition)["n"])
+    def _batch(self, identifier: str) -> pl.DataFrame:
+        """The records of a batch and their keys."""
+        found = self._database.bronze.find_one({"_id": identifier})
+        if found is None:
+            raise StoreError(
+                f"{self._url} lost the records of its batch {identifier}: restore the collection "
+                "`bronze` from a backup, or delete that document of `batches` and ingest again."
+            )
+        return documents.batch_of(found)
+
+    def _known(self, identifiers: list[str]) -> pl.DataFrame:
+        """The keys with these `_id`s, perhaps among others, and the batch of each."""
+        condition: Document = {"$in": identifiers}
+        if len(identifiers) > IDS_AT_ONCE:
+            condition = {"$gte": min(identifiers), "$lte": max(identifiers)}
+        found = self._read("keys", {"_id": condition}, None, READ_DOCUMENTS) if identifiers else ()
+        return pl.concat([documents.keys_from([]), *map(documents.keys_from, found)])
 
     def _index(self) -> None:
         if not self._indexed:
-            self._database.bronze.create_index("batch")
             self._database.silver.create_index("game_date")
             self._indexed = True
 
-    def _insert(self, collection: str, documents: Iterable[Document]) -> list[str]:
+    def _insert(
+        self, collection: str, items: Iterable[Document], at_once: int = INSERT_DOCUMENTS
+    ) -> list[str]:
         """Insert what is not there yet, and return the `_id`s of what is."""
         present: list[str] = []
-        for chunk in _chunked(documents, INSERT_ROWS):
+        for chunk in _chunked(items, at_once):
             try:
                 self._database[collection].insert_many(chunk, ordered=False)
             except BulkWriteError as error:
@@ -275,36 +307,19 @@ class MongoLake:
                 present += [chunk[failure["index"]]["_id"] for failure in failures]
         return present
 
-    def _known(self, identifiers: list[str]) -> pl.DataFrame:
-        """The keys of records of bronze."""
-        tables = [
-            pl.DataFrame(documents, schema=_KEY_SCHEMA)
-            for chunk in _chunked(identifiers, INSERT_ROWS)
-            for documents in self._read("bronze", {"_id": {"$in": chunk}}, KEYS)
-        ]
-        return pl.concat([pl.DataFrame(schema=_KEY_SCHEMA), *tables])
-
-    def _add_quarantine(self, rows: pl.DataFrame) -> int:
-        documents = [{"_id": _quarantine_id(row), **row} for row in rows.iter_rows(named=True)]
-        unique = list({document["_id"]: document for document in reversed(documents)}.values())
+    def _add_quarantine(self, table: pl.DataFrame) -> int:
+        refused = [documents.quarantine(row) for row in table.iter_rows(named=True)]
+        unique = list({one["_id"]: one for one in reversed(refused)}.values())
         return len(unique) - len(self._insert("quarantine", reversed(unique)))
 
-    def _mark_refined(self, token: str) -> None:
-        whole = json.loads(token)
-        if whole:
-            with asking(self._url):
-                self._database.batches.update_many(
-                    {"_id": {"$in": whole}}, {"$set": {"state": _REFINED}}
-                )
-
     def _read(
-        self, collection: str, condition: Document, fields: Sequence[str] | None = None
+        self, collection: str, condition: Document, fields: Sequence[str] | None, at_once: int
     ) -> Iterator[list[Document]]:
-        """Documents that meet a condition, READ_ROWS at a time."""
+        """Documents that meet a condition, so many at a time, with these fields or with all."""
         projection = None if fields is None else {"_id": 0, **dict.fromkeys(fields, 1)}
         with asking(self._url):
-            found = self._database[collection].find(condition, projection)
-            yield from _chunked(found, READ_ROWS)
+            found = self._database[collection].find(condition, projection, batch_size=at_once)
+            yield from _chunked(found, at_once)
 
 
 @contextmanager
@@ -352,46 +367,6 @@ def without_credentials(url: str) -> str:
     if "?" in before:  # an unescaped password, or a secret among the options
         return f"{scheme}://(hidden)"
     return f"{scheme}://{place.partition('?')[0]}"
-
-
-def _batch_id(source: str, digests: pl.Series) -> str:
-    content = hashlib.blake2b(source.encode(), digest_size=16)
-    content.update(digests.to_numpy().tobytes())
-    return content.hexdigest()
-
-
-def _bronze_id(key: Document) -> str:
-    if key["game_id"] is None or key["event_id"] is None:
-        return f"-:{key['digest']}"
-    return f"{key['game_id']}:{key['event_id']}"
-
-
-def _quarantine_id(row: Document) -> str:
-    reason = hashlib.blake2b(row["reason"].encode(), digest_size=4).hexdigest()
-    return f"{row['game_id']}:{row['event_id']}:{row['digest']}:{reason}"
-
-
-def _pending(documents: list[Document]) -> Pending:
-    """Records of one format; with them no batch is done yet."""
-    columns = dict.fromkeys(json.loads(documents[0]["record"]), pl.String())
-    records = pl.Series([document["record"] for document in documents], dtype=pl.String())
-    return Pending(
-        format=documents[0]["format"],
-        records=records.str.json_decode(pl.Struct(columns)).struct.unnest(),
-        keys=pl.DataFrame(documents, schema={**_KEY_SCHEMA, "source": pl.String()}),
-        token=json.dumps([]),
-    )
-
-
-def _dated(shots: pl.DataFrame) -> pl.DataFrame:
-    """Shots with their day as the moment at which it begins; MongoDB has no days."""
-    return shots.with_columns(pl.col("game_date").cast(pl.Datetime))
-
-
-def _shots(documents: list[Document], names: Sequence[str]) -> pl.DataFrame:
-    dtypes = {name: schema.POLARS_SCHEMA[name] for name in names}
-    stored = {**dtypes, "game_date": pl.Datetime()}
-    return pl.DataFrame(documents, schema=stored).cast({"game_date": pl.Date})
 
 
 def _chunked(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
