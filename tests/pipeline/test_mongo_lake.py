@@ -1,6 +1,7 @@
 """The MongoDB store's own promises: who may use it, what it says, what a killed writer leaves."""
 
 import io
+import re
 import traceback
 from collections.abc import Iterator
 from datetime import datetime, time
@@ -12,6 +13,7 @@ from mongo_server import Server
 from polars.testing import assert_frame_equal
 from pymongo.errors import OperationFailure
 
+from docs_pages import ROOT
 from parivision import schema
 from parivision.errors import StoreError
 from parivision.lake import Appended, Counts, documents, mongo, open_lake
@@ -119,6 +121,19 @@ def test_other_programs_find_games_and_records(lake: MongoLake, database: Databa
     table = pl.read_parquet(io.BytesIO(batch["records"]))
     assert_frame_equal(table.select(RECORDS.columns), RECORDS)
     assert table["key:digest"][0] == key["digest"]
+
+
+def test_the_lake_is_read_as_the_docs_say(lake: MongoLake, url: str) -> None:
+    """Shots of a day, by whoever knows Python and no PariVision."""
+    append(lake, RECORDS)
+    refine(lake)
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/data.md").read_text(), re.DOTALL)
+    day = SHOTS["game_date"][0]
+    code = re.sub(r"datetime\(.*?\)", f"datetime({day.year}, {day.month}, {day.day})", block)
+    names = {"MongoClient": pymongo.MongoClient, "datetime": datetime, "polars": pl, "url": url}
+    exec(code, names)  # noqa: S102 - the page's own words
+    expected = lake.silver(["player_name", "x_ft", "y_ft", "made"])
+    assert_frame_equal(names["shots"], expected, check_row_order=False, check_dtypes=False)
 
 
 def test_rows_that_do_not_agree_on_their_game_stay_as_they_are(lake: MongoLake) -> None:
