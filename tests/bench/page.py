@@ -80,21 +80,13 @@ def _serving(results: Results) -> list[str]:
 
 def _under_load(serving: Results) -> str:
     half, triple, health = serving["half"], serving["triple"], serving["health"]
+    floor = serving["half_floor"]
     statuses = ", ".join(f"{count} with {status}" for status, count in triple["statuses"].items())
-    others = {
-        "half_floor": "the floor at the same rate",
-        "half_real_time": "with real-time priority, before all that the machine does besides",
-        "half_floor_real_time": "the floor with it",
-    }
-    also = "; ".join(
-        f"{what}: {serving[name]['p50_ms']:.2f} and {serving[name]['p99_ms']:.2f} ms"
-        for name, what in others.items()
-        if name in serving
-    )
     return (
-        f"At half of its most ({serving['offered_a_second']:.0f} a second): median "
+        f"At half of its most ({half['offered_a_second']:.0f} a second): median "
         f"{half['p50_ms']:.2f} ms, p99 {half['p99_ms']:.2f} ms, "
-        f"{half['errors']:.0f} errors; {also}. "
+        f"{half['errors']:.0f} errors; "
+        f"the floor at the same rate: {floor['p50_ms']:.2f} and {floor['p99_ms']:.2f} ms. "
         f"Offered three times its most ({triple['offered_a_second']:.0f} a second, 512 "
         f"clients): {statuses}, {triple['lost']} lost; the slowest exchange took "
         f"{triple['slowest_exchange_ms']:.0f} ms. Health was asked {health['asked']} times "

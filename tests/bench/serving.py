@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -233,23 +233,18 @@ def _under_load(
 ) -> dict[str, Any]:
     """What clients see at half of what it can do, the floor at the same rate, and at three times.
 
-    The floor, and both with real-time priority where that is allowed, show what of it is the
-    machine's and the clients'; all take turns, too.
+    The floor shows what of it is the machine's and the clients'; both take turns, too.
     """
-    halves: dict[str, list[dict[str, float]]] = {}
+    half, floors = [], []
     for _ in range(rounds):
-        for is_first in (False, True):
-            for name, each in (("half", ours), ("half_floor", floor)):
-                with _real_time(each.process) if is_first else nullcontext(True) as is_allowed:
-                    load = by_the_clock(each.port, each.request, 64, most / 2, seconds)
-                    if is_allowed:
-                        seen = halves.setdefault(name + "_real_time" * is_first, [])
-                        seen.append(_figures(uvloop.run(load)))
+        for each, seen in ((ours, half), (floor, floors)):
+            load = by_the_clock(each.port, each.request, 64, most / 2, seconds)
+            seen.append(_figures(uvloop.run(load)))
     with health.watched(ours.port) as asked:
         triple = uvloop.run(by_the_clock(ours.port, ours.request, 512, most * 3, seconds * 3))
     return {
-        "offered_a_second": most / 2,
-        **{name: _medians(seen) for name, seen in halves.items()},
+        "half": {"offered_a_second": most / 2, **_medians(half)},
+        "half_floor": _medians(floors),
         "triple": _seen(triple, most * 3),
         "health": {
             "asked": len(asked),
@@ -257,25 +252,6 @@ def _under_load(
             "slowest_ms": max((took for _, took in asked), default=0.0) * 1e3,
         },
     }
-
-
-@contextmanager
-def _real_time(process: psutil.Process) -> Iterator[bool]:
-    """Let the kernel run a process before all usual ones; yields whether it may be asked that."""
-
-    def ask(policy: int, priority: int) -> None:
-        for thread in process.threads():
-            os.sched_setscheduler(thread.id, policy, os.sched_param(priority))
-
-    try:
-        ask(os.SCHED_FIFO, 1)
-    except PermissionError:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        ask(os.SCHED_OTHER, 0)
 
 
 def _seen(seen: Seen, rate: float) -> dict[str, Any]:
