@@ -19,8 +19,9 @@ from parivision.form import Form
 from parivision.judging.counters import PINNED, Reading
 from parivision.judging.record import Rollout
 from parivision.judging.served_log import ServedLog
+from parivision.judging.sources import Sources
 from parivision.judging.store import ChangedError
-from parivision.judging.watcher import Sources, Watcher
+from parivision.judging.watcher import Watcher
 from parivision.registered import Version
 from parivision.rollout import Release
 from parivision.served import OUTCOMES, PREDICTIONS, Batch

@@ -75,8 +75,9 @@ def _watcher(
 
     from parivision import rollout
     from parivision.judging.prometheus import TIMEOUT_S, Prometheus
+    from parivision.judging.sources import Sources
     from parivision.judging.store import MongoRollouts
-    from parivision.judging.watcher import Sources, Watcher
+    from parivision.judging.watcher import Watcher
     from parivision.verdict import Rules
 
     if not settings.prometheus:

@@ -108,7 +108,7 @@ class Lake(Protocol):
         ...
 
     def pending(self) -> Iterator[Pending]:
-        """Records not refined yet, some hundred thousand at a time."""
+        """Records not refined yet, part by part."""
         ...
 
     def write_refined(self, pending: Pending, shots: pl.DataFrame, bad: pl.DataFrame) -> Refined:

@@ -5,44 +5,46 @@ routing and validation would cost several times what a prediction does.
 """
 
 import asyncio
-import hmac
 import logging
-import math
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from parivision import telemetry
-from parivision.served.lines import shot_ids
-from parivision.served.records import new_id
-from parivision.service import answers, columns, imagined, lines, openapi, outcomes
+from parivision.service import answers, columns, imagined, lines, openapi
+from parivision.service.asgi import (
+    ClientGoneError,
+    Message,
+    Receive,
+    Response,
+    Scope,
+    Send,
+    bears,
+    check_headers,
+    declared_size,
+    read,
+    refused,
+    send_whole,
+)
 from parivision.service.counts import Counts
+from parivision.service.loaded import Loaded
 from parivision.service.logs import LogCounts, Logs
-from parivision.service.predictor import Answer, Predictor
-from parivision.service.requests import MAX_BODY_BYTES, Refusal, parse_rows
-from parivision.service.shot import Rows, Shot
+from parivision.service.predictor import Predictor
+from parivision.service.requests import Refusal
 
 PREDICT: Final = "/predict"
 INFER: Final = "/v2/models/shots/infer"
-JSON: Final = "application/json"
 # Bodies beyond this are answered in a thread, so that health checks and small requests go on.
 INLINE_BYTES: Final = 32 * 2**10
 # How many bodies beyond that are held at a time: what more would do is make all wait.
 MAX_LARGE: Final = 8
 # How long a body may take to arrive.
 READ_S: Final = 30.0
-# How much of a body that is too large is read, so that the client gets to see the refusal.
-DRAINED_BYTES: Final = 8 * MAX_BODY_BYTES
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 Body = TypeVar("Body")
 
 _NO_LOG: Final = "This service keeps no outcomes: it runs without PARIVISION_PREDICTION_LOG."
@@ -57,35 +59,11 @@ _SOON: Final = (b"retry-after", b"1")
 _logger = logging.getLogger(__name__)
 
 
-class _ClientGoneError(Exception):
-    """The client closed the connection before its request was complete."""
-
-
-class Response(NamedTuple):
-    """What is answered."""
-
-    status: int
-    body: bytes
-    content_type: str = JSON
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-
-
-@dataclass(frozen=True)
-class _Loaded:
-    """A model, its counts and its logs, if it keeps any; they come and go together."""
-
-    predictor: Predictor
-    counts: Counts
-    document: bytes
-    logs: Logs | None
-    outcomes_token: str = ""
-
-
 class App:
     """The application. Until `serve` gives it a model it answers 503."""
 
     def __init__(self) -> None:
-        self._loaded: _Loaded | None = None
+        self._loaded: Loaded | None = None
         self._large = 0
         self._pool: ThreadPoolExecutor | None = None
         self._routes: Mapping[str, Mapping[str, Callable[..., Awaitable[Response]]]] = {
@@ -124,7 +102,7 @@ class App:
         if logs is not None:
             counts.include(LogCounts(logs, champion.version))
         document = answers.as_json(openapi.document(champion.version))
-        self._loaded = _Loaded(predictor, counts, document, logs, outcomes_token)
+        self._loaded = Loaded(predictor, counts, document, logs, outcomes_token)
 
     def close(self) -> None:
         """Bring what was logged to where it stays; nothing is answered afterwards."""
@@ -165,9 +143,9 @@ class App:
         if loaded is None:
             return _LOADING
         try:
-            response = Response(200, _answer(loaded, body))
+            response = Response(200, loaded.answer(body))
         except Refusal as refusal:
-            response = _refused(refusal)
+            response = refused(refusal)
         except Exception:
             _logger.exception(_CANNOT, PREDICT)
             response = _fault()
@@ -177,12 +155,12 @@ class App:
     def refuse_late(self) -> Response:
         """The answer to a request that there was no time for."""
         self._count(PREDICT, 503, time.perf_counter())
-        return _refused(Refusal(503, _TOO_MUCH), _SOON)
+        return refused(Refusal(503, _TOO_MUCH), _SOON)
 
     def refuse_slow(self) -> Response:
         """The answer to a request that did not arrive."""
         self._count(telemetry.OTHER_ROUTE, 408, time.perf_counter())
-        return _refused(Refusal(408, _TOO_SLOW))
+        return refused(Refusal(408, _TOO_SLOW))
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -192,7 +170,7 @@ class App:
                 response = await self._stream(receive, send)
             else:
                 response = await self._respond(scope, receive)
-        except _ClientGoneError:
+        except ClientGoneError:
             return
         except asyncio.CancelledError:
             self._count(route, 504, started)
@@ -202,7 +180,7 @@ class App:
             response = _fault()
         self._count(route, response.status, started)
         if response is not _STREAMED:
-            await _send(response, send)
+            await send_whole(response, send)
 
     async def _stream(self, receive: Receive, send: Send) -> Response:
         """Answer lines as they come; a line that cannot be used ends the answer, and says so."""
@@ -210,25 +188,25 @@ class App:
         if loaded is None:
             return _LOADING
         if self._large >= MAX_LARGE:
-            return _refused(Refusal(503, _TOO_MUCH), _SOON)
+            return refused(Refusal(503, _TOO_MUCH), _SOON)
         self._large += 1
         done = 0
         try:
             async for block in lines.blocks(receive):
-                text = await self._in_thread(_answer_lines, loaded, block, done)
+                text = await self._in_thread(loaded.answer_lines, block, done)
                 if not done:
                     await send(_STREAM_START)
                 done += len(block)
                 await send({"type": "http.response.body", "body": text, "more_body": True})
         except Refusal as refusal:
             if not done:
-                return _refused(refusal)
+                return refused(refusal)
             fault = lines.fault(refusal)
             await send({"type": "http.response.body", "body": fault, "more_body": True})
         finally:
             self._large -= 1
         if not done:
-            return _refused(Refusal(400, "The body is empty: send a line of JSON for each shot."))
+            return refused(Refusal(400, "The body is empty: send a line of JSON for each shot."))
         await send({"type": "http.response.body", "body": b""})
         return _STREAMED
 
@@ -246,39 +224,39 @@ class App:
     async def _respond(self, scope: Scope, receive: Receive) -> Response:
         methods = self._routes.get(scope["path"])
         if methods is None:
-            return _refused(Refusal(404, self._unknown(scope["path"])))
+            return refused(Refusal(404, self._unknown(scope["path"])))
         allowed = "GET" if scope["method"] == "HEAD" else scope["method"]
         if allowed not in methods:
             sentence = f"{scope['path']} answers {', '.join(methods)}, not {scope['method'][:20]}."
-            return _refused(Refusal(405, sentence), (b"allow", ", ".join(methods).encode()))
+            return refused(Refusal(405, sentence), (b"allow", ", ".join(methods).encode()))
         if self._loaded is None:
             return _LOADING
         try:
             return await methods[allowed](self._loaded, scope, receive)
         except Refusal as refusal:
-            return _refused(refusal, *([_SOON] if refusal.status == 503 else []))
+            return refused(refusal, *([_SOON] if refusal.status == 503 else []))
 
     def _unknown(self, path: str) -> str:
         near = get_close_matches(path[:40], self._routes, n=1)
         known = f"did you mean {near[0]}?" if near else f"there are {', '.join(self._routes)}"
         return f"There is no such path; {known}"
 
-    async def _predict(self, loaded: _Loaded, scope: Scope, receive: Receive) -> Response:
-        return Response(200, await self._with_body(_answer, loaded, scope, receive))
+    async def _predict(self, loaded: Loaded, scope: Scope, receive: Receive) -> Response:
+        return Response(200, await self._with_body(loaded.answer, scope, receive))
 
-    async def _infer(self, loaded: _Loaded, scope: Scope, receive: Receive) -> Response:
-        return Response(200, await self._with_body(_infer, loaded, scope, receive))
+    async def _infer(self, loaded: Loaded, scope: Scope, receive: Receive) -> Response:
+        return Response(200, await self._with_body(loaded.infer, scope, receive))
 
-    async def _model(self, loaded: _Loaded, *_: object) -> Response:
+    async def _model(self, loaded: Loaded, *_: object) -> Response:
         return Response(200, answers.as_json(columns.metadata(loaded.predictor)))
 
-    async def _explain(self, loaded: _Loaded, scope: Scope, receive: Receive) -> Response:
-        return Response(200, await self._with_body(_explained, loaded, scope, receive, inline=-1))
+    async def _explain(self, loaded: Loaded, scope: Scope, receive: Receive) -> Response:
+        return Response(200, await self._with_body(loaded.explained, scope, receive, inline=-1))
 
-    async def _what_if(self, loaded: _Loaded, scope: Scope, receive: Receive) -> Response:
-        return Response(200, await self._with_body(_what_if, loaded, scope, receive, inline=-1))
+    async def _what_if(self, loaded: Loaded, scope: Scope, receive: Receive) -> Response:
+        return Response(200, await self._with_body(loaded.what_if, scope, receive, inline=-1))
 
-    async def _full_model(self, loaded: _Loaded, *_: object) -> Response:
+    async def _full_model(self, loaded: Loaded, *_: object) -> Response:
         return Response(200, imagined.model(loaded.predictor))
 
     async def _server(self, *_: object) -> Response:
@@ -287,20 +265,19 @@ class App:
     async def _healthy(self, *_: object) -> Response:
         return Response(200, b"{}")
 
-    async def _outcomes(self, loaded: _Loaded, scope: Scope, receive: Receive) -> Response:
+    async def _outcomes(self, loaded: Loaded, scope: Scope, receive: Receive) -> Response:
         if loaded.logs is None:
-            return _refused(Refusal(503, _NO_LOG), (b"retry-after", b"600"))
-        if not _bears(scope, loaded.outcomes_token):
-            return _refused(Refusal(401, _NOT_BELIEVED), (b"www-authenticate", b"Bearer"))
-        accepted = await self._with_body(_accept, loaded, scope, receive)
+            return refused(Refusal(503, _NO_LOG), (b"retry-after", b"600"))
+        if not bears(scope, loaded.outcomes_token):
+            return refused(Refusal(401, _NOT_BELIEVED), (b"www-authenticate", b"Bearer"))
+        accepted = await self._with_body(loaded.accept, scope, receive)
         if accepted is None:
-            return _refused(Refusal(503, _LOG_FULL), (b"retry-after", b"10"))
+            return refused(Refusal(503, _LOG_FULL), (b"retry-after", b"10"))
         return Response(202, accepted)
 
     async def _with_body(
         self,
-        answer: Callable[[_Loaded, bytes], Body],
-        loaded: _Loaded,
+        answer: Callable[[bytes], Body],
         scope: Scope,
         receive: Receive,
         *,
@@ -310,40 +287,40 @@ class App:
 
         Of large ones only so many are held at a time, from their first byte on.
         """
-        if _declared_size(scope) <= inline:
+        if declared_size(scope) <= inline:
             body = await self._read_in_time(receive)
-            _check_headers(scope)
-            return answer(loaded, body)
+            check_headers(scope)
+            return answer(body)
         if self._large >= MAX_LARGE:
             raise Refusal(503, _TOO_MUCH)
         self._large += 1
         try:
             body = await self._read_in_time(receive)
-            _check_headers(scope)
-            return await self._in_thread(answer, loaded, body)
+            check_headers(scope)
+            return await self._in_thread(answer, body)
         finally:
             self._large -= 1
 
     async def _read_in_time(self, receive: Receive) -> bytes:
         try:
             async with asyncio.timeout(READ_S):
-                return await _read(receive)
+                return await read(receive)
         except TimeoutError as error:
             raise Refusal(408, _TOO_SLOW) from error
 
-    async def _champion(self, loaded: _Loaded, *_: object) -> Response:
+    async def _champion(self, loaded: Loaded, *_: object) -> Response:
         return Response(200, answers.as_json(loaded.predictor.described()))
 
-    async def _players(self, loaded: _Loaded, *_: object) -> Response:
+    async def _players(self, loaded: Loaded, *_: object) -> Response:
         return Response(200, loaded.predictor.players)
 
-    async def _metrics(self, loaded: _Loaded, *_: object) -> Response:
+    async def _metrics(self, loaded: Loaded, *_: object) -> Response:
         return Response(200, loaded.counts.render(), CONTENT_TYPE_LATEST)
 
-    async def _docs(self, loaded: _Loaded, *_: object) -> Response:
+    async def _docs(self, loaded: Loaded, *_: object) -> Response:
         return Response(200, loaded.document)
 
-    async def _index(self, loaded: _Loaded, *_: object) -> Response:
+    async def _index(self, loaded: Loaded, *_: object) -> Response:
         routes = {path: list(methods) for path, methods in self._routes.items()}
         return Response(200, answers.as_json({"model": loaded.predictor.model, "routes": routes}))
 
@@ -358,125 +335,7 @@ def create_app(predictor: Predictor | None = None, logs: Logs | None = None) -> 
 
 def _fault() -> Response:
     """The answer when something is wrong with us, which is said in the log, not to the client."""
-    return _refused(Refusal(500, "The service failed to answer; its log says why."))
-
-
-def _answer(loaded: _Loaded, body: bytes) -> bytes:
-    asked = parse_rows(body)
-    if not isinstance(asked, Rows):
-        return _answer_one(loaded, asked)
-    answer, request_id = _answer_rows(loaded, asked)
-    return answers.of_shots(answer, shot_ids(request_id, 0, asked.size), loaded.predictor)
-
-
-def _answer_one(loaded: _Loaded, shot: Shot) -> bytes:
-    answer = loaded.predictor.answer_one(shot)
-    loaded.counts.prediction(answer.p_made, answer.zone)
-    request_id = new_id()
-    if loaded.logs is not None:
-        loaded.logs.predicted(request_id, shot, answer.p_made)
-    return answers.of_one(answer, request_id, loaded.predictor)
-
-
-def _explained(loaded: _Loaded, body: bytes) -> bytes:
-    return imagined.explained(loaded.predictor, body)
-
-
-def _what_if(loaded: _Loaded, body: bytes) -> bytes:
-    return imagined.what_if(loaded.predictor, body)
-
-
-def _infer(loaded: _Loaded, body: bytes) -> bytes:
-    asked = columns.parse(body)
-    answer, request_id = _answer_rows(loaded, asked.shots)
-    return columns.answer(asked, answer, loaded.predictor, request_id)
-
-
-def _answer_rows(loaded: _Loaded, rows: Rows) -> tuple[Answer, str]:
-    """The answer to shots in columns, counted and logged, and the request's id."""
-    answer = loaded.predictor.answer_rows(rows)
-    loaded.counts.predictions(answer.p_made, answer.zone)
-    request_id = new_id()
-    if loaded.logs is not None:
-        loaded.logs.predicted_many(request_id, rows.columns, answer.p_made)
-    return answer, request_id
-
-
-def _answer_lines(loaded: _Loaded, block: list[bytes], done: int) -> bytes:
-    """A block's lines; they are counted and not logged: nobody reports how millions ended."""
-    text, answer = lines.answer(loaded.predictor, block, done)
-    loaded.counts.predictions(answer.p_made, answer.zone)
-    return text
-
-
-def _accept(loaded: _Loaded, body: bytes) -> bytes | None:
-    """Take a body's outcomes; None when there is no room for them, or no log."""
-    records = outcomes.parse(body, time.time())
-    if loaded.logs is None or not loaded.logs.told(records):
-        return None
-    return answers.as_json(answers.Accepted(accepted=len(records)))
-
-
-def _bears(scope: Scope, token: str) -> bool:
-    """Whether a request bears the token, if there is one."""
-    given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-    return not token or hmac.compare_digest(given, b"Bearer " + token.encode())
-
-
-def _declared_size(scope: Scope) -> float:
-    """How long the body is said to be; one that comes in chunks may be of any length."""
-    size: float = 0
-    for name, value in scope["headers"]:
-        if name == b"transfer-encoding":
-            return math.inf
-        if name == b"content-length" and value.isdigit():
-            size = int(value)
-    return size
-
-
-def _check_headers(scope: Scope) -> None:
-    headers = dict(scope["headers"])
-    kind = headers.get(b"content-type", b"application/json").split(b";")[0].strip().lower()
-    if kind != b"application/json" and not kind.endswith(b"+json"):
-        came = kind.decode("latin-1")[:40]
-        raise Refusal(415, f"Content-Type: expected application/json; got {came!r}.")
-    coding = headers.get(b"content-encoding", b"identity").lower()
-    if coding != b"identity":
-        came = coding.decode("latin-1")[:40]
-        raise Refusal(415, f"Content-Encoding: expected none; got {came!r}. Send plain JSON.")
-
-
-async def _read(receive: Receive) -> bytes:
-    """The body; raises Refusal (413) when it is too large, without keeping it."""
-    chunks: list[bytes] = []
-    size, more = 0, True
-    while more and size <= DRAINED_BYTES:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _ClientGoneError
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size <= MAX_BODY_BYTES:
-            chunks.append(chunk)
-        more = message.get("more_body", False)
-    if size > MAX_BODY_BYTES:
-        limit = f"{MAX_BODY_BYTES // 2**20} MiB"
-        raise Refusal(413, f"The body is too large: expected at most {limit}. Send fewer shots.")
-    return b"".join(chunks)
-
-
-def _refused(refusal: Refusal, *headers: tuple[bytes, bytes]) -> Response:
-    return Response(refusal.status, answers.of_refusal(refusal), headers=headers)
-
-
-async def _send(response: Response, send: Send) -> None:
-    headers = [
-        (b"content-type", response.content_type.encode()),
-        (b"content-length", str(len(response.body)).encode()),
-        *response.headers,
-    ]
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": response.body})
+    return refused(Refusal(500, "The service failed to answer; its log says why."))
 
 
 _STREAMED: Final = Response(200, b"")
@@ -485,7 +344,7 @@ _STREAM_START: Final[Message] = {
     "status": 200,
     "headers": [(b"content-type", lines.CONTENT_TYPE)],
 }
-_LOADING: Final = _refused(
+_LOADING: Final = refused(
     Refusal(503, "The model is still being loaded; try again in a few seconds."),
     (b"retry-after", b"2"),
 )

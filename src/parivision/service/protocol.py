@@ -20,7 +20,8 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from parivision.service.app import INLINE_BYTES, App, Response
+from parivision.service.app import INLINE_BYTES, App
+from parivision.service.asgi import Response
 
 Headers = list[tuple[bytes, bytes]]
 
