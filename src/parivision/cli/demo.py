@@ -202,7 +202,7 @@ def _show_verdicts(run: "Run", settings: Settings) -> None:
     """What a rollout of the best model would come to, and one of the same model gone bad.
 
     On the later games as if they were served and labelled in a rollout: the best model against
-    the zone rate, and its probabilities squared against the best model itself.
+    the next best, and its probabilities squared against the best model itself.
     """
     from dataclasses import replace
 
@@ -216,10 +216,12 @@ def _show_verdicts(run: "Run", settings: Settings) -> None:
     judgement = _judged(run)
     models = {n: p for n, p in judgement.predictions.items() if n not in BASELINES}
     best = best_of(judgement.made, models) or "zone_rate"
-    good = of_judgement(judgement, "zone_rate", best)
+    others = {name: p for name, p in models.items() if name != best}
+    next_best = best_of(judgement.made, others) or "zone_rate"
+    good = of_judgement(judgement, next_best, best)
     bad = replace(good, p_champion=good.p_challenger, p_challenger=good.p_challenger**2)
     out.print("\nverdicts of a rollout on the later games")
-    for what, shots in ((f"{best} against the zone rate", good), (f"{best}, squared", bad)):
+    for what, shots in ((f"{best} against {next_best}", good), (f"{best}, squared", bad)):
         path = follow(shots, np.random.default_rng(settings.seed), Plan(shots=len(shots)))
         after = f"{path.verdict.outcome} after {path.shots[-1]:,} labelled shots"
         out.print(f"  {what}: {after}", markup=False)
