@@ -16,7 +16,6 @@ import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from itertools import islice
 from pathlib import PurePosixPath
 from typing import IO, Any, Final
 
@@ -33,6 +32,7 @@ from parivision.lake.mongo import (
     DEFAULT_DATABASE,
     DUPLICATE_KEY,
     asking,
+    chunked,
     client_of,
     without_credentials,
 )
@@ -115,9 +115,7 @@ def _some(database: Database[Document], name: str) -> Iterator[list[RawBSONDocum
     usual = database.command("collStats", name).get("avgObjSize", 0)
     at_once = max(1, min(DOCUMENTS_AT_ONCE, BYTES_AT_ONCE // max(1, int(usual))))
     collection = database[name].with_options(codec_options=_RAW)
-    found = iter(collection.find(batch_size=at_once))
-    while documents := list(islice(found, at_once)):
-        yield documents
+    return chunked(collection.find(batch_size=at_once), at_once)
 
 
 def _insert(collection: Collection[Document], documents: Sequence[Any]) -> int:

@@ -297,7 +297,7 @@ class MongoLake:
     ) -> list[str]:
         """Insert what is not there yet, and return the `_id`s of what is."""
         present: list[str] = []
-        for chunk in _chunked(items, at_once):
+        for chunk in chunked(items, at_once):
             try:
                 self._database[collection].insert_many(chunk, ordered=False)
             except BulkWriteError as error:
@@ -319,7 +319,7 @@ class MongoLake:
         projection = None if fields is None else {"_id": 0, **dict.fromkeys(fields, 1)}
         with asking(self._url):
             found = self._database[collection].find(condition, projection, batch_size=at_once)
-            yield from _chunked(found, at_once)
+            yield from chunked(found, at_once)
 
 
 @contextmanager
@@ -369,7 +369,8 @@ def without_credentials(url: str) -> str:
     return f"{scheme}://{place.partition('?')[0]}"
 
 
-def _chunked(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+def chunked(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """So many items at a time."""
     iterator = iter(items)
     while chunk := list(islice(iterator, size)):
         yield chunk
