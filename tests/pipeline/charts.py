@@ -1,9 +1,10 @@
 """Helm, and what it makes of the chart; run as a program, it writes what the tests compare.
 
-`make charts` does that. For each values file in ci/ a folder holds what every part renders to,
-where that differs from the defaults.
+`make charts` does that. The folder `default` holds what every part renders to as it comes; for each
+other values file in ci/ there is what it changes: objects that go, come, or differ.
 """
 
+import difflib
 import os
 import shutil
 import subprocess
@@ -62,11 +63,36 @@ def expected() -> dict[Path, str]:
     """What the folder of rendered charts holds: relative paths and their texts."""
     usual = by_part(DEFAULT)
     files = {Path(DEFAULT) / f"{part}.yaml": text for part, text in usual.items()}
+    known = _by_name(usual)
     for values in VALUES:
-        for part, text in by_part(values).items():
-            if text != usual.get(part):
-                files[Path(values) / f"{part}.yaml"] = text
+        if values != DEFAULT:
+            files[Path(f"{values}.diff")] = _differences(known, _by_name(by_part(values)))
     return files
+
+
+def _by_name(parts: dict[str, str]) -> dict[str, list[str]]:
+    """The lines of every object, by part, kind and name."""
+    named = {}
+    for part, text in sorted(parts.items()):
+        for document in text.removeprefix("---\n").split("\n---\n"):
+            stated = yaml.safe_load(document)
+            name = f"{part}: {stated['kind']} {stated['metadata']['name']}"
+            named[name] = document.strip().splitlines()
+    return named
+
+
+def _differences(usual: dict[str, list[str]], other: dict[str, list[str]]) -> str:
+    """Objects that are not there by their names, new ones whole, and the lines that differ."""
+    lines = [f"gone     {name}" for name in usual if name not in other]
+    for name, text in other.items():
+        if name not in usual:
+            lines += [f"new      {name}", *(f"+{line}" for line in text)]
+        elif text != usual[name]:
+            # The first two lines name files. Line numbers would change with every line above.
+            changed = list(difflib.unified_diff(usual[name], text, n=2, lineterm=""))[2:]
+            lines += [f"changed  {name}"]
+            lines += ["@@" if line.startswith("@@") else line.rstrip() for line in changed]
+    return "\n".join(lines) + "\n"
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(charts.helm() is None, reason="no helm: run `mak
 def test_the_rendered_charts_are_those_that_are_committed() -> None:
     """Whoever changes a chart sees, and lets others see, what comes of it: `make charts`."""
     expected = charts.expected()
-    present = {path.relative_to(charts.RENDERED) for path in charts.RENDERED.rglob("*.yaml")}
+    present = {path.relative_to(charts.RENDERED) for path in charts.RENDERED.rglob("*.*")}
     assert present == set(expected), "run `make charts`"
     changed = [
         difflib.unified_diff(
