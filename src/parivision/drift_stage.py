@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from parivision import drift_report, html, stages, tables
+from parivision import drift_report, html, stages, strict_json, tables
 from parivision.drift import DriftReference, DriftSummary, detect
 from parivision.drift_report import Scored
 from parivision.errors import DataError, ModelError
@@ -68,7 +68,7 @@ class DriftOutcome:
             "promised_log_loss": ended.promised_log_loss,
             **{f"{SEVERITY}{column.name}": column.severity for column in self.summary.columns},
         }
-        return {name: float(value) for name, value in values.items() if value is not None}
+        return strict_json.finite(values)
 
 
 def drift_stage(shots: Path, registry: Registry, cache: Path, out: Path) -> DriftOutcome:
@@ -157,5 +157,5 @@ def _without_champion(out: Path) -> DriftOutcome:
     page = out / drift_report.SUMMARY_HTML
     html.write_page(page, "Drift", [html.Text(NO_CHAMPION)], [])
     answer: dict[str, Any] = {"verdict": "no champion", "reasons": [NO_CHAMPION]}
-    summary = stages.write_json(out / drift_report.SUMMARY_JSON, answer)
+    summary = strict_json.write(out / drift_report.SUMMARY_JSON, answer)
     return DriftOutcome(None, None, page, page, summary)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from parivision import strict_json
 from parivision.errors import ServiceError, SettingsError, StoreError
 from parivision.last_words import leaves_last_words
 from parivision.settings import Settings
@@ -178,13 +179,13 @@ def evaluate(
     bundle = registry.fetch(champion.number, settings.cache) if champion else models[name]
     shutil.copytree(bundle, best, dirs_exist_ok=True)
     losses = {f"{model}_log_loss": score.log_loss for model, score in scores.items()}
-    own = {key: value for key, value in scores[name].to_dict().items() if value is not None}
+    own = scores[name].to_dict()
     judgement = Judgement.from_frame(pl.read_parquet(judged / stages.JUDGEMENT))
     return Evaluated(
         best=name,
         report=judged / stages.EVALUATION,
         table=pipeline_views.models_table(scores, name),
-        metrics=own | losses,
+        metrics=strict_json.finite(own | losses),
         roc=pipeline_views.roc_points(judgement, name),
         confusion=pipeline_views.confusion(scores[name]),
     )

@@ -1,6 +1,5 @@
 """What commands print with: tables and results on stdout, progress and notes on stderr."""
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+from parivision import strict_json
 
 if TYPE_CHECKING:
     from parivision.evaluate import Scores
@@ -39,7 +40,7 @@ def say(text: str) -> None:
 
 def print_json(values: Mapping[str, Any]) -> None:
     """One JSON document on stdout."""
-    out.print_json(json.dumps(values, default=str))
+    out.print_json(strict_json.text(values))
 
 
 def print_scores(scores: Mapping[str, "Scores"], title: str) -> None:

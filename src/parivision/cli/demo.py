@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from parivision.cli import context
-from parivision.cli.console import bar, err, out, print_scores, say
+from parivision.cli.console import bar, err, out, print_json, print_scores, say
 from parivision.cli.serving import TARGET_HELP, bento_of_champion
 from parivision.errors import PipelineError, RegistryError
 from parivision.settings import Settings
@@ -195,7 +195,7 @@ def _show_prediction(settings: Settings) -> None:
     with ServiceClient(served.url) as client:
         answer = client.predict_one(SHOT)
     out.print(f"\nPOST {served.url}/predict", markup=False, soft_wrap=True)
-    out.print_json(data={"shot": dict(SHOT), "answer": answer})
+    print_json({"shot": SHOT, "answer": answer})
 
 
 def _show_verdicts(run: "Run", settings: Settings) -> None:

@@ -1,7 +1,6 @@
 """Commands on what was served: the log of predictions, and how their shots ended."""
 
 import hashlib
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from parivision import strict_json
 from parivision.cli import context
 from parivision.cli.console import out
 from parivision.errors import DataError, SettingsError
@@ -51,7 +51,7 @@ def export(
                 _print(row)
             return
         with path.open("w") as stream:
-            stream.writelines(json.dumps(row) + "\n" for row in rows)
+            stream.writelines(map(strict_json.line, rows))
 
 
 @outcomes.command("import")
@@ -134,4 +134,4 @@ def _records(number: int, line: bytes, now: float) -> "list[Record]":
 
 
 def _print(row: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(row) + "\n")
+    sys.stdout.write(strict_json.line(row))

@@ -6,6 +6,7 @@ from typing import Final, Literal, Self
 
 from pydantic import TypeAdapter, ValidationError
 
+from parivision import strict_json
 from parivision.drift.columns import Effect, Kind
 from parivision.errors import SchemaError
 
@@ -183,7 +184,7 @@ class DriftSummary:
 
     def to_json(self) -> str:
         """The same as text; `from_json` reads it back."""
-        return _DICT_ADAPTER.dump_json(self.to_dict(), indent=2).decode()
+        return strict_json.text(self.to_dict(), indent=2)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -200,4 +201,3 @@ class DriftSummary:
 
 _ADAPTER: Final = TypeAdapter(DriftSummary)
 _COLUMN_ADAPTER: Final = TypeAdapter(ColumnDrift)
-_DICT_ADAPTER: Final = TypeAdapter(dict[str, object])
