@@ -99,7 +99,7 @@ def _answer(found: tuple[bool, str]) -> Response:
 
 
 def _json(values: dict[str, Any]) -> Response:
-    return Response(strict_json.text(values), media_type="application/json")
+    return Response(strict_json.text(values, compact=True), media_type="application/json")
 
 
 def _add_views(app: FastAPI, watcher: Watcher) -> None:

@@ -121,7 +121,8 @@ def _told(decision: Decision) -> Response:
             "reason": decision.reason,
             "run": decision.run_id,
             "next_at": next_at,
-        }
+        },
+        compact=True,
     )
     return Response(body, media_type="application/json")
 
