@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from parivision import strict_json
+from parivision.shown import number
 
 if TYPE_CHECKING:
     from parivision.evaluate import Scores
@@ -53,7 +54,7 @@ def print_scores(scores: Mapping[str, "Scores"], title: str) -> None:
     for model, score in sorted(scores.items(), key=lambda item: item[1].log_loss):
         values = (score.log_loss, score.brier, score.ece, score.roc_auc)
         rest = (score.accuracy, score.precision, score.recall, score.f1)
-        cells = [f"{v:.4f}" for v in values] + [f"{v:.3f}" for v in rest]
+        cells = [number(v, ".4f") for v in values] + [number(v, ".3f") for v in rest]
         table.add_row(model, *cells)
     out.print(table)
     first = next(iter(scores.values()))

@@ -9,6 +9,7 @@ from rich.table import Table
 from parivision.cli import context
 from parivision.cli.console import bar, out, print_json
 from parivision.cli.data import Json
+from parivision.shown import number
 
 if TYPE_CHECKING:
     from parivision.verdict_study import Path as VerdictPath
@@ -159,11 +160,11 @@ def _print(studies: list["Study"], answer: dict[str, Any]) -> None:
         failed, median = one.failed(), one.median_shots()
         table.add_row(
             one.world,
-            f"{failed.rate:.1%}",
+            number(failed.rate, ".1%"),
             f"{failed.low:.1%} to {failed.high:.1%}",
-            f"{one.passed().rate:.1%}",
+            number(one.passed().rate, ".1%"),
             "-" if median is None else f"{median:,.0f}",
-            f"{one.fixed_failed().rate:.1%}",
+            number(one.fixed_failed().rate, ".1%"),
         )
     out.print(table)
     out.print(

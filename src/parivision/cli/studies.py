@@ -8,6 +8,7 @@ import typer
 from parivision.cli import context
 from parivision.cli.console import bar, out, print_json, say
 from parivision.cli.data import SOURCE_HELP, Json
+from parivision.shown import number
 
 commands = typer.Typer()
 backtest = typer.Typer(no_args_is_help=True)
@@ -51,9 +52,9 @@ def seasons(
         print_json({"seasons": table.to_dicts(), **study.summary(table)})
         return
     for row in table.drop("reason").iter_rows():
-        out.print("  ".join(f"{v:.4f}" if isinstance(v, float) else str(v) for v in row))
+        out.print("  ".join(number(v, ".4f" if isinstance(v, float) else "") for v in row))
     for name, value in study.summary(table).items():
-        out.print(f"{name}: {value:.4f}", markup=False)
+        out.print(f"{name}: {number(value, '.4f')}", markup=False)
 
 
 @backtest.command("drift")
@@ -136,8 +137,9 @@ def estimated_weeks(
         out.print(
             f"{row['season']}: log loss inside in {row['inside']} of {row['weeks']} weeks, "
             f"{row['quiet_inside']} of the {row['quiet']} whose labels did not move; interval "
-            f"{row['width']:.4f} wide, the weeks' own spread {row['spread']:.4f}; outcomes "
-            f"{row['mean_difference']:+.4f} from the estimate; "
+            f"{number(row['width'], '.4f')} wide, the weeks' own spread "
+            f"{number(row['spread'], '.4f')}; outcomes "
+            f"{number(row['mean_difference'], '+.4f')} from the estimate; "
             f"ROC-AUC inside in {row['roc_auc_inside']}",
             markup=False,
             soft_wrap=True,
