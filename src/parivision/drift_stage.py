@@ -4,6 +4,7 @@ What is current: the games after the last one that the champion knows; where the
 last days of games.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -81,21 +82,7 @@ def drift_stage(shots: Path, registry: Registry, cache: Path, out: Path) -> Drif
     out.mkdir(parents=True, exist_ok=True)
     if watched is None:
         return _without_champion(out)
-    files = drift_report.write(
-        _kept(watched, stages.DRIFT_TRAINING),
-        watched.shots,
-        watched.summary,
-        out,
-        later=_later(watched),
-        p_current=watched.p_made,
-    )
-    outcome = DriftOutcome(
-        watched.summary,
-        watched.version.number,
-        files.summary_html,
-        files.evidently_drift,
-        files.summary_json,
-    )
+    outcome = _reported(watched, out)
     registry.log(
         "drift",
         metrics=outcome.metrics(),
@@ -110,12 +97,47 @@ def drift_stage(shots: Path, registry: Registry, cache: Path, out: Path) -> Drif
     return outcome
 
 
+def rehearse(shots: pl.DataFrame, registry: Registry, cache: Path, out: Path) -> DriftOutcome:
+    """Write to `out` what the drift report would say of these shots, all of them.
+
+    No run is kept: what was made up must not become the newest drift that metrics tell of.
+    """
+    watched = _watched(registry, cache, lambda _: tables.in_time_order(shots))
+    out.mkdir(parents=True, exist_ok=True)
+    return _without_champion(out) if watched is None else _reported(watched, out)
+
+
+def _reported(watched: Watched, out: Path) -> DriftOutcome:
+    files = drift_report.write(
+        _kept(watched, stages.DRIFT_TRAINING),
+        watched.shots,
+        watched.summary,
+        out,
+        later=_later(watched),
+        p_current=watched.p_made,
+    )
+    return DriftOutcome(
+        watched.summary,
+        watched.version.number,
+        files.summary_html,
+        files.evidently_drift,
+        files.summary_json,
+    )
+
+
 def watch(shots: pl.DataFrame, registry: Registry, cache: Path) -> Watched | None:
     """Compare the current of these shots with the champion's training data.
 
     None while there is no champion. Raises ModelError when the champion was registered without a
     reference.
     """
+    ordered = tables.in_time_order(shots)
+    return _watched(registry, cache, lambda champion: current_shots(ordered, champion))
+
+
+def _watched(
+    registry: Registry, cache: Path, current_for: Callable[[Bundle], pl.DataFrame]
+) -> Watched | None:
     champion = registry.champion_bundle(cache)
     if champion is None:
         return None
@@ -124,7 +146,7 @@ def watch(shots: pl.DataFrame, registry: Registry, cache: Path) -> Watched | Non
     if not (folder / stages.DRIFT_REFERENCE).exists():
         raise ModelError(f"version {version.number} has no drift reference; train and promote anew")
     reference = DriftReference.load(folder / stages.DRIFT_REFERENCE)
-    current = current_shots(tables.in_time_order(shots), bundle)
+    current = current_for(bundle)
     p_made = bundle.predict(tables.facts_from_shots(current))
     return Watched(version, folder, current, p_made, detect(reference, current, p_made))
 

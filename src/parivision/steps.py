@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from parivision import strict_json
+from parivision.alive import shows_life
 from parivision.errors import ServiceError, SettingsError, StoreError
 from parivision.last_words import leaves_last_words
 from parivision.settings import Settings
@@ -85,6 +86,7 @@ class Packaged:
 
 
 @leaves_last_words
+@shows_life
 def ingest(settings: Settings, source: str) -> Counts:
     """Bring new records of a source into bronze; see `parivision.ingest`."""
     from parivision.ingest import ingest as run
@@ -100,6 +102,7 @@ def ingest(settings: Settings, source: str) -> Counts:
 
 
 @leaves_last_words
+@shows_life
 def refine(settings: Settings, until: str, shots: Path) -> Refined:
     """Refine what is new in bronze and write the snapshot; `until` is a day or empty."""
     from parivision import pipeline_views
@@ -142,6 +145,7 @@ def _tell_outcomes(settings: Settings, lake: "Lake") -> tuple[int, str]:
 
 
 @leaves_last_words
+@shows_life
 def drift(settings: Settings, shots: Path, out: Path) -> "DriftOutcome":
     """Compare the snapshot's current shots with the champion's training data; files go to `out`."""
     from parivision.drift_stage import drift_stage
@@ -150,6 +154,7 @@ def drift(settings: Settings, shots: Path, out: Path) -> "DriftOutcome":
 
 
 @leaves_last_words
+@shows_life
 def train(settings: Settings, shots: Path, recipe: "Recipe", out: Path) -> Trained:
     """Train one model on the snapshot and write its bundle to `out`."""
     from parivision import stages
@@ -160,6 +165,7 @@ def train(settings: Settings, shots: Path, recipe: "Recipe", out: Path) -> Train
 
 
 @leaves_last_words
+@shows_life
 def evaluate(
     settings: Settings, shots: Path, models: Mapping[str, Path], judged: Path, best: Path
 ) -> Evaluated:
@@ -192,6 +198,7 @@ def evaluate(
 
 
 @leaves_last_words
+@shows_life
 def promote(
     settings: Settings,
     shots: Path,
@@ -220,6 +227,7 @@ def promote(
 
 
 @leaves_last_words
+@shows_life
 def package(settings: Settings, bundle: Path, version: str, out: Path) -> "Packaged":
     """Build the champion's Bento, keep it in the home folder and copy it to `out`.
 
@@ -261,6 +269,7 @@ def image_registry(settings: Settings) -> "ImageRegistry":
 
 
 @leaves_last_words
+@shows_life
 def deploy(
     settings: Settings,
     bento: Path,

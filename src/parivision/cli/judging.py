@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from parivision.cli import context
-from parivision.cli.console import say
+from parivision.cli.console import now_serving
 from parivision.errors import SettingsError
 from parivision.settings import Settings
 
@@ -58,7 +58,7 @@ def judge(
     loop, stop = Loop(watcher.step, expected.step, every_s=every), threading.Event()
     thread = threading.Thread(target=loop.run, args=(stop,), name="watcher", daemon=True)
     thread.start()
-    say(f"verdicts on http://{host}:{port}")
+    now_serving(f"verdicts on http://{host}:{port}")
     app = create_app(watcher, loop, Exports(watcher), Estimates(expected))
     try:
         uvicorn.run(app, host=host, port=port, log_level="info", access_log=False)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from parivision.cli import context
-from parivision.cli.console import bar, out, print_json, say
+from parivision.cli.console import bar, out, print_json, say, working
 from parivision.cli.data import SOURCE_HELP, Json
 from parivision.shown import number
 
@@ -36,7 +36,8 @@ def seasons(
     from parivision.sources.read import read_shots
 
     settings = context.current()
-    shots, _ = read_shots(open_source(data))
+    with working("reading the shots"):
+        shots, _ = read_shots(open_source(data))
     results = []
     with bar("seasons") as progress:
         families = models.split(",")
@@ -76,7 +77,8 @@ def drift_weeks(
     from parivision.sources.read import read_shots
 
     years = _years(reference)
-    shots, _ = read_shots(open_source(data))
+    with working("reading the shots"):
+        shots, _ = read_shots(open_source(data))
     with bar("weeks") as progress:
         table = drift_backtest.weekly_backtest(
             shots,
@@ -117,7 +119,8 @@ def estimated_weeks(
 
     first, dash, last = seasons.partition("-")
     years = _years(f"{first},{last}" if dash else seasons)
-    shots, _ = read_shots(open_source(data))
+    with working("reading the shots"):
+        shots, _ = read_shots(open_source(data))
     if dash:
         there = set(shots["season"].unique())
         years = [year for year in range(years[0], years[1] + 1) if year in there]
@@ -159,7 +162,8 @@ def drift(json: Json = False) -> None:
 
     settings = context.current()
     folder = settings.reports / "drift"
-    outcome = drift_stage(settings.shots, context.registry(settings), settings.cache, folder)
+    with working("comparing the newest games with the champion's"):
+        outcome = drift_stage(settings.shots, context.registry(settings), settings.cache, folder)
     summary = outcome.summary
     if json:
         print_json(summary.to_dict() if summary else {"verdict": "no champion"})
