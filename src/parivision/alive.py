@@ -117,12 +117,12 @@ class Alive:
         return self._spoke_s + self._every_s - self._clock()
 
 
-def shows_life(step: Callable[P, R]) -> Callable[P, R]:
+def shows_life(step: Callable[P, R], *, every_s: float = EVERY_S) -> Callable[P, R]:
     """A pipeline's step that logs that it is still running: the line is in the pod's log."""
 
     @wraps(step)
     def watched(*args: P.args, **kwargs: P.kwargs) -> R:
-        alive = Alive(logging.getLogger(step.__module__).info)
+        alive = Alive(logging.getLogger(step.__module__).info, every_s=every_s)
         with alive.watching(), alive.doing(step.__name__):
             return step(*args, **kwargs)
 

@@ -182,6 +182,12 @@ def test_a_file_without_shots_is_told(read, content, said):
         read(content)
 
 
+def test_a_decimal_comma_is_refused(read):
+    """Spreadsheets of half of Europe write it: it is told, and not taken for another column."""
+    with pytest.raises(DataError, match=r"line 2, p_challenger: .* the text '0,52'"):
+        read(CSV.replace(",", ";").replace("0.52", "0,52"))
+
+
 def test_ends_are_probabilities(read):
     """0, 1, whole or not, and minus zero."""
     line = '{"p_champion": %s, "p_challenger": %s, "made": 0}'

@@ -5,6 +5,7 @@ import dataclasses
 import enum
 import json
 import math
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 import parivision
 from parivision import strict_json
+from parivision.drift import DriftSummary, build_reference, detect
 from parivision.lake.base import as_json
 from parivision.served import lines
 from parivision.service import answers
@@ -187,6 +189,18 @@ def test_older_lines_of_the_log_are_still_read():
     """A log that was written with a bare NaN is read as it was."""
     [record] = lines.records([b'{"id": "a", "p_made": NaN, "facts": {}}'])
     assert math.isnan(record["p_made"])
+
+
+def test_an_older_drift_summary_is_still_read(synthetic_shots):
+    """Also where it was written with a bare NaN; written again, it has null there."""
+    summary = detect(build_reference(synthetic_shots), synthetic_shots)
+    older = re.sub(r'"p_value": [^,\n]+', '"p_value": NaN', summary.to_json(), count=1)
+    assert "NaN" in older
+    again = DriftSummary.from_json(older)
+    text = again.to_json()
+    assert strictly(text)["columns"][0]["tests"]["chi_square"]["p_value"] is None
+    assert DriftSummary.from_json(text).to_json() == text
+    assert again.verdict == summary.verdict
 
 
 WRITERS = {

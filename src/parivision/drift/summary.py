@@ -1,10 +1,11 @@
 """The machine-readable outcome of a look at the data: what alerts, retraining and reports read."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from parivision import strict_json
 from parivision.drift.columns import Effect, Kind
@@ -13,6 +14,8 @@ from parivision.errors import SchemaError
 SUMMARY_VERSION: Final = 1
 
 Verdict = Literal["drift", "quiet", "no data"]
+Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
+"""A number that may not be defined: NaN here, null in JSON."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +24,8 @@ class TestResult:
 
     __test__ = False  # not a pytest class
 
-    statistic: float
-    p_value: float
+    statistic: Number
+    p_value: Number
 
 
 @dataclass(frozen=True)
