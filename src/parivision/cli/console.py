@@ -6,7 +6,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from parivision import strict_json
@@ -95,13 +103,21 @@ def now_serving(text: str = "") -> None:
     _alive.rest()
 
 
+class _KnownBar(BarColumn):
+    """A bar where it is known how much there is to do."""
+
+    def render(self, task: Task) -> Any:
+        """The bar of a task, or nothing."""
+        return super().render(task) if task.total else ""
+
+
 @contextmanager
 def _lines_that_move() -> Iterator[Progress]:
     """The lines on the terminal, of all stages that run; gone when the last has ended."""
     if _moving:
         yield _moving[0]
         return
-    told = (TextColumn("{task.description}"), TextColumn("{task.fields[amount]}"))
+    told = (TextColumn("{task.description}"), _KnownBar(), TextColumn("{task.fields[amount]}"))
     # What is piped away must not end up among the lines of the terminal.
     is_shared = sys.stdout.isatty()
     with Progress(
