@@ -6,6 +6,7 @@ With fewer than about 30 games such intervals are too narrow; the number of game
 them in every table.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -19,7 +20,6 @@ from parivision.metrics import FloatArray, IntArray
 
 LEVEL: Final = 0.95
 RESAMPLES: Final = 400
-INTERVAL_SCORES: Final = ("log_loss", "brier", "ece", "roc_auc", "accuracy")
 SAME_PREDICTION: Final = 1e-12
 """Two models whose log loss differs by no more than this on any shot predict the same."""
 NAN: Final = float("nan")
@@ -31,6 +31,14 @@ class Interval:
 
     low: float
     high: float
+
+    def around(self, score: float) -> "Interval":
+        """The same, wide enough to hold the score that it is the interval of.
+
+        Percentiles of resamples need not: those of a score at its end, or of few games, may all
+        lie on one side of it. Ends that are not known stay so.
+        """
+        return Interval(min(self.low, score), max(self.high, score))
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,18 @@ class Paired:
     def to_dict(self) -> dict[str, float | int | str | None]:
         """Plain values for JSON; None where a number is not defined."""
         return metrics.none_for_nan(asdict(self))
+
+
+_SCORES: Final[Mapping[str, Callable[[FloatArray, FloatArray], float]]] = {
+    "log_loss": metrics.log_loss,
+    "brier": metrics.brier,
+    "ece": metrics.ece,
+    "roc_auc": metrics.roc_auc,
+    "accuracy": metrics.accuracy,
+}
+
+
+INTERVAL_SCORES: Final = tuple(_SCORES)
 
 
 def game_codes(games: ArrayLike, n_shots: int) -> tuple[IntArray, int]:
@@ -103,13 +123,14 @@ def intervals(
         return Interval(float(low), float(high))
 
     right = (p >= metrics.DECISION_THRESHOLD) == (y == 1)
-    return {
+    found = {
         "log_loss": mean_interval(metrics.shot_log_loss(y, p)),
         "brier": mean_interval(np.square(p - y)),
         "ece": _ece_interval(y, p, codes, weights, ends),
         "roc_auc": _auc_interval(y, p, codes, weights, ends),
         "accuracy": mean_interval(right.astype(np.float64)),
     }
+    return {name: found[name].around(score(y, p)) for name, score in _SCORES.items()}
 
 
 def _by_game(codes: IntArray, n_games: int, values: FloatArray) -> FloatArray:

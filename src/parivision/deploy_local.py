@@ -14,6 +14,7 @@ from typing import Final
 
 import psutil  # type: ignore[import-untyped]  # it ships no types
 
+from parivision import strict_json
 from parivision.client import ServiceClient
 from parivision.durable import exclusive, replacing
 from parivision.errors import ServiceError
@@ -104,7 +105,7 @@ def _launch(
         log=str(state_dir / LOG_FILE),
     )
     with replacing(state_dir / STATE_FILE) as file:
-        file.write_text(json.dumps(asdict(deployment), indent=1) + "\n")
+        file.write_text(strict_json.text(asdict(deployment), indent=1) + "\n")
     try:
         _wait(deployment, wanted, timeout_s)
     except ServiceError:

@@ -4,8 +4,9 @@ Evidently draws each column in detail and the champion's performance now against
 games. It sees a bounded, seeded sample; the verdicts are those of the summary, which saw all.
 """
 
+import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
+from parivision import strict_json
 from parivision.drift.columns import monitored_values
 from parivision.drift.page import summary_page
 from parivision.drift.summary import DriftSummary
-from parivision.errors import ModelError
+from parivision.errors import DataError, ModelError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,18 +93,26 @@ def write(
 
     `reference_sample` are training shots (see `sample`). `later` (the champion's later games) and
     `p_current` are needed for the performance report; it is left out when a side has fewer than
-    `MIN_SCORED` labelled shots or only makes or only misses.
+    `MIN_SCORED` labelled shots or only makes or only misses. A number that is missing in all shots
+    of a side is left out of Evidently's reports. DataError when a side has no shots.
     """
+    if reference_sample.is_empty() or current.is_empty():
+        raise DataError(
+            f"expected shots to compare, got {reference_sample.height} of the training data and "
+            f"{current.height} current ones. Give games of both."
+        )
     out_dir.mkdir(parents=True, exist_ok=True)
     summary_json = _replace(out_dir / SUMMARY_JSON, summary.to_json())
     summary_html = _replace(out_dir / SUMMARY_HTML, summary_page(summary))
     reference, now = _frame(reference_sample, seed), _frame(current, seed)
     _pool_rare_categories(reference, now)
     with _quiet_third_parties():
-        drift = _run(_drift_metrics(summary), reference, now, is_scored=False)
-        html, table = drift.get_html_str(as_iframe=False), drift.json()
+        numbers = [name for name in NUMBERS if _is_known(name, reference, now)]
+        drift = _run(_drift_metrics(summary, numbers), reference, now, is_scored=False)
+        html, table = drift.get_html_str(as_iframe=False), json.loads(drift.json())
     evidently_drift = _replace(out_dir / EVIDENTLY_DRIFT, html)
-    evidently_json = _replace(out_dir / EVIDENTLY_JSON, table)
+    # Evidently itself writes a bare NaN where a test or a correlation is not defined.
+    evidently_json = strict_json.write(out_dir / EVIDENTLY_JSON, table)
     performance = None
     if later is not None and p_current is not None:
         sides = _scored(later, seed), _scored(Scored(current, p_current), seed)
@@ -152,22 +162,26 @@ def _pool_rare_categories(reference: "pd.DataFrame", now: "pd.DataFrame") -> Non
             frame[column] = frame[column].where(frame[column].isin(common), OTHER)
 
 
-def _drift_metrics(summary: DriftSummary) -> list[Any]:
+def _is_known(name: str, *frames: "pd.DataFrame") -> bool:
+    return all(frame[name].notna().any() for frame in frames)
+
+
+def _drift_metrics(summary: DriftSummary, known: Sequence[str]) -> list[Any]:
     from evidently.metrics import ValueDrift
     from evidently.presets import DataDriftPreset
 
     methods = {
-        **dict.fromkeys(NUMBERS, "wasserstein"),
+        **dict.fromkeys(known, "wasserstein"),
         **dict.fromkeys(CATEGORIES, "jensenshannon"),
     }
     preset = DataDriftPreset(
-        columns=[*NUMBERS, *CATEGORIES],
+        columns=list(methods),
         per_column_method=methods,
         per_column_threshold=_evidently_thresholds(summary),
         drift_share=1 / len(methods),
         include_tests=False,
     )
-    numbers = [(c, m) for c in NUMBERS for m in ("ks", "psi", "jensenshannon")]
+    numbers = [(c, m) for c in known for m in ("ks", "psi", "jensenshannon")]
     categories = [(c, m) for c in CATEGORIES for m in ("chisquare", "psi")]
     # Evidently's Z compares two shares, so it takes a column of two values.
     pairs = [*numbers, *categories, ("shot_value", "z")]
@@ -200,15 +214,19 @@ def _run(
         classification=[task] if is_scored else None,
     )
     sides = [Dataset.from_pandas(f, data_definition=definition) for f in (now, reference)]
-    # A category that one side lacks makes Evidently's chi-square divide by 0; it goes on.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return Report(metrics).run(*sides)
+    return Report(metrics).run(*sides)
 
 
 @contextmanager
 def _quiet_third_parties() -> Iterator[None]:
-    """Evidently 0.7.23 and the web framework it imports use names that are to go."""
-    with warnings.catch_warnings():
+    """Evidently 0.7.23 and the web framework it imports use names that are to go.
+
+    It also divides by what a single shot has none of, and scores models that call no shot a make:
+    where that gives no number its report shows none.
+    """
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", RuntimeWarning)
+        warnings.simplefilter("ignore", UserWarning)
         for category in (DeprecationWarning, SyntaxWarning):
             warnings.filterwarnings(
                 "ignore", category=category, module=r".*\b(evidently|litestar)\b"

@@ -4,13 +4,14 @@ What is current: the games after the last one that the champion knows; where the
 last days of games.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
-from parivision import drift_report, html, stages, tables
+from parivision import drift_report, html, stages, strict_json, tables
 from parivision.drift import DriftReference, DriftSummary, detect
 from parivision.drift_report import Scored
 from parivision.errors import DataError, ModelError
@@ -68,7 +69,7 @@ class DriftOutcome:
             "promised_log_loss": ended.promised_log_loss,
             **{f"{SEVERITY}{column.name}": column.severity for column in self.summary.columns},
         }
-        return {name: float(value) for name, value in values.items() if value is not None}
+        return strict_json.finite(values)
 
 
 def drift_stage(shots: Path, registry: Registry, cache: Path, out: Path) -> DriftOutcome:
@@ -81,21 +82,7 @@ def drift_stage(shots: Path, registry: Registry, cache: Path, out: Path) -> Drif
     out.mkdir(parents=True, exist_ok=True)
     if watched is None:
         return _without_champion(out)
-    files = drift_report.write(
-        _kept(watched, stages.DRIFT_TRAINING),
-        watched.shots,
-        watched.summary,
-        out,
-        later=_later(watched),
-        p_current=watched.p_made,
-    )
-    outcome = DriftOutcome(
-        watched.summary,
-        watched.version.number,
-        files.summary_html,
-        files.evidently_drift,
-        files.summary_json,
-    )
+    outcome = _reported(watched, out)
     registry.log(
         "drift",
         metrics=outcome.metrics(),
@@ -110,12 +97,47 @@ def drift_stage(shots: Path, registry: Registry, cache: Path, out: Path) -> Drif
     return outcome
 
 
+def rehearse(shots: pl.DataFrame, registry: Registry, cache: Path, out: Path) -> DriftOutcome:
+    """Write to `out` what the drift report would say of these shots, all of them.
+
+    No run is kept: what was made up must not become the newest drift that metrics tell of.
+    """
+    watched = _watched(registry, cache, lambda _: tables.in_time_order(shots))
+    out.mkdir(parents=True, exist_ok=True)
+    return _without_champion(out) if watched is None else _reported(watched, out)
+
+
+def _reported(watched: Watched, out: Path) -> DriftOutcome:
+    files = drift_report.write(
+        _kept(watched, stages.DRIFT_TRAINING),
+        watched.shots,
+        watched.summary,
+        out,
+        later=_later(watched),
+        p_current=watched.p_made,
+    )
+    return DriftOutcome(
+        watched.summary,
+        watched.version.number,
+        files.summary_html,
+        files.evidently_drift,
+        files.summary_json,
+    )
+
+
 def watch(shots: pl.DataFrame, registry: Registry, cache: Path) -> Watched | None:
     """Compare the current of these shots with the champion's training data.
 
     None while there is no champion. Raises ModelError when the champion was registered without a
     reference.
     """
+    ordered = tables.in_time_order(shots)
+    return _watched(registry, cache, lambda champion: current_shots(ordered, champion))
+
+
+def _watched(
+    registry: Registry, cache: Path, current_for: Callable[[Bundle], pl.DataFrame]
+) -> Watched | None:
     champion = registry.champion_bundle(cache)
     if champion is None:
         return None
@@ -124,7 +146,7 @@ def watch(shots: pl.DataFrame, registry: Registry, cache: Path) -> Watched | Non
     if not (folder / stages.DRIFT_REFERENCE).exists():
         raise ModelError(f"version {version.number} has no drift reference; train and promote anew")
     reference = DriftReference.load(folder / stages.DRIFT_REFERENCE)
-    current = current_shots(tables.in_time_order(shots), bundle)
+    current = current_for(bundle)
     p_made = bundle.predict(tables.facts_from_shots(current))
     return Watched(version, folder, current, p_made, detect(reference, current, p_made))
 
@@ -157,5 +179,5 @@ def _without_champion(out: Path) -> DriftOutcome:
     page = out / drift_report.SUMMARY_HTML
     html.write_page(page, "Drift", [html.Text(NO_CHAMPION)], [])
     answer: dict[str, Any] = {"verdict": "no champion", "reasons": [NO_CHAMPION]}
-    summary = stages.write_json(out / drift_report.SUMMARY_JSON, answer)
+    summary = strict_json.write(out / drift_report.SUMMARY_JSON, answer)
     return DriftOutcome(None, None, page, page, summary)

@@ -47,7 +47,12 @@ class Surprise:
         return float(np.sqrt(max(known / (self.prior_windows + self.windows), 0.0)))
 
     def after(self, estimate: "Estimate", real: float) -> "Surprise":
-        """What is known once the outcomes of a window have come."""
+        """What is known once the outcomes of a window have come.
+
+        A window whose real value is not defined, as the ROC-AUC of makes only, tells nothing.
+        """
+        if not np.isfinite(real):
+            return self
         beyond = (real - estimate.value) ** 2 - estimate.by_chance**2
         return Surprise(self.prior, self.prior_windows, self.windows + 1, self.beyond + beyond)
 

@@ -37,6 +37,7 @@ from parivision.metrics import (
     roc_auc,
     roc_curve,
 )
+from parivision.proportions import wilson
 
 __all__ = [
     "INTERVAL_SCORES",
@@ -70,7 +71,6 @@ __all__ = [
 VOLUME_CLASSES: Final = ("none", "1 to 99", "100 to 499", "500 to 1,999", "2,000 and more")
 _VOLUME_CUTS: Final = (1, 100, 500, 2000)
 PERIODS: Final = ("1", "2", "3", "4", "overtime")
-_Z_95: Final = 1.959964
 
 
 @dataclass(frozen=True)
@@ -254,12 +254,3 @@ def reliability(made: ArrayLike, p_made: ArrayLike, bins: int = CALIBRATION_BINS
             "n_shots": n[filled],
         }
     )
-
-
-def wilson(rate: ArrayLike, n: ArrayLike) -> tuple[metrics.FloatArray, metrics.FloatArray]:
-    """95 % Wilson interval of a rate seen on n shots; from 0 to 1 when n is 0."""
-    seen, count = np.asarray(rate, np.float64), np.maximum(np.asarray(n, np.float64), 1e-9)
-    scale = 1 + _Z_95**2 / count
-    middle = (seen + _Z_95**2 / (2 * count)) / scale
-    half = _Z_95 / scale * np.sqrt(seen * (1 - seen) / count + _Z_95**2 / (4 * count**2))
-    return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)

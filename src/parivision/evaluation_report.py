@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from parivision import evaluate, html, plots
+from parivision import evaluate, html, plots, shown
 from parivision.bootstrap import RESAMPLES, Paired
 from parivision.errors import DataError
 from parivision.html import Block, KeyFigures, Picture, Row, Section, Table, Text
@@ -76,10 +76,7 @@ def _key_figures(champion: str, best: Mapping[str, float | None]) -> KeyFigures:
     formats = {"log_loss": ".4f", "ece": ".4f", "roc_auc": ".4f", "n_shots": ",", "n_games": ","}
     names = {"log_loss": "log loss", "ece": "ECE", "roc_auc": "ROC-AUC", "n_shots": "shots",
              "n_games": "games"}  # fmt: skip
-    values = {
-        words: html.NO_VALUE if best[name] is None else format(best[name], formats[name])
-        for name, words in names.items()
-    }
+    values = {words: shown.number(best[name], formats[name]) for name, words in names.items()}
     return KeyFigures({"champion": champion, **values})
 
 
@@ -124,7 +121,7 @@ def _models(table: pl.DataFrame, champion: str, rivals: Mapping[str, Paired]) ->
 
 def _p_words(p_value: float) -> str:
     if np.isnan(p_value):
-        return html.NO_VALUE
+        return shown.NO_VALUE
     return "< 0.0001" if p_value < 1e-4 else f"{p_value:.4f}"
 
 

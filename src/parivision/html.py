@@ -15,8 +15,7 @@ from typing import Final
 import polars as pl
 
 from parivision import palette
-
-NO_VALUE: Final = "\N{EN DASH}"
+from parivision.shown import number
 
 
 @dataclass(frozen=True)
@@ -73,9 +72,7 @@ class Table:
         return f'<tr class="marked">{cells}</tr>' if index in self.marked else f"<tr>{cells}</tr>"
 
     def _cell(self, name: str, value: object) -> str:
-        if value is None or value != value:  # noqa: PLR0124 (NaN of any type)
-            return NO_VALUE
-        return format(value, self.formats.get(name, ""))
+        return number(value, self.formats.get(name, ""))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ waiting, and because the exporter's image has no other.
 """
 
 import io
-import json
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from parivision import strict_json
 from parivision.compiled import Compiled
 from parivision.errors import PipelineError, SettingsError
 from parivision.kfp_answers import existing, is_object, refusal, run_state, said, silence
@@ -342,6 +342,6 @@ def _configuration(host: str, access: KfpAccess) -> "kfp_server_api.Configuratio
 
 def _named(name: str, operation: str = "EQUALS") -> str:
     """KFP's filter for what has a name, or a part of it with IS_SUBSTRING."""
-    return json.dumps(
+    return strict_json.text(
         {"predicates": [{"operation": operation, "key": "display_name", "stringValue": name}]}
     )

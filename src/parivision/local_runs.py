@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from parivision import strict_json
 from parivision.compiled import Compiled, Task, compiled_file
 from parivision.errors import PipelineError
 from parivision.settings import Settings, as_environment
@@ -126,7 +127,7 @@ def _new_folder(runs: Path, pipeline: str) -> Path:
 def _process(order: Mapping[str, Any]) -> Iterator["subprocess.Popen[str]"]:
     """KFP's process, in a session of its own so that it can be ended with all its tasks."""
     with tempfile.TemporaryFile("w+") as stream:
-        json.dump(order, stream)
+        stream.write(strict_json.text(order))
         stream.seek(0)
         process = subprocess.Popen(
             [sys.executable, "-u", "-m", "parivision.kfp_process"],

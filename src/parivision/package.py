@@ -6,7 +6,6 @@ Needs no network. The same bundle, name, version, metrics and packages give the 
 
 import ast
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -23,6 +22,7 @@ from typing import Final
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from parivision import strict_json
 from parivision.durable import exclusive, replacing
 from parivision.errors import ServiceError
 from parivision.models.bundle import Bundle
@@ -218,7 +218,7 @@ def _assemble(context: Path, bundle: Path, service: Path, champion: Champion) ->
         shutil.copyfile(path, target)
     pins = {"lock_packages": False, "packages": packages(kinds)}
     with (context / "bentofile.yaml").open("a") as options:
-        options.write(f"python: {json.dumps(pins)}\n")
+        options.write(f"python: {strict_json.text(pins)}\n")
     champion.write(context)
     champion = replace(champion, digest=_digest(context))
     champion.write(context)

@@ -4,7 +4,6 @@ A run is kept for every training, evaluation, promotion, drift report and pipeli
 made only of a bundle that takes the alias; its tags say why.
 """
 
-import json
 import logging
 import os
 import shutil
@@ -29,6 +28,7 @@ from mlflow.environment_variables import (
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from parivision import strict_json
 from parivision.errors import PariVisionError, RegistryError
 from parivision.logins import Login
 from parivision.models.bundle import Bundle
@@ -110,9 +110,8 @@ class Registry:
     ) -> None:
         """Add metrics and artifacts to a run."""
         with self._translated(f"extend the run {run_id}"):
-            for key, value in (metrics or {}).items():
-                if value is not None:
-                    self._client.log_metric(run_id, key, float(value))
+            for key, value in strict_json.finite(metrics or {}).items():
+                self._client.log_metric(run_id, key, value)
             for folder, path in (artifacts or {}).items():
                 keep = self._client.log_artifacts if path.is_dir() else self._client.log_artifact
                 keep(run_id, str(path), folder or None)
@@ -175,7 +174,7 @@ class Registry:
                 return
         with tempfile.TemporaryDirectory() as scratch:
             page = Path(scratch) / "verdict.json"
-            page.write_text(json.dumps(document, indent=1) + "\n")
+            strict_json.write(page, document)
             self.log(f"rollout {rollout}", metrics=metrics, tags=named, artifacts={"": page})
 
     def _has_model(self) -> bool:
@@ -315,7 +314,7 @@ class Registry:
         }
         with tempfile.TemporaryDirectory() as scratch:
             page = Path(scratch) / "decision.json"
-            page.write_text(json.dumps(decision.to_dict(), indent=1) + "\n")
+            strict_json.write(page, decision.to_dict())
             artifacts = {"": page}
             if decision.promoted and bundle is not None:
                 artifacts["bundle"] = bundle

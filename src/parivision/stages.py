@@ -8,11 +8,11 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
-from parivision import eda, evaluation_report, judge, promotion, tables
+from parivision import eda, evaluation_report, judge, promotion, strict_json, tables
 from parivision.drift import build_reference
 from parivision.drift.reference import REFERENCE_SHOTS
 from parivision.drift_report import sample
@@ -109,7 +109,7 @@ def evaluate_models(
     )
     registry.extend(run_id, artifacts={"": eda.write(rows, out / EXPLORED)})
     version = champion[0].number if champion else None
-    write_json(out / EVALUATED, {"run_id": run_id, "champion": version, "best": best})
+    strict_json.write(out / EVALUATED, {"run_id": run_id, "champion": version, "best": best})
     return scores
 
 
@@ -200,7 +200,7 @@ def promote(
     fresh.card["reliability"] = reliability(judgement.made, said).to_dicts()
     fresh.save(out)
     _keep_references(rows, judgement, winner, out)
-    write_json(out / PLAYERS, {"players": tables.shooters(rows)})
+    strict_json.write(out / PLAYERS, {"players": tables.shooters(rows)})
     tags = {"evaluation": evaluated["run_id"], **(tags or {})}
     version = registry.record(decision, out, fresh.card.get("run_id"), tags)
     return Promotion(decision, version, out)
@@ -251,10 +251,3 @@ def _keep_references(shots: pl.DataFrame, judgement: Judgement, winner: str, out
     later = judgement.shots.with_columns(pl.Series(P_MADE, p_made))
     sample(training.tail(REFERENCE_SHOTS), SAMPLE_SEED).write_parquet(out / DRIFT_TRAINING)
     sample(later, SAMPLE_SEED).write_parquet(out / DRIFT_LATER)
-
-
-def write_json(path: Path, values: Mapping[str, Any]) -> Path:
-    """Write plain values as indented JSON and return the path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(values, indent=1, default=str) + "\n")
-    return path

@@ -16,11 +16,10 @@ from typing import Annotated, Any, Final
 import polars as pl
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi import Path as PathParameter
-from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge
 from prometheus_client import generate_latest as exposition
 
-from parivision import telemetry
+from parivision import strict_json, telemetry
 from parivision.errors import StoreError
 from parivision.stats_archive import Archive, Position, Progress, open_archive
 from parivision.stats_origins import Origin
@@ -153,7 +152,7 @@ def as_json(records: pl.DataFrame) -> str:
     numbers = texts.with_columns(pl.col(NUMBERS).cast(pl.Int64, strict=False))
     if numbers.null_count().equals(texts.null_count()):
         return numbers.write_json()
-    return json.dumps([_typed(row) for row in texts.iter_rows(named=True)])
+    return strict_json.text([_typed(row) for row in texts.iter_rows(named=True)])
 
 
 def _typed(row: dict[str, str | None]) -> dict[str, Any]:
@@ -164,9 +163,10 @@ def _typed(row: dict[str, str | None]) -> dict[str, Any]:
     return {name: typed(name, text) for name, text in row.items()}
 
 
-async def _unavailable(_: Request, error: Exception) -> JSONResponse:
+async def _unavailable(_: Request, error: Exception) -> Response:
     """The archive or the position cannot be read or written now, as when the disk is full."""
-    return JSONResponse({"detail": f"{type(error).__name__}: {error}"}, status_code=503)
+    body = strict_json.text({"detail": f"{type(error).__name__}: {error}"})
+    return Response(body, status_code=503, media_type="application/json")
 
 
 def _offset(cursor: str | None, archive: Archive) -> int:
@@ -223,7 +223,7 @@ def _add_data_routes(app: FastAPI, feed: Feed, given: Counter) -> None:
         except LookupError as error:
             raise HTTPException(409, str(error)) from error
         given.labels(_SHOTS).inc(records.height)
-        rest = json.dumps({"next": cursor, "more": more})
+        rest = strict_json.text({"next": cursor, "more": more})
         body = f'{{"records": {as_json(records)}, {rest[1:]}'
         return Response(body, media_type="application/json")
 

@@ -17,6 +17,7 @@ import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
+from parivision import strict_json
 from parivision.digest import row_digests
 from parivision.durable import exclusive, replacing
 from parivision.errors import SourceError, StoreError
@@ -165,4 +166,4 @@ class Position:
     def _write(self, position: int) -> None:
         with replacing(self._path) as temporary:
             state = {"archive": self._identity, "position": position}
-            temporary.write_text(json.dumps(state), "utf-8")
+            temporary.write_text(strict_json.text(state), "utf-8")

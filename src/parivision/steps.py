@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from parivision import strict_json
+from parivision.alive import shows_life
 from parivision.errors import ServiceError, SettingsError, StoreError
 from parivision.last_words import leaves_last_words
 from parivision.settings import Settings
@@ -84,6 +86,7 @@ class Packaged:
 
 
 @leaves_last_words
+@shows_life
 def ingest(settings: Settings, source: str) -> Counts:
     """Bring new records of a source into bronze; see `parivision.ingest`."""
     from parivision.ingest import ingest as run
@@ -99,6 +102,7 @@ def ingest(settings: Settings, source: str) -> Counts:
 
 
 @leaves_last_words
+@shows_life
 def refine(settings: Settings, until: str, shots: Path) -> Refined:
     """Refine what is new in bronze and write the snapshot; `until` is a day or empty."""
     from parivision import pipeline_views
@@ -141,6 +145,7 @@ def _tell_outcomes(settings: Settings, lake: "Lake") -> tuple[int, str]:
 
 
 @leaves_last_words
+@shows_life
 def drift(settings: Settings, shots: Path, out: Path) -> "DriftOutcome":
     """Compare the snapshot's current shots with the champion's training data; files go to `out`."""
     from parivision.drift_stage import drift_stage
@@ -149,6 +154,7 @@ def drift(settings: Settings, shots: Path, out: Path) -> "DriftOutcome":
 
 
 @leaves_last_words
+@shows_life
 def train(settings: Settings, shots: Path, recipe: "Recipe", out: Path) -> Trained:
     """Train one model on the snapshot and write its bundle to `out`."""
     from parivision import stages
@@ -159,6 +165,7 @@ def train(settings: Settings, shots: Path, recipe: "Recipe", out: Path) -> Train
 
 
 @leaves_last_words
+@shows_life
 def evaluate(
     settings: Settings, shots: Path, models: Mapping[str, Path], judged: Path, best: Path
 ) -> Evaluated:
@@ -178,19 +185,20 @@ def evaluate(
     bundle = registry.fetch(champion.number, settings.cache) if champion else models[name]
     shutil.copytree(bundle, best, dirs_exist_ok=True)
     losses = {f"{model}_log_loss": score.log_loss for model, score in scores.items()}
-    own = {key: value for key, value in scores[name].to_dict().items() if value is not None}
+    own = scores[name].to_dict()
     judgement = Judgement.from_frame(pl.read_parquet(judged / stages.JUDGEMENT))
     return Evaluated(
         best=name,
         report=judged / stages.EVALUATION,
         table=pipeline_views.models_table(scores, name),
-        metrics=own | losses,
+        metrics=strict_json.finite(own | losses),
         roc=pipeline_views.roc_points(judgement, name),
         confusion=pipeline_views.confusion(scores[name]),
     )
 
 
 @leaves_last_words
+@shows_life
 def promote(
     settings: Settings,
     shots: Path,
@@ -219,6 +227,7 @@ def promote(
 
 
 @leaves_last_words
+@shows_life
 def package(settings: Settings, bundle: Path, version: str, out: Path) -> "Packaged":
     """Build the champion's Bento, keep it in the home folder and copy it to `out`.
 
@@ -260,6 +269,7 @@ def image_registry(settings: Settings) -> "ImageRegistry":
 
 
 @leaves_last_words
+@shows_life
 def deploy(
     settings: Settings,
     bento: Path,

@@ -1,25 +1,18 @@
 """Logged shots through the verdict: as they came, drawn again, and with the models made equal."""
 
-import json
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from parivision.court import Zone
+from parivision import replay_rows
 from parivision.errors import DataError
 from parivision.verdict import SEGMENTS, Labelled, Segments
-from parivision.verdict.evidence import UNKNOWN, VOLUME_CUTS
 
 if TYPE_CHECKING:
     from parivision.judge import Judgement
-
-_ZONE_CODES: Final = {
-    **{zone.label: zone - 1 for zone in Zone},
-    **{str(int(zone)): zone - 1 for zone in Zone},
-}
 
 
 def read_labelled(lines: Iterable[str]) -> Labelled:
@@ -27,9 +20,23 @@ def read_labelled(lines: Iterable[str]) -> Labelled:
 
     If they are there, `zone` (its name or number, 1 to 7), `period` (from 1 on) and
     `player_volume` (the player's earlier attempts) give the segments. Raises DataError with the
-    line's number for a line that is no such shot.
+    line's number and the field for a line that is no such shot.
     """
-    rows = [_row(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    return _labelled(replay_rows.of_lines(lines))
+
+
+def read_file(path: Path) -> Labelled:
+    """The same from a file of JSON lines, of a JSON list or of CSV; it may be gzipped."""
+    try:
+        return _labelled(replay_rows.of_file(path.read_bytes()))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error}): give another file") from error
+    except DataError as error:
+        raise DataError(f"{path.name}: {error}") from error
+
+
+def _labelled(shots: Iterable[replay_rows.Shot]) -> Labelled:
+    rows = list(shots)
     if not rows:
         raise DataError("expected a labelled shot on each line, got none")
     p, q, made, zone, period, volume = zip(*rows, strict=True)
@@ -77,38 +84,3 @@ class Resampled:
             made=drawn.made,
             segments=drawn.segments,
         )
-
-
-def _row(number: int, line: str) -> tuple[float, float, float, int, int, int]:
-    try:
-        values = json.loads(line)
-        p, q, made = (float(values[k]) for k in ("p_champion", "p_challenger", "made"))
-        codes = _zone(values), _period(values), _volume(values)
-    except (ValueError, TypeError, KeyError) as error:
-        raise DataError(
-            f"line {number}: expected a JSON object with the numbers p_champion, p_challenger and "
-            f"made, and perhaps zone, period and player_volume ({type(error).__name__}: {error})"
-        ) from error
-    if not (0 <= p <= 1 and 0 <= q <= 1 and made in {0, 1}):
-        raise DataError(
-            f"line {number}: expected probabilities from 0 to 1 and made 0 or 1, got "
-            f"{p}, {q} and {made}"
-        )
-    return p, q, made, *codes
-
-
-def _zone(values: Mapping[str, Any]) -> int:
-    zone = values.get("zone")
-    return UNKNOWN if zone is None else _ZONE_CODES[str(zone)]
-
-
-def _period(values: Mapping[str, Any]) -> int:
-    period = values.get("period")
-    return UNKNOWN if period is None else min(int(period), len(SEGMENTS["period"])) - 1
-
-
-def _volume(values: Mapping[str, Any]) -> int:
-    attempts = values.get("player_volume")
-    if attempts is None or math.isnan(float(attempts)):
-        return UNKNOWN
-    return int(np.searchsorted(VOLUME_CUTS, float(attempts), side="right"))

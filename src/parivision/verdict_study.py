@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from parivision.facts import Floats
+from parivision.proportions import clopper_pearson
 from parivision.verdict import (
     Labelled,
     Outcome,
@@ -33,7 +34,6 @@ BOUNDS_S: Final = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05,
 BUCKET_SHARES: Final = (0.02, 0.28, 0.3, 0.25, 0.08, 0.03, 0.02, 0.01, 0.006, 0.003, 0.0008, 0.0002)
 """Of both tracks alike: a service with a p99 of 25 ms."""
 MINUTES: Final = 5
-LEVEL: Final = 0.95
 
 Progress = Callable[[int, int], None]
 
@@ -106,12 +106,7 @@ class Share:
     @classmethod
     def of(cls, hits: int, runs: int) -> "Share":
         """The share and its interval."""
-        from scipy.special import betaincinv
-
-        tail = (1 - LEVEL) / 2
-        low = float(betaincinv(hits, runs - hits + 1, tail)) if hits else 0.0
-        high = float(betaincinv(hits + 1, runs - hits, 1 - tail)) if hits < runs else 1.0
-        return cls(hits, runs, low, high)
+        return cls(hits, runs, *clopper_pearson(hits, runs))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -120,3 +120,10 @@ def test_what_cannot_be_estimated_is_refused(p, said):
     for estimate in (estimated.log_loss, estimated.roc_auc):
         with pytest.raises(ModelError, match=said):
             estimate(p)
+
+
+def test_a_window_without_a_real_value_teaches_nothing():
+    """The ROC-AUC of a week of makes only is not defined: what was known stays known."""
+    estimate = estimated.roc_auc(np.linspace(0.2, 0.8, 400))
+    before = estimated.ROC_AUC.after(estimate, 0.6)
+    assert before.after(estimate, float("nan")) == before

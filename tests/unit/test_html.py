@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from parivision import html, palette, plots
+from parivision.shown import NO_VALUE
 
 pytestmark = pytest.mark.unit
 
@@ -97,7 +98,7 @@ def test_table_formats_numbers_and_dashes_what_is_missing():
     frame = pl.DataFrame({"rate": [0.1234, None, float("nan")], "name": ["a", None, "c"]})
     out = html.Table(frame, {"name": "who", "rate": "made"}, {"rate": ".1%"}, marked={0}).html()
     cells = re.findall(r"<td[^>]*>(.*?)</td>", out)
-    assert cells == ["a", "12.3%", html.NO_VALUE, html.NO_VALUE, "c", html.NO_VALUE]
+    assert cells == ["a", "12.3%", NO_VALUE, NO_VALUE, "c", NO_VALUE]
     assert out.count('<tr class="marked">') == 1
     assert out.index("who") < out.index("made")
 

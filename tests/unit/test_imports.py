@@ -45,6 +45,9 @@ CORE = (
     "verdict_worlds",
     "verdict_study",
     "verdict_replay",
+    "replay_rows",
+    "proportions",
+    "strict_json",
 )
 EDGES = {
     *("sources", "lake", "durable", "registry", "service", "cli", "stages", "steps", "package"),

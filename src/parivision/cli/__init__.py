@@ -18,11 +18,12 @@ def run(app: Callable[[], object]) -> None:
     """Run a command; an error of the project becomes one line on stderr and exit code 1."""
     from rich.markup import escape
 
-    from parivision.cli.console import err
+    from parivision.cli.console import err, watched
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
-        app()
+        with watched():
+            app()
     except PariVisionError as error:
         # A message may quote anything, brackets too.
         err.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)

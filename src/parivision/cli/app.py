@@ -6,6 +6,7 @@ from parivision import __version__
 from parivision.cli import (
     backups,
     cluster,
+    console,
     data,
     demo,
     judging,
@@ -48,8 +49,11 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    ctx: typer.Context,
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
     ),
 ) -> None:
     """Settings come from the environment; README.md lists them."""
+    del version  # its callback has answered
+    console.command(ctx.invoked_subcommand or "")

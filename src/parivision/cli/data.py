@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from parivision.cli import context
-from parivision.cli.console import bar, out, print_json, say
+from parivision.cli.console import bar, now_serving, out, print_json, say, working
 
 commands = typer.Typer()
 
@@ -62,7 +62,8 @@ def refine(
     lake = context.lake(settings)
     with bar("records") as progress:
         report = run(lake, check_geometry=check_geometry, progress=progress)
-    rows = write_snapshot(lake, settings.shots, until=until.date() if until else None)
+    with working("writing the snapshot"):
+        rows = write_snapshot(lake, settings.shots, until=until.date() if until else None)
     if json:
         print_json({**vars(report), "snapshot": rows})
         return
@@ -78,7 +79,8 @@ def refine(
 @commands.command()
 def export(path: Annotated[Path, typer.Argument(help="CSV file to write.")]) -> None:
     """Write silver as canonical CSV: equal lakes give equal bytes."""
-    rows = context.lake(context.current()).export_silver(path)
+    with working("exporting silver"):
+        rows = context.lake(context.current()).export_silver(path)
     say(f"{rows:,} shots in {path}")
 
 
@@ -135,7 +137,8 @@ def eda(
     from parivision.sources.read import read_shots
 
     settings = context.current()
-    shots = read_shots(open_source(source))[0] if source else context.lake(settings).silver()
+    with working("reading the shots"):
+        shots = read_shots(open_source(source))[0] if source else context.lake(settings).silver()
     path = to or settings.reports / "eda.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     with bar("sections") as progress:
@@ -168,4 +171,5 @@ def stats_api(
     folder = settings.home / "stats-api"
     with bar("archive") as progress:
         open_archive(origin, folder, progress)
+    now_serving()
     api.serve(origin, folder, host=host, port=port)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from parivision.cli import context
-from parivision.cli.console import bar, err, out, print_scores, say
+from parivision.cli.console import bar, out, print_json, print_scores, say, working
+from parivision.cli.demo_drift import show_drift
 from parivision.cli.serving import TARGET_HELP, bento_of_champion
 from parivision.errors import PipelineError, RegistryError
 from parivision.settings import Settings
@@ -59,7 +60,7 @@ def demo(
         str, typer.Option(help="Folder of season files; default: the embedded synthetic league.")
     ] = "",
 ) -> None:
-    """Run the whole way of a shot: source, lake, drift, training, judgement, Bento, prediction.
+    """Run the whole way of a shot: source, lake, training, judgement, Bento, prediction, drift.
 
     With season files the last season is kept for an exam, and then learnt from too.
     """
@@ -74,6 +75,7 @@ def demo(
     _show_judgement(trained)
     _show_prediction(settings)
     _show_verdicts(trained, settings)
+    reports |= show_drift(settings, is_synthetic=not data)
     out.print("\nreports")
     for name, path in reports.items():
         out.print(f"  {name}: {path}", markup=False, soft_wrap=True)
@@ -84,13 +86,14 @@ def run_pipeline(name: str, arguments: Mapping[str, Any], settings: Settings) ->
     from parivision.local_runs import run_local
 
     say(f"pipeline {name}")
-    with _recorded(name, settings), err.status("starting") as status:
+    with _recorded(name, settings), working(f"starting the pipeline {name}") as stage:
 
         def tell(event: "Event") -> None:
             if event.state == "running":
-                status.update(event.task)
+                stage.rename(event.task)
             else:
                 say(f"  {event.task:32} {event.state} in {event.seconds:5.1f} s")
+                stage.rename(f"the next task of the pipeline {name}")
 
         return run_local(name, arguments, settings, on_event=tell)
 
@@ -151,14 +154,15 @@ def _train(settings: Settings, source: str, until: str) -> "Run":
 def _exam(settings: Settings, since: date) -> None:
     from parivision import stages
 
-    shots = context.lake(settings).silver(since=since)
-    judgement = stages.examine(
-        shots,
-        context.registry(settings),
-        settings.cache,
-        settings.reports / "exam",
-        title=f"Exam on the games from {since} on",
-    )
+    with working("the exam on the last season"):
+        shots = context.lake(settings).silver(since=since)
+        judgement = stages.examine(
+            shots,
+            context.registry(settings),
+            settings.cache,
+            settings.reports / "exam",
+            title=f"Exam on the games from {since} on",
+        )
     print_scores(judgement.scores(), f"exam: games from {since} on, never seen before")
 
 
@@ -189,13 +193,13 @@ def _show_prediction(settings: Settings) -> None:
     from parivision import deploy_local
     from parivision.client import ServiceClient
 
-    served = deploy_local.start(
-        bento_of_champion(settings).path, port=settings.port, state_dir=settings.serving
-    )
-    with ServiceClient(served.url) as client:
-        answer = client.predict_one(SHOT)
+    bento = bento_of_champion(settings)
+    with working("starting the service"):
+        served = deploy_local.start(bento.path, port=settings.port, state_dir=settings.serving)
+        with ServiceClient(served.url) as client:
+            answer = client.predict_one(SHOT)
     out.print(f"\nPOST {served.url}/predict", markup=False, soft_wrap=True)
-    out.print_json(data={"shot": dict(SHOT), "answer": answer})
+    print_json({"shot": SHOT, "answer": answer})
 
 
 def _show_verdicts(run: "Run", settings: Settings) -> None:
@@ -222,7 +226,8 @@ def _show_verdicts(run: "Run", settings: Settings) -> None:
     bad = replace(good, p_champion=good.p_challenger, p_challenger=good.p_challenger**2)
     out.print("\nverdicts of a rollout on the later games")
     for what, shots in ((f"{best} against {next_best}", good), (f"{best}, squared", bad)):
-        path = follow(shots, np.random.default_rng(settings.seed), Plan(shots=len(shots)))
+        with working(f"replaying a rollout: {what}"):
+            path = follow(shots, np.random.default_rng(settings.seed), Plan(shots=len(shots)))
         after = f"{path.verdict.outcome} after {path.shots[-1]:,} labelled shots"
         out.print(f"  {what}: {after}", markup=False)
         out.print(f"    {path.verdict.reason}", markup=False, soft_wrap=True)
@@ -235,7 +240,10 @@ def _reports(settings: Settings, run: "Run") -> dict[str, Path]:
     folder = settings.reports
     folder.mkdir(parents=True, exist_ok=True)
     found = {}
-    for task, artifact in (("evaluate", "report"), ("drift", "report"), ("drift", "evidently")):
+    wanted = [("evaluate", "report"), ("drift", "report"), ("drift", "evidently")]
+    if not run.tasks["drift"].parameters["Output"]:  # no champion to compare with, at that time
+        wanted = wanted[:1]
+    for task, artifact in wanted:
         written = run.tasks[task].artifacts.get(artifact)
         if written is not None and written.path.is_file():
             name = task if artifact == "report" else f"{task} ({artifact})"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from parivision.cli import context
-from parivision.cli.console import say
+from parivision.cli.console import now_serving
 from parivision.errors import SettingsError
 from parivision.settings import Settings
 
@@ -58,7 +58,7 @@ def judge(
     loop, stop = Loop(watcher.step, expected.step, every_s=every), threading.Event()
     thread = threading.Thread(target=loop.run, args=(stop,), name="watcher", daemon=True)
     thread.start()
-    say(f"verdicts on http://{host}:{port}")
+    now_serving(f"verdicts on http://{host}:{port}")
     app = create_app(watcher, loop, Exports(watcher), Estimates(expected))
     try:
         uvicorn.run(app, host=host, port=port, log_level="info", access_log=False)
@@ -82,7 +82,7 @@ def _watcher(
 
     if not settings.prometheus:
         raise SettingsError("PARIVISION_PROMETHEUS is not set: expected its address, http://...")
-    given: dict[str, Any] = json.loads(rules.read_text()) if rules else {}
+    given = _rules(rules) if rules else {}
     place = rollout.Place.parse(settings.deployment)
     client = httpx.Client(base_url=settings.prometheus, timeout=TIMEOUT_S, trust_env=False)
     route = (place.namespace, f"{place.name}-pinned") if is_pinned else None
@@ -94,6 +94,16 @@ def _watcher(
         counts=Prometheus(client, place.name, route),
     )
     return Watcher(sources, Rules.from_dict(given))
+
+
+def _rules(path: Path) -> dict[str, Any]:
+    try:
+        given = json.loads(path.read_text("utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"--rules {path}: expected a JSON object ({error})") from error
+    if not isinstance(given, dict):
+        raise SettingsError(f"--rules {path}: expected a JSON object, got {type(given).__name__}")
+    return given
 
 
 class _RegistryModels:

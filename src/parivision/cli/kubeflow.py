@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from parivision.cli import context
-from parivision.cli.console import err, out, print_json, say
+from parivision.cli.console import out, print_json, say, working
 from parivision.cli.data import SOURCE_HELP, Json
 from parivision.compiled import Compiled, compiled_file
 from parivision.errors import PipelineError, SettingsError
@@ -200,7 +200,7 @@ def _follow(kubeflow: "Kubeflow", run_id: str) -> None:
 def _telling() -> "Iterator[OnEvent]":
     """What tells of tasks: those that run in one line that moves, those that ended a line each."""
     running: list[str] = []
-    with err.status("waiting for the first task") as status:
+    with working("waiting for the first task") as stage:
 
         def tell(event: "Event") -> None:
             if event.state == "running":
@@ -208,6 +208,6 @@ def _telling() -> "Iterator[OnEvent]":
             else:
                 running[:] = [task for task in running if task != event.task]
                 say(f"  {event.task:32} {event.state} in {event.seconds:5.1f} s")
-            status.update(", ".join(running) or "waiting for the next task")
+            stage.rename(", ".join(running) or "waiting for the next task")
 
         yield tell

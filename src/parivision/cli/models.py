@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from parivision.cli import context
-from parivision.cli.console import out, print_json, print_scores, say
+from parivision.cli.console import out, print_json, print_scores, say, working
 from parivision.cli.data import SOURCE_HELP, Json
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ def train(
     for done, name in enumerate(names, start=1):
         say(f"training {name} ({done} of {len(names)})")
         recipe = _recipe(name, settings.seed, search)
-        bundle = stages.train_model(settings.shots, recipe, settings.models / name, registry)
+        with working(f"training {name} ({done} of {len(names)})"):
+            bundle = stages.train_model(settings.shots, recipe, settings.models / name, registry)
         say(f"  fitted on {bundle.card['shots_fitted']:,} shots in {settings.models / name}")
 
 
@@ -67,12 +68,14 @@ def evaluate(
     registry = context.registry(settings)
     folder = report or settings.reports
     if data:
-        shots, bad = read_shots(open_source(data))
+        with working("reading the shots"):
+            shots, bad = read_shots(open_source(data))
         if len(bad):
             say(f"{len(bad):,} records of {data} are no valid shots and are left out")
-        judgement = stages.examine(
-            shots, registry, settings.cache, folder, title=f"Evaluation on {data}"
-        )
+        with working("evaluating the models on games that they have not seen"):
+            judgement = stages.examine(
+                shots, registry, settings.cache, folder, title=f"Evaluation on {data}"
+            )
         if len(judgement.made) < len(shots):
             known = len(shots) - len(judgement.made)
             say(f"{known:,} shots of games that the champion knows are left out")
@@ -80,7 +83,10 @@ def evaluate(
     else:
         names = [p.name for p in sorted(settings.models.glob("*")) if p.is_dir()]
         models = context.models(settings, names)
-        scores = stages.evaluate_models(settings.shots, models, registry, settings.cache, folder)
+        with working("evaluating the models on the later games"):
+            scores = stages.evaluate_models(
+                settings.shots, models, registry, settings.cache, folder
+            )
     if json:
         best = scores.get("champion") or min(scores.values(), key=lambda score: score.log_loss)
         models_json = {name: score.to_dict() for name, score in scores.items()}
@@ -97,14 +103,15 @@ def promote(json: Json = False) -> None:
 
     settings = context.current()
     names = [p.name for p in sorted(settings.models.glob("*")) if p.is_dir()]
-    result = stages.promote(
-        settings.reports,
-        settings.shots,
-        context.models(settings, names),
-        context.registry(settings),
-        settings.cache,
-        settings.home / "champion",
-    )
+    with working("promoting"):
+        result = stages.promote(
+            settings.reports,
+            settings.shots,
+            context.models(settings, names),
+            context.registry(settings),
+            settings.cache,
+            settings.home / "champion",
+        )
     if json:
         version = result.champion and result.champion.number
         print_json({**result.decision.to_dict(), "version": version})

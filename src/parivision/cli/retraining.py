@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from parivision.cli import context
-from parivision.cli.console import say
+from parivision.cli.console import now_serving, say
 from parivision.cli.data import SOURCE_HELP
 from parivision.cli.kubeflow import STATS_API, Endpoint, Image, compiled_pipeline
 from parivision.errors import SettingsError
@@ -60,5 +60,5 @@ def retrain_on_alerts(
         Policy(timedelta(hours=window), timedelta(hours=longest)),
     )
     app = create_app(retrainer, chosen.alerts_token)
-    say(f"alerts on http://{host}:{port}/alerts")
+    now_serving(f"alerts on http://{host}:{port}/alerts")
     uvicorn.run(app, host=host, port=port, log_level="info", access_log=False)

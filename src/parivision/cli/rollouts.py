@@ -9,6 +9,7 @@ from rich.table import Table
 from parivision.cli import context
 from parivision.cli.console import bar, out, print_json
 from parivision.cli.data import Json
+from parivision.shown import number
 
 if TYPE_CHECKING:
     from parivision.verdict_study import Path as VerdictPath
@@ -57,8 +58,8 @@ def simulate(
         typer.Option(
             exists=True,
             dir_okay=False,
-            help="JSON lines of logged shots: p_champion, p_challenger, made; zone, period and "
-            "player_volume if known.",
+            help="Logged shots, JSON lines or CSV: p_champion, p_challenger, made; zone, period "
+            "and player_volume if known.",
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Default: PARIVISION_SEED.")] = None,
@@ -134,7 +135,7 @@ def _worlds(
     """Kinds of equal, then the one to be found; and the path of one rollout of that."""
     import numpy as np
 
-    from parivision.verdict_replay import Resampled, read_labelled
+    from parivision.verdict_replay import Resampled, read_file
     from parivision.verdict_study import follow
     from parivision.verdict_worlds import equal_worlds, worse_world
 
@@ -142,8 +143,7 @@ def _worlds(
     if predictions is None:
         bad = worse_world(worse, way)
         return [*equal_worlds(), bad], follow(bad.shots(rng, plan.shots), rng, plan)
-    with predictions.open(encoding="utf-8") as lines:
-        logged = read_labelled(lines)
+    logged = read_file(predictions)
     kinds = [
         Resampled("logged, models swapped", logged, is_equal=True),
         Resampled("logged", logged, is_equal=False),
@@ -160,11 +160,11 @@ def _print(studies: list["Study"], answer: dict[str, Any]) -> None:
         failed, median = one.failed(), one.median_shots()
         table.add_row(
             one.world,
-            f"{failed.rate:.1%}",
+            number(failed.rate, ".1%"),
             f"{failed.low:.1%} to {failed.high:.1%}",
-            f"{one.passed().rate:.1%}",
+            number(one.passed().rate, ".1%"),
             "-" if median is None else f"{median:,.0f}",
-            f"{one.fixed_failed().rate:.1%}",
+            number(one.fixed_failed().rate, ".1%"),
         )
     out.print(table)
     out.print(

@@ -1,7 +1,7 @@
 """Commands on what was served: the log of predictions, and how their shots ended."""
 
+import codecs
 import hashlib
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from parivision import strict_json
 from parivision.cli import context
 from parivision.cli.console import out
 from parivision.errors import DataError, SettingsError
@@ -51,7 +52,7 @@ def export(
                 _print(row)
             return
         with path.open("w") as stream:
-            stream.writelines(json.dumps(row) + "\n" for row in rows)
+            stream.writelines(map(strict_json.line, rows))
 
 
 @outcomes.command("import")
@@ -114,7 +115,7 @@ def _add(store: "Store", content: bytes) -> int:
     from parivision.served.batch import BATCH_RECORDS
 
     now = time.time()
-    lines = enumerate(content.splitlines(), 1)
+    lines = enumerate(content.removeprefix(codecs.BOM_UTF8).splitlines(), 1)
     records = [each for number, line in lines if line for each in _records(number, line, now)]
     stream, added = f"import-{hashlib.sha256(content).hexdigest()[:32]}", 0
     for number, start in enumerate(range(0, len(records), BATCH_RECORDS)):
@@ -134,4 +135,4 @@ def _records(number: int, line: bytes, now: float) -> "list[Record]":
 
 
 def _print(row: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(row) + "\n")
+    sys.stdout.write(strict_json.line(row))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from parivision.cli import context
-from parivision.cli.console import out, print_json, say
+from parivision.cli.console import out, print_json, say, working
 from parivision.errors import DataError, ModelError
 from parivision.settings import Settings
 
@@ -35,7 +35,9 @@ def package(
     bento = bento_of_champion(settings)
     out.print(bento.tag, markup=False)
     if push:
-        out.print(steps.push(settings, bento.path), markup=False, soft_wrap=True)
+        with working("pushing the image"):
+            image = steps.push(settings, bento.path)
+        out.print(image, markup=False, soft_wrap=True)
 
 
 @commands.command()
@@ -45,8 +47,12 @@ def deploy(target: Annotated[str, typer.Option(help=TARGET_HELP)] = "auto") -> N
 
     settings = context.current()
     bento = bento_of_champion(settings)
-    image = steps.push(settings, bento.path) if steps.is_for_cluster(settings, target) else ""
-    url = steps.deploy(settings, bento.path, bento.tag, bento.digest, image, target, say)
+    image = ""
+    if steps.is_for_cluster(settings, target):
+        with working("pushing the image"):
+            image = steps.push(settings, bento.path)
+    with working(f"deploying version {bento.version}"):
+        url = steps.deploy(settings, bento.path, bento.tag, bento.digest, image, target, say)
     out.print(f"version {bento.version} answers on {url}/predict", markup=False, soft_wrap=True)
 
 
@@ -58,8 +64,9 @@ def bento_of_champion(settings: Settings) -> "Bento":
     version = registry.champion()
     if version is None:
         raise ModelError("there is no champion yet: run `parivision demo`, or train and promote")
-    bundle = registry.fetch(version.number, settings.cache)
-    return packing.build(bundle, version=version.number, store=settings.bentos)
+    with working(f"building the Bento of version {version.number}"):
+        bundle = registry.fetch(version.number, settings.cache)
+        return packing.build(bundle, version=version.number, store=settings.bentos)
 
 
 @commands.command()

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from parivision.cli import context
-from parivision.cli.console import bar, out, print_json, say
+from parivision.cli.console import bar, out, print_json, say, working
 from parivision.cli.data import SOURCE_HELP, Json
+from parivision.shown import number
 
 commands = typer.Typer()
 backtest = typer.Typer(no_args_is_help=True)
@@ -35,7 +36,8 @@ def seasons(
     from parivision.sources.read import read_shots
 
     settings = context.current()
-    shots, _ = read_shots(open_source(data))
+    with working("reading the shots"):
+        shots, _ = read_shots(open_source(data))
     results = []
     with bar("seasons") as progress:
         families = models.split(",")
@@ -51,9 +53,9 @@ def seasons(
         print_json({"seasons": table.to_dicts(), **study.summary(table)})
         return
     for row in table.drop("reason").iter_rows():
-        out.print("  ".join(f"{v:.4f}" if isinstance(v, float) else str(v) for v in row))
+        out.print("  ".join(number(v, ".4f" if isinstance(v, float) else "") for v in row))
     for name, value in study.summary(table).items():
-        out.print(f"{name}: {value:.4f}", markup=False)
+        out.print(f"{name}: {number(value, '.4f')}", markup=False)
 
 
 @backtest.command("drift")
@@ -75,7 +77,8 @@ def drift_weeks(
     from parivision.sources.read import read_shots
 
     years = _years(reference)
-    shots, _ = read_shots(open_source(data))
+    with working("reading the shots"):
+        shots, _ = read_shots(open_source(data))
     with bar("weeks") as progress:
         table = drift_backtest.weekly_backtest(
             shots,
@@ -116,7 +119,8 @@ def estimated_weeks(
 
     first, dash, last = seasons.partition("-")
     years = _years(f"{first},{last}" if dash else seasons)
-    shots, _ = read_shots(open_source(data))
+    with working("reading the shots"):
+        shots, _ = read_shots(open_source(data))
     if dash:
         there = set(shots["season"].unique())
         years = [year for year in range(years[0], years[1] + 1) if year in there]
@@ -136,8 +140,9 @@ def estimated_weeks(
         out.print(
             f"{row['season']}: log loss inside in {row['inside']} of {row['weeks']} weeks, "
             f"{row['quiet_inside']} of the {row['quiet']} whose labels did not move; interval "
-            f"{row['width']:.4f} wide, the weeks' own spread {row['spread']:.4f}; outcomes "
-            f"{row['mean_difference']:+.4f} from the estimate; "
+            f"{number(row['width'], '.4f')} wide, the weeks' own spread "
+            f"{number(row['spread'], '.4f')}; outcomes "
+            f"{number(row['mean_difference'], '+.4f')} from the estimate; "
             f"ROC-AUC inside in {row['roc_auc_inside']}",
             markup=False,
             soft_wrap=True,
@@ -157,7 +162,8 @@ def drift(json: Json = False) -> None:
 
     settings = context.current()
     folder = settings.reports / "drift"
-    outcome = drift_stage(settings.shots, context.registry(settings), settings.cache, folder)
+    with working("comparing the newest games with the champion's"):
+        outcome = drift_stage(settings.shots, context.registry(settings), settings.cache, folder)
     summary = outcome.summary
     if json:
         print_json(summary.to_dict() if summary else {"verdict": "no champion"})

@@ -9,7 +9,7 @@ import typer
 
 from parivision.cached import EVERY_S
 from parivision.cli import context
-from parivision.cli.console import say
+from parivision.cli.console import now_serving
 from parivision.registered import PipelineRun
 from parivision.settings import Settings
 
@@ -52,7 +52,7 @@ def exporter(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
     with serving(exports, host=host, port=port) as used:
-        say(f"metrics on http://{host}:{used}/metrics")
+        now_serving(f"metrics on http://{host}:{used}/metrics")
         threading.Event().wait()
 
 

@@ -17,6 +17,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 from pydantic import TypeAdapter, ValidationError
 
+from parivision import strict_json
 from parivision.drift.columns import (
     MONITORED,
     Effect,
@@ -104,7 +105,7 @@ class DriftReference:
 
     def to_json(self) -> str:
         """The reference as text; `from_json` reads it back."""
-        return _ADAPTER.dump_json(self).decode()
+        return strict_json.text(_ADAPTER.dump_python(self, mode="json"), compact=True)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:

@@ -1,17 +1,21 @@
 """The machine-readable outcome of a look at the data: what alerts, retraining and reports read."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
+from parivision import strict_json
 from parivision.drift.columns import Effect, Kind
 from parivision.errors import SchemaError
 
 SUMMARY_VERSION: Final = 1
 
 Verdict = Literal["drift", "quiet", "no data"]
+Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
+"""A number that may not be defined: NaN here, null in JSON."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +24,8 @@ class TestResult:
 
     __test__ = False  # not a pytest class
 
-    statistic: float
-    p_value: float
+    statistic: Number
+    p_value: Number
 
 
 @dataclass(frozen=True)
@@ -183,7 +187,7 @@ class DriftSummary:
 
     def to_json(self) -> str:
         """The same as text; `from_json` reads it back."""
-        return _DICT_ADAPTER.dump_json(self.to_dict(), indent=2).decode()
+        return strict_json.text(self.to_dict(), indent=2)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -200,4 +204,3 @@ class DriftSummary:
 
 _ADAPTER: Final = TypeAdapter(DriftSummary)
 _COLUMN_ADAPTER: Final = TypeAdapter(ColumnDrift)
-_DICT_ADAPTER: Final = TypeAdapter(dict[str, object])

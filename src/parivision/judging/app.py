@@ -8,10 +8,11 @@ import logging
 from typing import Any, Final
 
 from fastapi import FastAPI, HTTPException, Request
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.registry import Collector
 
+from parivision import strict_json
 from parivision.judging import page
 from parivision.judging.loop import Loop
 from parivision.judging.said import described
@@ -97,6 +98,10 @@ def _answer(found: tuple[bool, str]) -> Response:
     return PlainTextResponse(reason, status_code=200 if may else 409)
 
 
+def _json(values: dict[str, Any]) -> Response:
+    return Response(strict_json.text(values, compact=True), media_type="application/json")
+
+
 def _add_views(app: FastAPI, watcher: Watcher) -> None:
     @app.get("/")
     def index() -> Response:
@@ -109,7 +114,7 @@ def _add_views(app: FastAPI, watcher: Watcher) -> None:
         """Every rollout, the newest first."""
         known = [described(one) for one in reversed(watcher.view.rollouts)]
         short = [{k: v for k, v in one.items() if k not in {"history", "verdict"}} for one in known]
-        return JSONResponse({"rollouts": short})
+        return _json({"rollouts": short})
 
     @app.get("/rollouts/current")
     def current() -> Response:
@@ -117,4 +122,4 @@ def _add_views(app: FastAPI, watcher: Watcher) -> None:
         view = watcher.view
         if not view.rollouts:
             raise HTTPException(404, "there has been no rollout yet")
-        return JSONResponse(described(view.rollouts[-1]) | {"troubles": list(view.troubles)})
+        return _json(described(view.rollouts[-1]) | {"troubles": list(view.troubles)})

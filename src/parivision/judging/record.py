@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Final, Self
 
+from parivision import strict_json
 from parivision.rollout.release import Release
 from parivision.verdict import State
 
@@ -133,7 +134,7 @@ class Rollout:
         values |= {"release": asdict(self.release), "former": asdict(self.former)}
         values |= {name: str(values[name].value) for name in ("stage", "end", "order")}
         values |= {"stale_versions": list(self.stale_versions), "history": list(self.history)}
-        return values | {"state": json.dumps(self.state.to_dict(), allow_nan=False)}
+        return values | {"state": strict_json.text(self.state.to_dict(), exact=True)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

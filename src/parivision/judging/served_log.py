@@ -1,9 +1,9 @@
 """The prediction log as a rollout reads it: from a cursor on, and with labels joined first."""
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from parivision import strict_json
 from parivision.served import LABELLED, PREDICTIONS, Store
 from parivision.served.join import Joiner, Page, labelled_since, predictions_since
 from parivision.served.records import Labelled, Served
@@ -21,7 +21,7 @@ class ServedLog:
     def ends(self) -> tuple[str, str]:
         """Cursors behind what is there now: of predictions and of labelled ones."""
         predictions, labelled = (self._store.ends(kind) for kind in (PREDICTIONS, LABELLED))
-        return json.dumps(predictions, sort_keys=True), json.dumps(labelled, sort_keys=True)
+        return _cursor(predictions), _cursor(labelled)
 
     def recent(self, batches: int) -> tuple[str, str]:
         """The same, but before the newest `batches` of each stream."""
@@ -29,7 +29,7 @@ class ServedLog:
         for kind in (PREDICTIONS, LABELLED):
             ends = self._store.ends(kind)
             before = {stream: max(0, end - batches) for stream, end in ends.items()}
-            found.append(json.dumps(before, sort_keys=True))
+            found.append(_cursor(before))
         return found[0], found[1]
 
     def predictions(self, cursor: str) -> Iterator[Page[Served]]:
@@ -42,3 +42,7 @@ class ServedLog:
             self._joiner = Joiner(self._store, self._index)
         self._joiner.join()
         return labelled_since(self._store, cursor)
+
+
+def _cursor(ends: Mapping[str, int]) -> str:
+    return strict_json.text(ends, sort_keys=True)

@@ -9,6 +9,7 @@ from bson.errors import BSONError
 from pymongo import MongoClient
 from pymongo.errors import ConfigurationError, DuplicateKeyError, PyMongoError
 
+from parivision import strict_json
 from parivision.errors import StoreError
 from parivision.judging.record import Rollout
 
@@ -96,7 +97,7 @@ def _written(rollout: Rollout) -> dict[str, Any]:
     values = rollout.to_dict()
     seen = values.pop("seen")
     shown = {name: values[name] for name in ("key", "stage", "end", "reason", "revision")}
-    return {"_id": rollout.id, **shown, "seen": seen, "body": json.dumps(values)}
+    return {"_id": rollout.id, **shown, "seen": seen, "body": strict_json.text(values)}
 
 
 def _read(document: dict[str, Any]) -> Rollout:

@@ -26,6 +26,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
+from parivision import strict_json
 from parivision.errors import StoreError
 from parivision.lake.documents import Document
 from parivision.lake.mongo import (
@@ -61,7 +62,7 @@ def dump(databases: Mapping[str, str], stream: IO[bytes], progress: Progress) ->
                         _add(archive, f"{place}/{numbers[place]:06d}.bson", raw)
                         numbers[place] += 1
                         progress(counts.total(), 0)
-        _add(archive, COUNTS, json.dumps(counts).encode())
+        _add(archive, COUNTS, strict_json.text(counts).encode())
     return counts
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import polars as pl
 
-from parivision import schema
+from parivision import schema, strict_json
 from parivision.durable import exclusive, exporting
 from parivision.lake import manifest as contents
 from parivision.lake.base import (
@@ -118,7 +118,7 @@ class FilesLake:
             handed[segment.partition, segment.layout] = segment.last
             with reading("refine"):
                 rows = pl.read_parquet(self._root / segment.path).filter(pl.col(SEQ) > after)
-            token = json.dumps([segment.partition, segment.layout, after, segment.last])
+            token = strict_json.text([segment.partition, segment.layout, after, segment.last])
             keys = rows.select(_KEPT_KEYS)
             yield Pending(segment.layout, rows.drop(*_KEPT_KEYS, SEQ), keys, token)
 

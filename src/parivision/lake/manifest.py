@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from parivision import strict_json
 from parivision.durable import replacing
 from parivision.errors import StoreError
 
@@ -93,7 +94,7 @@ def write(root: Path, manifest: Manifest) -> None:
     """Replace the manifest: the commit."""
     content = {"version": VERSION, **asdict(manifest)}
     with replacing(root / FILE_NAME) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, sort_keys=True, default=str))
+        temporary.write_text(strict_json.text(content, indent=1, sort_keys=True))
 
 
 def _moment(text: str | None) -> datetime | None:

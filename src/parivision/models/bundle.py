@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from parivision import features
+from parivision import features, strict_json
 from parivision.errors import ModelError
 from parivision.facts import EPOCH, NO_ACTION, Facts, Floats
 from parivision.form import Form
@@ -188,7 +188,7 @@ class Bundle:
             "digests": {name: _digest(folder / name) for name in files},
             "card": self.card,
         }
-        (folder / CARD).write_text(json.dumps(card, indent=1, sort_keys=True) + "\n")
+        strict_json.write(folder / CARD, card, sort_keys=True)
 
     @classmethod
     def load(cls, folder: Path) -> "Bundle":

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from parivision import strict_json
+
 _SCHEMA: Final = "schema.json"
 _NO_TIME: Final = (1980, 1, 1, 0, 0, 0)
 
@@ -27,7 +29,8 @@ def steady(dump: bytes) -> bytes:
     with zipfile.ZipFile(out, "w") as archive:
         for old, new in files.items():
             archive.writestr(zipfile.ZipInfo(new, _NO_TIME), _without_padding(old, contents[old]))
-        archive.writestr(zipfile.ZipInfo(_SCHEMA, _NO_TIME), json.dumps(tree, indent=1))
+        schema = strict_json.text(tree, indent=1, exact=True)
+        archive.writestr(zipfile.ZipInfo(_SCHEMA, _NO_TIME), schema)
     return out.getvalue()
 
 

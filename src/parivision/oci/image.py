@@ -1,6 +1,5 @@
 """A Bento on a runtime image: the layer, the configuration and the manifest, each by its digest."""
 
-import json
 import platform
 import re
 import tempfile
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from parivision import strict_json
 from parivision.errors import ServiceError
 from parivision.oci.layer import Layer, write_layer
 from parivision.oci.registry import DOCKER_MANIFEST, INDEXES, ImageRegistry, Manifest, digest_of
@@ -129,4 +129,4 @@ def _manifest(base: _Base, layer: Layer, config: bytes) -> dict[str, Any]:
 
 def _json(value: Mapping[str, Any]) -> bytes:
     """The one way to write it, so that equal content has an equal digest."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    return strict_json.text(value, sort_keys=True, compact=True).encode()

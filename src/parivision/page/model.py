@@ -14,6 +14,7 @@ from parivision.errors import ServiceError
 from parivision.page import charts
 from parivision.page.parts import PATIENCE_S, PROMETHEUS, VERDICT, Part, find
 from parivision.page.reports import Report, Reports
+from parivision.shown import number
 
 LIVE: Final[Mapping[str, tuple[str, str]]] = {
     "Predictions a second": ("sum(parivision:predictions:rate5m)", "{:.1f}"),
@@ -97,7 +98,7 @@ def _drift(prometheus: Part | None) -> None:
         [
             {
                 "column": one["metric"].get("column", ""),
-                "severity (above 1: drift)": f"{float(one['value'][1]):.2f}",
+                "severity (above 1: drift)": number(float(one["value"][1]), ".2f"),
             }
             for one in found[:SHOWN]
         ]

@@ -10,11 +10,11 @@ from typing import Final
 
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge
 from prometheus_client import generate_latest as exposition
 
-from parivision import telemetry
+from parivision import strict_json, telemetry
 from parivision.errors import DataError, PipelineError
 from parivision.retraining.notices import MOST_BYTES, read
 from parivision.retraining.policy import Decision, Outcome
@@ -115,14 +115,16 @@ async def _body(request: Request) -> bytes:
 
 def _told(decision: Decision) -> Response:
     next_at = decision.next_at.isoformat() if decision.next_at else None
-    return JSONResponse(
+    body = strict_json.text(
         {
             "outcome": decision.outcome,
             "reason": decision.reason,
             "run": decision.run_id,
             "next_at": next_at,
-        }
+        },
+        compact=True,
     )
+    return Response(body, media_type="application/json")
 
 
 def _away(error: PipelineError) -> Response:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from parivision import strict_json
 from parivision.rollout.cluster import Cluster, MissingError, Place
 from parivision.rollout.release import Release, change, served, template_key
 
@@ -150,7 +151,7 @@ def serve(cluster: Cluster, place: Place, release: Release) -> None:
 
 
 def _annotate(cluster: Cluster, place: Place, name: str, values: Mapping[str, Any]) -> None:
-    text = json.dumps(values, sort_keys=True, allow_nan=False)
+    text = strict_json.text(values, sort_keys=True)
     cluster.patch_canary(place, {"metadata": {"annotations": {name: text}}})
 
 

@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
+from parivision import strict_json
 from parivision.errors import ServiceError
 from parivision.rollout.cluster import CONTAINER
 
@@ -57,7 +58,7 @@ def served(deployment: Any) -> Release:
 def template_key(deployment: Any) -> str:
     """What tells a Deployment's template from another: the version, and a digest of all of it."""
     template = _filled(deployment.spec.template.to_dict())
-    text = json.dumps(template, sort_keys=True, default=str)
+    text = strict_json.text(template, sort_keys=True)
     digest = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
     return f"{served(deployment).version or 'none'}-{digest}"
 
@@ -81,7 +82,7 @@ def change(release: Release, replicas: int | None, former: Release | None = None
 
 def note(former: Release | None) -> Patch:
     """The patch that notes on a Deployment what was served before; None takes the note away."""
-    text = json.dumps(asdict(former), sort_keys=True) if former else None
+    text = strict_json.text(asdict(former), sort_keys=True) if former else None
     return {"metadata": {"annotations": {FORMER: text}}}
 
 

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
+from parivision import strict_json
 from parivision.errors import StoreError
 from parivision.served.batch import BATCH_RECORDS, LABELLED, OUTCOMES, PREDICTIONS, Batch, Store
 from parivision.served.records import Labelled, Served, as_labelled, labelled, served, shot_of
@@ -177,7 +178,7 @@ class Joiner:
                     self._take(LABELLED, self._take_labels, None)
                     break
                 self._take_labels(batch)
-                self._reach(LABELLED, json.dumps({_STREAM: batch.number + 1}))
+                self._reach(LABELLED, strict_json.text({_STREAM: batch.number + 1}))
                 total += len(chunk)
                 corrected += sum(was is not None for *_, was in chunk)
         return Joined(total, corrected)
@@ -214,7 +215,7 @@ def _batches(store: Store, kind: str, cursor: str) -> Iterator[tuple[Batch, str]
             if batch is None:
                 break
             reached[stream] = number + 1
-            yield batch, json.dumps(reached, sort_keys=True)
+            yield batch, strict_json.text(reached, sort_keys=True)
 
 
 def _parsed(cursor: str) -> dict[str, int]:

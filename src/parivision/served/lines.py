@@ -30,7 +30,7 @@ class Entry(NamedTuple):
 
 def line(record: Record) -> bytes:
     """A record as a line of JSON."""
-    return pydantic_core.to_json(record) + b"\n"
+    return pydantic_core.to_json(record, inf_nan_mode="null") + b"\n"
 
 
 def blocks(request_id: str, at: str, facts: Columns, p_made: Sequence[float]) -> list[Entry]:

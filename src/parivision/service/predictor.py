@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from parivision import court
+from parivision import court, strict_json
 from parivision.errors import ModelError, ServiceError
 from parivision.facts import EPOCH, Floats, Ints, from_columns
 from parivision.models.bundle import PLAYERS, Bundle
@@ -43,8 +43,7 @@ class Champion:
 
     def write(self, folder: Path) -> None:
         """Keep it in a Bento's folder."""
-        text = json.dumps(asdict(self), indent=1, sort_keys=True, allow_nan=False)
-        (folder / CHAMPION_FILE).write_text(text + "\n")
+        strict_json.write(folder / CHAMPION_FILE, asdict(self), sort_keys=True)
 
     @classmethod
     def read(cls, folder: Path) -> "Champion":

@@ -15,6 +15,7 @@ import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.csv as pa_csv  # type: ignore[import-untyped]
 
+from parivision import strict_json
 from parivision.errors import SourceError
 from parivision.sources import feed22, season_csv
 from parivision.sources.base import Batch
@@ -107,7 +108,7 @@ class _Progress:
         if is_last:
             self._done[label] = mark
         begun = None if is_last else (label, mark, rows)
-        return json.dumps({"done": self._done, "begun": begun}, sort_keys=True)
+        return strict_json.text({"done": self._done, "begun": begun}, sort_keys=True)
 
 
 def _counted(chunks: Iterable[pl.DataFrame]) -> Iterator[tuple[pl.DataFrame, int, bool]]:
