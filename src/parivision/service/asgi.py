@@ -22,6 +22,17 @@ class ClientGoneError(Exception):
     """The client closed the connection before its request was complete."""
 
 
+def given_up(refusal: Refusal) -> Message:
+    """What a server says when the rest of a body will not come, and what is to be answered."""
+    return {"type": "http.disconnect", "refusal": refusal}
+
+
+def check_there(message: Message) -> None:
+    """Raises what a message says instead of a part of the body: Refusal or ClientGoneError."""
+    if message["type"] == "http.disconnect":
+        raise message.get("refusal") or ClientGoneError
+
+
 class Response(NamedTuple):
     """What is answered."""
 
@@ -63,21 +74,25 @@ def check_headers(scope: Scope) -> None:
 
 async def read(receive: Receive) -> bytes:
     """The body; raises Refusal (413) when it is too large, without keeping it."""
-    chunks: list[bytes] = []
+    body = bytearray()  # a list of parts would be many times as large where they are tiny
     size, more = 0, True
     while more and size <= DRAINED_BYTES:
         message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError
+        check_there(message)
         chunk = message.get("body", b"")
+        more = message.get("more_body", False)
         size += len(chunk)
         if size <= MAX_BODY_BYTES:
-            chunks.append(chunk)
-        more = message.get("more_body", False)
+            body += chunk
     if size > MAX_BODY_BYTES:
-        limit = f"{MAX_BODY_BYTES // 2**20} MiB"
-        raise Refusal(413, f"The body is too large: expected at most {limit}. Send fewer shots.")
-    return b"".join(chunks)
+        raise too_large()
+    return bytes(body)
+
+
+def too_large() -> Refusal:
+    """What is said of a body that is longer than it may be."""
+    limit = f"{MAX_BODY_BYTES // 2**20} MiB"
+    return Refusal(413, f"The body is too large: expected at most {limit}. Send fewer shots.")
 
 
 def refused(refusal: Refusal, *headers: tuple[bytes, bytes]) -> Response:
@@ -85,12 +100,15 @@ def refused(refusal: Refusal, *headers: tuple[bytes, bytes]) -> Response:
     return Response(refusal.status, answers.of_refusal(refusal), headers=headers)
 
 
-async def send_whole(response: Response, send: Send) -> None:
-    """Send an answer and its length."""
+async def send_whole(
+    response: Response, send: Send, more: tuple[tuple[bytes, bytes], ...] = ()
+) -> None:
+    """Send an answer and its length, with `more` headers than it has itself."""
     headers = [
         (b"content-type", response.content_type.encode()),
         (b"content-length", str(len(response.body)).encode()),
         *response.headers,
+        *more,
     ]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})

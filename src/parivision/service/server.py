@@ -11,7 +11,8 @@ from typing import Any, Final
 import uvicorn
 
 from parivision.service.app import App
-from parivision.service.protocol import Protocol, Shared
+from parivision.service.protocol import Protocol
+from parivision.service.shared import Shared
 
 _logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ def straight(app: App, around: Application) -> Application:
     """
 
     async def answer(scope: Any, receive: Any, send: Any) -> None:
-        is_ours = scope["type"] == "http" and scope["path"] in app.paths
+        is_ours = scope["type"] == "http" and app.answers(scope)
         await (app if is_ours else around)(scope, receive, send)
 
     return answer
