@@ -17,6 +17,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from parivision import telemetry
 from parivision.service import answers, columns, edge, imagined, openapi, trace
 from parivision.service.asgi import (
+    JSON,
     ClientGoneError,
     Receive,
     Response,
@@ -121,8 +122,8 @@ class App:
         return self._edge.admits(host)
 
     def answers(self, scope: Scope) -> bool:
-        """Whether a request is for this application, and not for what is around it."""
-        return scope["path"] in self._routes or scope["method"] == OPTIONS
+        """Whether a request is for this application, and not for what is around it: health."""
+        return scope["path"] not in edge.HEALTH or scope["method"] not in ("GET", "HEAD")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; web sockets are closed."""
@@ -143,14 +144,12 @@ class App:
         if loaded is None:
             return _LOADING
         try:
-            response = Response(200, loaded.answer(body, trace))
+            response = Response(200, loaded.answer(body, trace), JSON, trace.headers)
         except Refusal as refusal:
-            response = refused(refusal)
+            response = refused(refusal, *trace.headers)
         except Exception:
             _logger.exception(_CANNOT, PREDICT)
-            response = _fault()
-        if trace is not NO_TRACE:
-            response = response._replace(headers=(*response.headers, *trace.headers()))
+            response = _fault(*trace.headers)
         loaded.counts.request(PREDICT, response.status, time.perf_counter() - started)
         return response
 
@@ -209,16 +208,15 @@ class App:
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> Response:
         path, method = scope["path"], scope["method"]
         self._check_host(scope)
-        methods = self._routes.get(path)
-        if method == OPTIONS and (methods or path in _ELSEWHERE):
-            allowed = methods or _ELSEWHERE[path]
+        methods, known = self._routes.get(path), "GET" if method == "HEAD" else method
+        allowed = methods or _ELSEWHERE.get(path, ())
+        if method == OPTIONS and allowed:
             return Response(204, b"", headers=self._edge.preflight(scope["headers"], allowed))
+        if allowed and known not in allowed:
+            sentence = f"{path} answers {', '.join(allowed)}, not {method[:20]}."
+            return refused(Refusal(405, sentence), (b"allow", edge.allow(allowed)))
         if methods is None:
             return refused(Refusal(404, self._unknown(path)))
-        known = "GET" if method == "HEAD" else method
-        if known not in methods:
-            sentence = f"{path} answers {', '.join(methods)}, not {method[:20]}."
-            return refused(Refusal(405, sentence), (b"allow", edge.allow(methods)))
         if self._loaded is None:
             return _LOADING
         if self.is_stream(scope):
@@ -302,9 +300,9 @@ def create_app(predictor: Predictor | None = None, logs: Logs | None = None) -> 
     return app
 
 
-def _fault() -> Response:
+def _fault(*headers: tuple[bytes, bytes]) -> Response:
     """The answer when something is wrong with us, which is said in the log, not to the client."""
-    return refused(Refusal(500, "The service failed to answer; its log says why."))
+    return refused(Refusal(500, "The service failed to answer; its log says why."), *headers)
 
 
 def _beside(status: int) -> list[tuple[bytes, bytes]]:

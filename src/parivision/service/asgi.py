@@ -9,6 +9,7 @@ from parivision.service import answers
 from parivision.service.requests import MAX_BODY_BYTES, Refusal
 
 JSON: Final = "application/json"
+NO_CONTENT: Final = 204
 DRAINED_BYTES: Final = 8 * MAX_BODY_BYTES
 """How much of a body that is too large is read, so that the client gets to see the refusal."""
 
@@ -104,11 +105,9 @@ async def send_whole(
     response: Response, send: Send, more: tuple[tuple[bytes, bytes], ...] = ()
 ) -> None:
     """Send an answer and its length, with `more` headers than it has itself."""
-    headers = [
-        (b"content-type", response.content_type.encode()),
-        (b"content-length", str(len(response.body)).encode()),
-        *response.headers,
-        *more,
-    ]
+    headers = [*response.headers, *more]
+    if response.status != NO_CONTENT:  # which must not say how long it is
+        headers.append((b"content-type", response.content_type.encode()))
+        headers.append((b"content-length", str(len(response.body)).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})

@@ -57,7 +57,7 @@ class Edge:
     def headers(self, request: Iterable[tuple[bytes, bytes]]) -> Headers:
         """What every answer to a request says beside its content."""
         request = list(request)
-        return (*trace.of(request).headers(), *self._for_origin(request))
+        return (*trace.of(request).headers, *self._for_origin(request))
 
     def preflight(
         self, request: Iterable[tuple[bytes, bytes]], methods: Collection[str]

@@ -55,7 +55,7 @@ class Logs:
         """Log an answer to one shot."""
         record = prediction(id_, instant(time.time()), shot, p_made)
         if trace is not NO_TRACE:
-            record.update(trace.fields())
+            record.update(trace.fields)
         game = shot.get("game_id")
         self.predictions.add((Entry(line(record), 1, () if game is None else (game,)),))
 
@@ -64,7 +64,7 @@ class Logs:
     ) -> None:
         """Log the answers to the shots of a request, which are in columns."""
         at = instant(time.time())
-        self.predictions.add(blocks(id_, at, columns, p_made.tolist(), trace.fields()))
+        self.predictions.add(blocks(id_, at, columns, p_made.tolist(), trace.fields))
 
     def told(self, outcomes: Sequence[Record]) -> bool:
         """Log outcomes, all or none; False when there is no room for them."""

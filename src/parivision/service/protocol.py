@@ -45,7 +45,7 @@ class Protocol(Reading):
         """`shared` is the same for all; the rest is uvicorn's."""
         super().__init__(*arguments, shared=shared, **more)
         self._trace = NO_TRACE
-        self._host: bytes | None = None  # the last one that was found in order
+        self._host = b"\0"  # the last one that was found in order; at first what none can be
         self._received = 0
         self._moved_at = 0.0
         self._taking: asyncio.TimerHandle | None = None
@@ -159,7 +159,7 @@ class Protocol(Reading):
             return False
         if fields.get(b"host") != self._host and not self._is_host(fields.get(b"host")):
             return False
-        self._trace = NO_TRACE if fields.keys().isdisjoint(trace.NAMES) else trace.of(self.headers)
+        self._trace = NO_TRACE if fields.keys().isdisjoint(trace.NAMES) else trace.of_fields(fields)
         length = fields.get(b"content-length", b"")
         is_json = fields.get(b"content-type", _JSON) == _JSON
         return is_json and length.isdigit() and int(length) <= INLINE_BYTES

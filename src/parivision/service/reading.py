@@ -28,9 +28,12 @@ _CHUNK_FRAMING: Final = 64
 BETWEEN, HEAD, BODY = range(3)
 """Where a connection is: between requests, in the head of one, in its body."""
 _REQUEST_LINE: Final = re.compile(
-    rb"\s*[!#$%&'*+.^_`|~0-9A-Za-z-]{1,40} \S{1,8192} HTTP/1\.[01]\r\n"
+    rb"(?:\r\n)*[!#$%&'*+.^_`|~0-9A-Za-z-]{1,40} \S{1,8192} HTTP/1\.[01]\r\n"
 )
 _VERSION_FAULTS: Final = frozenset({"Invalid HTTP version", "Pause on PRI/Upgrade", "Expected dot"})
+# Another protocol of the same form, which llhttp takes for HTTP.
+_RTSP: Final = b" RTSP/"
+_RTSP_LINE: Final = re.compile(rb"(?:\r\n)*\S+ \S+ RTSP/")
 _OLDEST: Final = "0.9"
 
 
@@ -46,6 +49,7 @@ class Reading(HttpToolsProtocol):
         self._stage = BETWEEN
         # Of the request that is coming: bytes so far, and of its body those that are content.
         self._wire = self._content = self._chunks = 0
+        self._begun = b""  # of the head that is coming: the first bytes
         # The body of a request that does not go the long way.
         self._parts: list[bytes] | None = None
         self._head: heads.Head | None = None
@@ -114,17 +118,26 @@ class Reading(HttpToolsProtocol):
 
     def _parse(self, piece: bytes) -> None:
         while piece and not self._is_deaf:
+            line = self._begun + piece if self._stage != BODY else b""
+            if _RTSP in line and _RTSP_LINE.match(line):
+                self._refuse(Refusal(505, "This service speaks HTTP/1.1; got RTSP."))
+                return
             self._wire += len(piece)
             try:
                 self.parser.feed_data(piece)
             except httptools.HttpParserUpgrade as upgrade:
-                piece = piece[upgrade.args[0] :]
+                piece, self._begun = piece[upgrade.args[0] :], b""
                 self._read_on()
                 continue
             except httptools.HttpParserError as error:
-                self._refuse(self._fault or _refusal_of(error, piece))
+                # Only if no other request ended in this piece does it begin with this one's line.
+                is_first = self._wire >= len(piece)
+                self._refuse(self._fault or _refusal_of(error, line if is_first else b""))
             if self._wire:
+                self._begun = line[: heads.MAX_TARGET] if self._stage != BODY else b""
                 self._check_bounds()
+            else:
+                self._begun = b""
             return
 
     def _read_on(self) -> None:

@@ -28,10 +28,10 @@ SHUTDOWN_S: Final = 20
 
 
 def straight(app: App, around: Application) -> Application:
-    """The application's own paths without what BentoML puts around it, all others with it.
+    """The application without what BentoML puts around it, but for health and the process's life.
 
     BentoML's layers trace, time and count, all of which is off or done here, and cost more than a
-    prediction. Health and the life of the process are BentoML's.
+    prediction.
     """
 
     async def answer(scope: Any, receive: Any, send: Any) -> None:
