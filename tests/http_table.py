@@ -107,7 +107,17 @@ class Client:
                 self._take(2)
             self._take(2)
             return body
-        return self._take(int(fields["content-length"]))
+        if "content-length" in fields:
+            return self._take(int(fields["content-length"]))
+        return self._rest()
+
+    def _rest(self) -> bytes:
+        """What comes before the other side closes."""
+        with suppress(ConnectionError):
+            while True:
+                self._more()
+        taken, self._received = self._received, b""
+        return taken
 
     def _through(self, end: bytes) -> bytes:
         while end not in self._received:

@@ -5,12 +5,10 @@ all the same. A host that is not listed gets 421, but for health and metrics, wh
 Prometheus ask for by a pod's address.
 """
 
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from parivision.errors import SettingsError
 from parivision.service import trace
 from parivision.service.heads import bare
 
@@ -19,10 +17,8 @@ Headers = tuple[tuple[bytes, bytes], ...]
 HEALTH: Final = frozenset({"/livez", "/readyz", "/healthz"})
 """Answered by BentoML's own application."""
 BY_ADDRESS: Final = HEALTH | {"/metrics", "/v2/health/live", "/v2/health/ready"}
-ANY: Final = "*"
+ANY: Final = b"*"
 
-_ORIGIN: Final = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?")
-_HOST: Final = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 _REQUEST_HEADERS: Final = b"authorization, content-type, traceparent, x-request-id"
 _EXPOSED: Final = b"retry-after, traceparent, x-request-id"
 _MAX_AGE_S: Final = b"600"
@@ -37,16 +33,13 @@ class Edge:
     hosts: frozenset[bytes] = frozenset()
 
     @classmethod
-    def of(cls, origins: str, hosts: str) -> "Edge":
-        """From settings: names with commas between. Raises SettingsError."""
-        return cls(
-            _listed(origins, _ORIGIN, "PARIVISION_CORS_ORIGINS", "https://host[:port], or *"),
-            _listed(hosts, _HOST, "PARIVISION_ALLOWED_HOSTS", "host or *.domain without a port"),
-        )
+    def of(cls, origins: Iterable[str], hosts: Iterable[str]) -> "Edge":
+        """From what the settings say, in lower case."""
+        return cls(*(frozenset(map(str.encode, texts)) for texts in (origins, hosts)))
 
     def admits(self, host: bytes) -> bool:
         """Whether a host (`host` or `host:port`) may be asked for."""
-        if not self.hosts or ANY.encode() in self.hosts:
+        if not self.hosts or ANY in self.hosts:
             return True
         name = bare(host).rstrip(b".")
         if name in self.hosts:
@@ -89,8 +82,8 @@ class Edge:
         given = next((value for name, value in request if name == b"origin"), b"")
         if not given:
             return b""
-        if ANY.encode() in self.origins:
-            return ANY.encode()
+        if ANY in self.origins:
+            return ANY
         return given if given.lower() in self.origins else b""
 
 
@@ -101,11 +94,3 @@ def allow(methods: Collection[str]) -> bytes:
     """The value of `Allow` for a path with these methods."""
     head = ["HEAD"] if "GET" in methods else []
     return ", ".join([*methods, *head, "OPTIONS"]).encode()
-
-
-def _listed(text: str, form: re.Pattern[str], name: str, shown: str) -> frozenset[bytes]:
-    values = [each.strip().lower() for each in text.split(",") if each.strip()]
-    for each in values:
-        if each != ANY and not form.fullmatch(each):
-            raise SettingsError(f"{name} has {each!r}: expected {shown}, with commas between")
-    return frozenset(each.encode() for each in values)

@@ -6,7 +6,7 @@ application's own words, HTTP/1.0 gets no chunks, and a client that pipelines is
 
 import asyncio
 import sys
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 from typing import Any, Final
 
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -21,14 +21,14 @@ _ENDLESS: Final = sys.maxsize
 class Flow(FlowControl):
     """When a connection is read and written: not while requests wait that came before."""
 
-    def __init__(self, transport: asyncio.Transport, waiting: Sized) -> None:
-        """`waiting` are the requests that came and are not begun."""
+    def __init__(self, transport: asyncio.Transport, go_on: Callable[[], bool]) -> None:
+        """`go_on` begins with what waits, and says whether more is to be read now."""
         super().__init__(transport)
-        self._waiting = waiting
+        self._go_on = go_on
 
     def resume_reading(self) -> None:
         """Read on, unless there is work enough: else a client could fill the memory with it."""
-        if not self._waiting:
+        if self.read_paused and self._go_on():
             super().resume_reading()
 
 

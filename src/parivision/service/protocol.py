@@ -17,7 +17,7 @@ import asyncio
 from typing import Any, Final
 
 from parivision.service import heads, trace
-from parivision.service.bodies import INLINE_BYTES, TOO_SLOW
+from parivision.service.bodies import INLINE_BYTES, TOO_MUCH, TOO_SLOW
 from parivision.service.exchange import Flow
 from parivision.service.reading import BETWEEN, BODY, Reading
 from parivision.service.requests import Refusal
@@ -28,8 +28,10 @@ __all__ = ["Protocol", "Shared"]
 
 _PART_BYTES: Final = 64 * 2**10
 """A good part of a body: who brings so much in `request_s` may go on."""
-_PIECE: Final = 16 * 2**10
+_PIECE: Final = 4 * 2**10
 """So much is parsed before it is looked at what it makes of the bounds."""
+MAX_WAITING: Final = 64 * 2**20
+"""Bytes that all connections together may have sent ahead of what is parsed."""
 _SMALL_HEAD: Final = 8 * 2**10
 _PREDICT: Final = b"/predict"
 _UNUSUAL: Final = frozenset(
@@ -53,7 +55,7 @@ class Protocol(Reading):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request, or refuse to."""
         super().connection_made(transport)
-        self.flow = Flow(transport, self.pipeline)
+        self.flow = Flow(transport, self._go_on)
         if len(self.connections) > self._shared.max_connections:
             self._write(self._shared.app.refuse_late(), b"connection: close\r\n")
             transport.close()
@@ -63,6 +65,7 @@ class Protocol(Reading):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
         self._is_deaf = True
+        self._forget_rest()
         self._forget_deadline()
         if self._taking is not None:
             self._taking.cancel()
@@ -77,17 +80,53 @@ class Protocol(Reading):
             self._unset_keepalive_if_required()
         size = len(data)
         self._received += size
-        if size <= _PIECE:
+        if size <= _PIECE and not self._rest:
             self._parse(data)
         else:
-            for start in range(0, size, _PIECE):
-                self._parse(data[start : start + _PIECE])
+            self._parse_large(data)
         if self._stage == BETWEEN and not self._wire:
             self._forget_deadline()
         elif not self._is_deaf:
             self._moved_at = self.loop.time()
             if self._deadline is None:
                 self._await_request()
+
+    def _parse_large(self, data: bytes) -> None:
+        """Parse what came until there is work enough; the rest waits, as much as there is room."""
+        shared = self._shared
+        shared.waiting -= len(self._rest)
+        data, self._rest = self._rest + data, b""
+        for start in range(0, len(data), _PIECE):
+            if self._has_enough():
+                self._rest = data[start:]
+                break
+            self._parse(data[start : start + _PIECE])
+        shared.waiting += len(self._rest)
+        if shared.waiting > MAX_WAITING:
+            self._forget_rest()
+            self._refuse(Refusal(503, TOO_MUCH))
+
+    def _has_enough(self) -> bool:
+        """Whether requests wait, or a good part of a body does."""
+        return bool(self.pipeline) or self._is_body_waiting()
+
+    def _go_on(self) -> bool:
+        """Parse what waits, when there is time for more; whether to read more then."""
+        if self._rest and not self._is_deaf:
+            self.loop.call_soon(self._take_rest)
+            return False
+        return not self.pipeline
+
+    def _take_rest(self) -> None:
+        if self._rest and not self._is_deaf and not self._has_enough():
+            self._unset_keepalive_if_required()
+            self._parse_large(b"")
+            if not self._rest and not self._has_enough():
+                self.flow.resume_reading()
+
+    def _forget_rest(self) -> None:
+        self._shared.waiting -= len(self._rest)
+        self._rest = b""
 
     def on_headers_complete(self) -> None:
         """Choose the way: straight for a plain request of one shot."""

@@ -56,16 +56,25 @@ class Reading(HttpToolsProtocol):
         self._fault: Refusal | None = None
         self._last_words: Response | None = None
         self._is_chunked = self._is_stream = self._is_skipping = False
-        self._is_deaf = self._is_stopping = False
+        self._is_deaf = self._is_ended = self._is_stopping = False
+        self._rest = b""  # what came and is not parsed yet
+        self._running: Cycle | None = None
         self._deadline: asyncio.TimerHandle | None = None
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Answer a client that sent all that it wants to; close to one that went away."""
         cycle = self.cycle
         is_due = self._stage == BETWEEN and cycle is not None and not cycle.response_complete
-        if is_due and not self._is_deaf:
-            cycle.keep_alive = False
-        return is_due
+        self._is_ended = is_due or bool(self._rest)
+        return self._is_ended
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell who answers: uvicorn tells the last request, which may not have begun."""
+        running = self._running
+        if running is not None and not running.response_complete:
+            running.disconnected = True
+            running.message_event.set()
+        super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -115,6 +124,8 @@ class Reading(HttpToolsProtocol):
         super().on_response_complete()
         if self._last_words is not None and self.cycle.response_complete:
             self._end_with(self._last_words)
+        elif self._is_ended and self.cycle.response_complete and not self._rest:
+            self.transport.close()
 
     def _parse(self, piece: bytes) -> None:
         while piece and not self._is_deaf:
@@ -134,7 +145,7 @@ class Reading(HttpToolsProtocol):
                 is_first = self._wire >= len(piece)
                 self._refuse(self._fault or _refusal_of(error, line if is_first else b""))
             if self._wire:
-                self._begun = line[: heads.MAX_TARGET] if self._stage != BODY else b""
+                self._begun = _first_line(line) if self._stage != BODY else b""
                 self._check_bounds()
             else:
                 self._begun = b""
@@ -193,6 +204,17 @@ class Reading(HttpToolsProtocol):
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _is_body_waiting(self) -> bool:
+        """Whether the application has a good part of a body to take."""
+        cycle = self.cycle
+        return (
+            cycle is not None and not cycle.response_complete and len(cycle.body) > HIGH_WATER_LIMIT
+        )
 
     def _scope_of(self, method: str, version: str, head: heads.Head) -> Any:
         return {
@@ -273,6 +295,13 @@ class Reading(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+def _first_line(begun: bytes) -> bytes:
+    """A request's first line, or as much of it as there is."""
+    begun = begun.lstrip(b"\r\n")
+    end = begun.find(b"\r\n")
+    return begun[: end + 2 if end >= 0 else heads.MAX_TARGET]
 
 
 def _refusal_of(error: httptools.HttpParserError, piece: bytes) -> Refusal:

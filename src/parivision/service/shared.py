@@ -26,6 +26,7 @@ class Shared:
     """What the connections of one process share.
 
     `turn_began` is when the event loop began to answer what had come in meanwhile; 0 between turns.
+    `waiting` is how many bytes came that are not parsed yet.
     """
 
     app: App
@@ -35,6 +36,7 @@ class Shared:
     answer_s: float = ANSWER_S
     linger_s: float = LINGER_S
     turn_began: float = 0.0
+    waiting: int = 0
     _heads: dict[int, bytes] = field(default_factory=dict)
     _headers: Headers = field(default_factory=list)
 
