@@ -11,6 +11,7 @@ import bentoml
 
 from parivision import settings
 from parivision.service.app import create_app
+from parivision.service.edge import Edge
 from parivision.service.logs import Logs, spill_to
 from parivision.service.predictor import Predictor
 
@@ -43,7 +44,8 @@ class Shots:
         spill = spill_to(chosen.spill, chosen.spill_mb)
         log = chosen.prediction_log
         logs = Logs.open(log, spill, predictor.champion, chosen.track) if log else None
-        app.serve(predictor, logs, chosen.outcomes_token)
+        edge = Edge.of(chosen.cors_origins, chosen.allowed_hosts)
+        app.serve(predictor, logs, chosen.outcomes_token, edge)
 
     @bentoml.on_shutdown
     def close(self) -> None:

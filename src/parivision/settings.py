@@ -59,12 +59,17 @@ TABLE: Final = (
     Setting("PARIVISION_KFP", "", "Kubeflow Pipelines' endpoint; empty for none"),
     Setting("PARIVISION_ALERTS_TOKEN", "", "what Alertmanager must bear to ask for a retraining"),
     Setting("PARIVISION_OUTCOMES_TOKEN", "", "what POST /outcomes must bear; empty for anybody"),
+    Setting("PARIVISION_CORS_ORIGINS", "", "whose pages may ask: https://a.example, ...; or *"),
+    Setting("PARIVISION_ALLOWED_HOSTS", "", "hosts asked for: a.example, *.b.example; empty: any"),
     Setting("KUBERNETES_SERVICE_HOST", "", "set in every pod: the target `auto` is the cluster"),
     Setting("PARIVISION_POD", "", "pod of a pipeline's task: there lake and MLflow must be named"),
 )
 _DEPLOYMENT: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _TRACK: Final = re.compile("primary|canary|shadow")
 _PUSH: Final = re.compile(r"https?://[^/@?#\s]+/[^@:?#\s]*[^@:?#\s/]")
+_ADDRESS: Final = r"(\[[0-9a-f:.]+\]|[a-z0-9_-]+(\.[a-z0-9_-]+)*)"
+_ORIGIN: Final = re.compile(rf"\*|https?://{_ADDRESS}(:\d{{1,5}})?")
+_HOST: Final = re.compile(rf"\*|(\*\.)?{_ADDRESS}")
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,8 @@ class Settings:
     kfp: str
     alerts_token: str = field(repr=False)
     outcomes_token: str = field(repr=False)
+    cors_origins: tuple[str, ...]
+    allowed_hosts: tuple[str, ...]
     kubernetes_host: str
     pod: str
 
@@ -184,6 +191,12 @@ def read(environment: Mapping[str, str]) -> Settings:
         kfp=value["PARIVISION_KFP"],
         alerts_token=value["PARIVISION_ALERTS_TOKEN"],
         outcomes_token=value["PARIVISION_OUTCOMES_TOKEN"],
+        cors_origins=_listed(
+            value, "PARIVISION_CORS_ORIGINS", _ORIGIN, "https://host[:port], ..., or *"
+        ),
+        allowed_hosts=_listed(
+            value, "PARIVISION_ALLOWED_HOSTS", _HOST, "host, *.domain, ..., without ports"
+        ),
         kubernetes_host=value["KUBERNETES_SERVICE_HOST"],
         pod=pod,
     )
@@ -236,6 +249,16 @@ def _formed(value: Mapping[str, str], name: str, form: re.Pattern[str], shown: s
     return text
 
 
+def _listed(
+    value: Mapping[str, str], name: str, form: re.Pattern[str], shown: str
+) -> tuple[str, ...]:
+    """Texts with commas between, in lower case."""
+    texts = [each.strip().lower() for each in value[name].split(",") if each.strip()]
+    for text in texts:
+        _formed({name: text}, name, form, shown)
+    return tuple(texts)
+
+
 def as_environment(settings: Settings) -> dict[str, str]:
     """The environment that `read` would give these settings from, for child processes."""
     return {
@@ -262,6 +285,8 @@ def as_environment(settings: Settings) -> dict[str, str]:
         "PARIVISION_KFP": settings.kfp,
         "PARIVISION_ALERTS_TOKEN": settings.alerts_token,
         "PARIVISION_OUTCOMES_TOKEN": settings.outcomes_token,
+        "PARIVISION_CORS_ORIGINS": ",".join(settings.cors_origins),
+        "PARIVISION_ALLOWED_HOSTS": ",".join(settings.allowed_hosts),
         "KUBERNETES_SERVICE_HOST": settings.kubernetes_host,
         "PARIVISION_POD": settings.pod,
     }

@@ -131,3 +131,23 @@ def test_the_first_champion_is_trained_or_not() -> None:
     job = get(rendered(*arguments), "Job", "first-champion")["spec"]["template"]["spec"]
     assert "synthetic:?seed=9" in job["containers"][0]["command"]
     assert find(of_values("kubeflow"), "Job", "first-champion") is None
+
+
+def test_origins_and_hosts_are_named_where_they_are_listed() -> None:
+    """`shots.corsOrigins` and `allowedHosts` reach the service; without them it is told nothing."""
+
+    def environment(*values: str) -> dict[str, str]:
+        done = charts.template(*values)
+        assert done.returncode == 0, done.stderr
+        pod = get([*charts.objects(done.stdout)], "Deployment", "shots")["spec"]["template"]["spec"]
+        return {each["name"]: each.get("value", "") for each in pod["containers"][0]["env"]}
+
+    assert not {"PARIVISION_CORS_ORIGINS", "PARIVISION_ALLOWED_HOSTS"} & environment().keys()
+    listed = environment(
+        "--set-json", 'shots.corsOrigins=["https://a.example","http://localhost:8501"]',
+        "--set-json", 'shots.allowedHosts=["*.example","shots"]',
+    )  # fmt: skip
+    assert listed["PARIVISION_CORS_ORIGINS"] == "https://a.example,http://localhost:8501"
+    assert listed["PARIVISION_ALLOWED_HOSTS"] == "*.example,shots"
+    for wrong in ('shots.corsOrigins=["a.example/x"]', 'shots.allowedHosts=["https://a"]'):
+        assert charts.template("--set-json", wrong).returncode

@@ -14,7 +14,8 @@ import uvicorn
 
 from parivision.errors import ModelError
 from parivision.models.bundle import Bundle
-from parivision.service.app import MAX_LARGE, App, create_app
+from parivision.service.app import App, create_app
+from parivision.service.bodies import MAX_LARGE
 from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
 from parivision.service.predictor import AnswerOfOne, Champion, Predictor
 from parivision.service.protocol import Shared
@@ -235,7 +236,7 @@ class TestTooMuch:
         for connection in held:
             connection.sendall(post(body)[:-1])
         deadline = time.monotonic() + 10
-        while service.shared.app._large < MAX_LARGE:
+        while service.shared.app._bodies.large < MAX_LARGE:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         status, headers, _ = service.ask(post(body))
@@ -256,7 +257,15 @@ class TestTooMuch:
 class TestSlowClients:
     """Nobody holds a connection without using it."""
 
-    @pytest.mark.parametrize("begun", [b"", b"POST /pre", post(BODY)[:-3]])
+    @pytest.mark.parametrize("begun", [b"", b"\r\n"])
+    def test_a_connection_that_asks_nothing(self, start: Start, begun: bytes) -> None:
+        """It is closed without a word: a client would take a 408 for the answer to what it asks."""
+        service = start(request_s=SHORT_S)
+        with service.connect() as connection, within(10 * SHORT_S):
+            connection.sendall(begun)
+            assert connection.recv(1000) == b""
+
+    @pytest.mark.parametrize("begun", [b"POST /pre", post(BODY)[:-3], post(BODY, "/explain")[:-3]])
     def test_a_request_that_does_not_arrive(self, start: Start, begun: bytes) -> None:
         """A connection on which nothing comes any more is told so and closed."""
         service = start(request_s=SHORT_S)
@@ -272,9 +281,11 @@ class TestSlowClients:
         with service.connect() as connection:
             connection.sendall(post(b" " * 10**6)[:500_000])
             with within(10 * SHORT_S):
+                status, headers, _ = answer(connection)
+                assert (status, headers["connection"]) == (408, "close")
                 expect_close(connection)
         deadline = time.monotonic() + 10
-        while service.shared.app._large:
+        while service.shared.app._bodies.large:
             assert time.monotonic() < deadline
             time.sleep(0.01)
 

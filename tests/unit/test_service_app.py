@@ -19,7 +19,8 @@ from malformed import BODIES, mutated_bodies
 from parivision import court, tables, telemetry
 from parivision.client import requests_of
 from parivision.models.training import History, Recipe, train
-from parivision.service.app import INLINE_BYTES, App, create_app
+from parivision.service.app import App, create_app
+from parivision.service.bodies import INLINE_BYTES
 from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
 from parivision.service.predictor import Champion, Predictor
 from parivision.service.requests import MAX_BODY_BYTES

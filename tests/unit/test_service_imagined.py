@@ -13,7 +13,8 @@ from asgi import Asker
 from parivision import telemetry
 from parivision.explain import GROUPS, PLACE, band
 from parivision.models.bundle import Bundle
-from parivision.service.app import INLINE_BYTES, create_app
+from parivision.service.app import create_app
+from parivision.service.bodies import INLINE_BYTES
 from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
 from parivision.service.predictor import Champion, Predictor
 

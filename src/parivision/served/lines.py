@@ -5,6 +5,7 @@ it does. Readers get the same records from both.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -18,6 +19,8 @@ Columns = Mapping[str, Sequence[Any]]
 BLOCK_RECORDS: Final = 4_000
 """At most so many predictions a block: some 500 KB."""
 _BLOCK: Final = "block"
+TRACE: Final = ("request_id", "traceparent")
+"""What a record may say of what others call its request."""
 
 
 class Entry(NamedTuple):
@@ -33,16 +36,23 @@ def line(record: Record) -> bytes:
     return pydantic_core.to_json(record, inf_nan_mode="null") + b"\n"
 
 
-def blocks(request_id: str, at: str, facts: Columns, p_made: Sequence[float]) -> list[Entry]:
+def blocks(
+    id_: str,
+    at: str,
+    facts: Columns,
+    p_made: Sequence[float],
+    trace: Mapping[str, str] = MappingProxyType({}),
+) -> list[Entry]:
     """The predictions of a request with many shots.
 
-    A column may be an array; in others None stands for what is not known.
+    A column may be an array; in others None stands for what is not known. `trace` is what others
+    call the request, and holds for each of its records.
     """
     found = []
     for first in range(0, len(p_made), BLOCK_RECORDS):
         rows = slice(first, first + BLOCK_RECORDS)
         said, known = p_made[rows], {name: _plain(column[rows]) for name, column in facts.items()}
-        block = {_BLOCK: request_id, "first": first, "at": at, "p_made": said, "facts": known}
+        block = {_BLOCK: id_, "first": first, "at": at, "p_made": said, "facts": known, **trace}
         games = {*known.get("game_id", ())} - {None}
         found.append(Entry(msgspec.json.encode(block) + b"\n", len(said), games))
     return found
@@ -69,8 +79,9 @@ def _plain(column: Sequence[Any]) -> Sequence[Any]:
 def _of_block(block: Record) -> Iterator[Record]:
     p_made, facts = block["p_made"], block["facts"]
     ids = shot_ids(block[_BLOCK], block["first"], len(p_made))
+    trace: Record = {name: block[name] for name in TRACE if name in block}
     for id_, p, values in zip(ids, p_made, zip(*facts.values(), strict=True), strict=True):
         known = {
             name: value for name, value in zip(facts, values, strict=True) if value is not None
         }
-        yield {"id": id_, "at": block["at"], "p_made": p, "facts": known}
+        yield {"id": id_, "at": block["at"], "p_made": p, "facts": known, **trace}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from parivision.served.batch import Batch
-from parivision.served.lines import Record
+from parivision.served.lines import TRACE, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,8 @@ class Served:
     """A prediction as it was served.
 
     `at` is UTC text, to the millisecond; `track` is primary, canary or shadow; `pod` the host that
-    answered. `facts` are the request's, as it carried them, dates as texts.
+    answered. `facts` are the request's, as it carried them, dates as texts. `request_id` and
+    `traceparent` are the X-Request-Id and traceparent that it came with; empty for none.
     """
 
     id: str
@@ -26,6 +27,8 @@ class Served:
     pod: str
     p_made: float
     facts: Mapping[str, Any]
+    request_id: str = ""
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,4 +99,5 @@ def _served(record: Record) -> Served:
         pod=record["pod"],
         p_made=record["p_made"],
         facts=record["facts"],
+        **{name: record[name] for name in TRACE if name in record},
     )

@@ -7,54 +7,50 @@ routing and validation would cost several times what a prediction does.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Mapping
 from difflib import get_close_matches
-from typing import Any, Final, TypeVar
+from functools import partial
+from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from parivision import telemetry
-from parivision.service import answers, columns, imagined, lines, openapi
+from parivision.service import answers, columns, edge, imagined, openapi, trace
 from parivision.service.asgi import (
+    JSON,
     ClientGoneError,
-    Message,
     Receive,
     Response,
     Scope,
     Send,
     bears,
-    check_headers,
-    declared_size,
-    read,
     refused,
     send_whole,
 )
+from parivision.service.bodies import TOO_MUCH, Bodies
 from parivision.service.counts import Counts
+from parivision.service.edge import OPEN, Edge
 from parivision.service.loaded import Loaded
 from parivision.service.logs import LogCounts, Logs
 from parivision.service.predictor import Predictor
+from parivision.service.refused import Refused
 from parivision.service.requests import Refusal
+from parivision.service.stream import MAX_STREAMS, Stream, is_lines
+from parivision.service.trace import NO_TRACE, Trace
 
 PREDICT: Final = "/predict"
+OPTIONS: Final = "OPTIONS"
+# What is answered for `OPTIONS *`, and for the paths of the application around this one.
+_ELSEWHERE: Final = {"*": ("GET", "POST"), **dict.fromkeys(edge.HEALTH, ("GET",))}
 INFER: Final = "/v2/models/shots/infer"
-# Bodies beyond this are answered in a thread, so that health checks and small requests go on.
-INLINE_BYTES: Final = 32 * 2**10
-# How many bodies beyond that are held at a time: what more would do is make all wait.
-MAX_LARGE: Final = 8
-# How long a body may take to arrive.
-READ_S: Final = 30.0
-
-Body = TypeVar("Body")
 
 _NO_LOG: Final = "This service keeps no outcomes: it runs without PARIVISION_PREDICTION_LOG."
 _NOT_BELIEVED: Final = "Outcomes are taken from who sends the header Authorization: Bearer TOKEN."
 _LOG_FULL: Final = "The log has no room now; send the same outcomes again in a few seconds."
 
-_TOO_MUCH: Final = "The service has more to do than it can; try again in a second."
-_TOO_SLOW: Final = "The request did not arrive in time."
 _CANNOT: Final = "cannot answer %s"
 _SOON: Final = (b"retry-after", b"1")
+_CLOSE: Final = (b"connection", b"close")
 
 _logger = logging.getLogger(__name__)
 
@@ -64,8 +60,10 @@ class App:
 
     def __init__(self) -> None:
         self._loaded: Loaded | None = None
-        self._large = 0
-        self._pool: ThreadPoolExecutor | None = None
+        self._edge = OPEN
+        self._refused = Refused()
+        self._bodies = Bodies()
+        self._streams = 0
         self._routes: Mapping[str, Mapping[str, Callable[..., Awaitable[Response]]]] = {
             PREDICT: {"POST": self._predict},
             INFER: {"POST": self._infer},
@@ -91,12 +89,18 @@ class App:
         return self._loaded is not None
 
     def serve(
-        self, predictor: Predictor, logs: Logs | None = None, outcomes_token: str = ""
+        self,
+        predictor: Predictor,
+        logs: Logs | None = None,
+        outcomes_token: str = "",
+        edge: Edge = OPEN,
     ) -> None:
         """Answer with this model from now on, and log what is answered.
 
-        Models are judged by outcomes: with a token, only who bears it may tell them.
+        Models are judged by outcomes: with a token, only who bears it may tell them. `edge` says
+        which origins and hosts may ask.
         """
+        self._edge = edge
         champion, bundle = predictor.champion, predictor.bundle
         counts = Counts(champion.version, bundle.family, bundle.feature_set, champion.name)
         if logs is not None:
@@ -111,13 +115,15 @@ class App:
 
     def is_stream(self, scope: Scope) -> bool:
         """Whether a request is one of lines, which is answered while it comes."""
-        kinds = (value for name, value in scope["headers"] if name == b"content-type")
-        return (
-            scope["path"] == PREDICT
-            and scope["method"] == "POST"
-            and self._loaded is not None
-            and next(kinds, b"").split(b";")[0].strip().lower() == lines.CONTENT_TYPE
-        )
+        return scope["path"] == PREDICT and scope["method"] == "POST" and is_lines(scope["headers"])
+
+    def admits(self, host: bytes) -> bool:
+        """Whether a host may be asked for."""
+        return self._edge.admits(host)
+
+    def answers(self, scope: Scope) -> bool:
+        """Whether a request is for this application, and not for what is around it: health."""
+        return scope["path"] not in edge.HEALTH or scope["method"] not in ("GET", "HEAD")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; web sockets are closed."""
@@ -131,110 +137,100 @@ class App:
                 await receive()
                 await send({"type": f"lifespan.{phase}.complete"})
 
-    @property
-    def paths(self) -> Collection[str]:
-        """The paths that are answered."""
-        return self._routes.keys()
-
-    def predict_now(self, body: bytes) -> Response:
+    def predict_now(self, body: bytes, trace: Trace = NO_TRACE) -> Response:
         """The answer to a small `POST /predict` with nothing unusual about it."""
         started = time.perf_counter()
         loaded = self._loaded
         if loaded is None:
             return _LOADING
         try:
-            response = Response(200, loaded.answer(body))
+            response = Response(200, loaded.answer(body, trace), JSON, trace.headers)
         except Refusal as refusal:
-            response = refused(refusal)
+            response = refused(refusal, *trace.headers)
         except Exception:
             _logger.exception(_CANNOT, PREDICT)
-            response = _fault()
+            response = _fault(*trace.headers)
         loaded.counts.request(PREDICT, response.status, time.perf_counter() - started)
         return response
 
     def refuse_late(self) -> Response:
         """The answer to a request that there was no time for."""
         self._count(PREDICT, 503, time.perf_counter())
-        return refused(Refusal(503, _TOO_MUCH), _SOON)
+        return refused(Refusal(503, TOO_MUCH), _SOON)
 
-    def refuse_slow(self) -> Response:
-        """The answer to a request that did not arrive."""
-        self._count(telemetry.OTHER_ROUTE, 408, time.perf_counter())
-        return refused(Refusal(408, _TOO_SLOW))
+    def refuse(self, refusal: Refusal) -> Response:
+        """The answer to what came in on a connection and is no request, or not in time."""
+        self._count(telemetry.OTHER_ROUTE, refusal.status, time.perf_counter())
+        self._refused.note(refusal)
+        return refused(refusal)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         route = scope["path"] if scope["path"] in self._routes else telemetry.OTHER_ROUTE
+        more = self._edge.headers(scope["headers"])
         try:
-            if self.is_stream(scope):
-                response = await self._stream(receive, send)
-            else:
-                response = await self._respond(scope, receive)
+            response = await self._respond(scope, receive, send)
         except ClientGoneError:
             return
         except asyncio.CancelledError:
             self._count(route, 504, started)
             raise
+        except Refusal as refusal:
+            response = refused(refusal, *_beside(refusal.status))
         except Exception:
             _logger.exception(_CANNOT, route)
             response = _fault()
+        if response is _STREAMED:
+            return
+        # How long a client takes to send a request says nothing about the model that answers.
+        route = telemetry.OTHER_ROUTE if response.status == 408 else route
         self._count(route, response.status, started)
-        if response is not _STREAMED:
-            await send_whole(response, send)
+        await send_whole(response, send, more)
 
-    async def _stream(self, receive: Receive, send: Send) -> Response:
-        """Answer lines as they come; a line that cannot be used ends the answer, and says so."""
-        loaded = self._loaded
-        if loaded is None:
-            return _LOADING
-        if self._large >= MAX_LARGE:
-            return refused(Refusal(503, _TOO_MUCH), _SOON)
-        self._large += 1
-        done = 0
+    async def _stream(self, loaded: Loaded, scope: Scope, receive: Receive, send: Send) -> Response:
+        """Answer lines as they come; the time that is counted is that to the first answer."""
+        if self._streams >= MAX_STREAMS:
+            raise Refusal(503, TOO_MUCH)
+        started, headers = time.perf_counter(), self._edge.headers(scope["headers"])
+        begun = partial(self._count, PREDICT, 200, started)
+        self._streams += 1
         try:
-            async for block in lines.blocks(receive):
-                text = await self._in_thread(loaded.answer_lines, block, done)
-                if not done:
-                    await send(_STREAM_START)
-                done += len(block)
-                await send({"type": "http.response.body", "body": text, "more_body": True})
-        except Refusal as refusal:
-            if not done:
-                return refused(refusal)
-            fault = lines.fault(refusal)
-            await send({"type": "http.response.body", "body": fault, "more_body": True})
+            stream = Stream(loaded, send, headers, self._bodies.in_thread, begun)
+            await stream.answer(receive)
         finally:
-            self._large -= 1
-        if not done:
-            return refused(Refusal(400, "The body is empty: send a line of JSON for each shot."))
-        await send({"type": "http.response.body", "body": b""})
+            self._streams -= 1
         return _STREAMED
-
-    async def _in_thread(self, function: Callable[..., Body], *arguments: Any) -> Body:
-        """Run what takes long beside the event loop, one at a time."""
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(1, thread_name_prefix="large-requests")
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, function, *arguments)
 
     def _count(self, route: str, status: int, started: float) -> None:
         if self._loaded is not None:
             self._loaded.counts.request(route, status, time.perf_counter() - started)
 
-    async def _respond(self, scope: Scope, receive: Receive) -> Response:
-        methods = self._routes.get(scope["path"])
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> Response:
+        path, method = scope["path"], scope["method"]
+        self._check_host(scope)
+        methods, known = self._routes.get(path), "GET" if method == "HEAD" else method
+        allowed = methods or _ELSEWHERE.get(path, ())
+        if method == OPTIONS and allowed:
+            return Response(204, b"", headers=self._edge.preflight(scope["headers"], allowed))
+        if allowed and known not in allowed:
+            sentence = f"{path} answers {', '.join(allowed)}, not {method[:20]}."
+            return refused(Refusal(405, sentence), (b"allow", edge.allow(allowed)))
         if methods is None:
-            return refused(Refusal(404, self._unknown(scope["path"])))
-        allowed = "GET" if scope["method"] == "HEAD" else scope["method"]
-        if allowed not in methods:
-            sentence = f"{scope['path']} answers {', '.join(methods)}, not {scope['method'][:20]}."
-            return refused(Refusal(405, sentence), (b"allow", ", ".join(methods).encode()))
+            return refused(Refusal(404, self._unknown(path)))
         if self._loaded is None:
             return _LOADING
-        try:
-            return await methods[allowed](self._loaded, scope, receive)
-        except Refusal as refusal:
-            return refused(refusal, *([_SOON] if refusal.status == 503 else []))
+        if self.is_stream(scope):
+            return await self._stream(self._loaded, scope, receive, send)
+        return await methods[known](self._loaded, scope, receive)
+
+    def _check_host(self, scope: Scope) -> None:
+        """Raises Refusal (421) for a host that is not listed."""
+        if not self._edge.hosts or scope["path"] in edge.BY_ADDRESS:
+            return
+        host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+        if not self._edge.admits(host):
+            came = host[:60].decode("latin-1")
+            raise Refusal(421, f"Host: this service does not answer for {came!r}.")
 
     def _unknown(self, path: str) -> str:
         near = get_close_matches(path[:40], self._routes, n=1)
@@ -242,19 +238,23 @@ class App:
         return f"There is no such path; {known}"
 
     async def _predict(self, loaded: Loaded, scope: Scope, receive: Receive) -> Response:
-        return Response(200, await self._with_body(loaded.answer, scope, receive))
+        answer = partial(loaded.answer, trace=trace.of(scope["headers"]))
+        return Response(200, await self._bodies.answered(answer, scope, receive))
 
     async def _infer(self, loaded: Loaded, scope: Scope, receive: Receive) -> Response:
-        return Response(200, await self._with_body(loaded.infer, scope, receive))
+        infer = partial(loaded.infer, trace=trace.of(scope["headers"]))
+        return Response(200, await self._bodies.answered(infer, scope, receive))
 
     async def _model(self, loaded: Loaded, *_: object) -> Response:
         return Response(200, answers.as_json(columns.metadata(loaded.predictor)))
 
     async def _explain(self, loaded: Loaded, scope: Scope, receive: Receive) -> Response:
-        return Response(200, await self._with_body(loaded.explained, scope, receive, inline=-1))
+        return Response(
+            200, await self._bodies.answered(loaded.explained, scope, receive, inline=-1)
+        )
 
     async def _what_if(self, loaded: Loaded, scope: Scope, receive: Receive) -> Response:
-        return Response(200, await self._with_body(loaded.what_if, scope, receive, inline=-1))
+        return Response(200, await self._bodies.answered(loaded.what_if, scope, receive, inline=-1))
 
     async def _full_model(self, loaded: Loaded, *_: object) -> Response:
         return Response(200, imagined.model(loaded.predictor))
@@ -270,43 +270,10 @@ class App:
             return refused(Refusal(503, _NO_LOG), (b"retry-after", b"600"))
         if not bears(scope, loaded.outcomes_token):
             return refused(Refusal(401, _NOT_BELIEVED), (b"www-authenticate", b"Bearer"))
-        accepted = await self._with_body(loaded.accept, scope, receive)
+        accepted = await self._bodies.answered(loaded.accept, scope, receive)
         if accepted is None:
             return refused(Refusal(503, _LOG_FULL), (b"retry-after", b"10"))
         return Response(202, accepted)
-
-    async def _with_body(
-        self,
-        answer: Callable[[bytes], Body],
-        scope: Scope,
-        receive: Receive,
-        *,
-        inline: int = INLINE_BYTES,
-    ) -> Body:
-        """What `answer` makes of the request's body, in a thread if it is larger than `inline`.
-
-        Of large ones only so many are held at a time, from their first byte on.
-        """
-        if declared_size(scope) <= inline:
-            body = await self._read_in_time(receive)
-            check_headers(scope)
-            return answer(body)
-        if self._large >= MAX_LARGE:
-            raise Refusal(503, _TOO_MUCH)
-        self._large += 1
-        try:
-            body = await self._read_in_time(receive)
-            check_headers(scope)
-            return await self._in_thread(answer, body)
-        finally:
-            self._large -= 1
-
-    async def _read_in_time(self, receive: Receive) -> bytes:
-        try:
-            async with asyncio.timeout(READ_S):
-                return await read(receive)
-        except TimeoutError as error:
-            raise Refusal(408, _TOO_SLOW) from error
 
     async def _champion(self, loaded: Loaded, *_: object) -> Response:
         return Response(200, answers.as_json(loaded.predictor.described()))
@@ -333,17 +300,17 @@ def create_app(predictor: Predictor | None = None, logs: Logs | None = None) -> 
     return app
 
 
-def _fault() -> Response:
+def _fault(*headers: tuple[bytes, bytes]) -> Response:
     """The answer when something is wrong with us, which is said in the log, not to the client."""
-    return refused(Refusal(500, "The service failed to answer; its log says why."))
+    return refused(Refusal(500, "The service failed to answer; its log says why."), *headers)
+
+
+def _beside(status: int) -> list[tuple[bytes, bytes]]:
+    """The headers of a refusal: when to try again, and that more of the body is not read."""
+    return {503: [_SOON], 408: [_CLOSE], 413: [_CLOSE]}.get(status, [])
 
 
 _STREAMED: Final = Response(200, b"")
-_STREAM_START: Final[Message] = {
-    "type": "http.response.start",
-    "status": 200,
-    "headers": [(b"content-type", lines.CONTENT_TYPE)],
-}
 _LOADING: Final = refused(
     Refusal(503, "The model is still being loaded; try again in a few seconds."),
     (b"retry-after", b"2"),

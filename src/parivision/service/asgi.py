@@ -9,6 +9,7 @@ from parivision.service import answers
 from parivision.service.requests import MAX_BODY_BYTES, Refusal
 
 JSON: Final = "application/json"
+NO_CONTENT: Final = 204
 DRAINED_BYTES: Final = 8 * MAX_BODY_BYTES
 """How much of a body that is too large is read, so that the client gets to see the refusal."""
 
@@ -20,6 +21,17 @@ Send = Callable[[Message], Awaitable[None]]
 
 class ClientGoneError(Exception):
     """The client closed the connection before its request was complete."""
+
+
+def given_up(refusal: Refusal) -> Message:
+    """What a server says when the rest of a body will not come, and what is to be answered."""
+    return {"type": "http.disconnect", "refusal": refusal}
+
+
+def check_there(message: Message) -> None:
+    """Raises what a message says instead of a part of the body: Refusal or ClientGoneError."""
+    if message["type"] == "http.disconnect":
+        raise message.get("refusal") or ClientGoneError
 
 
 class Response(NamedTuple):
@@ -63,21 +75,25 @@ def check_headers(scope: Scope) -> None:
 
 async def read(receive: Receive) -> bytes:
     """The body; raises Refusal (413) when it is too large, without keeping it."""
-    chunks: list[bytes] = []
+    body = bytearray()  # a list of parts would be many times as large where they are tiny
     size, more = 0, True
     while more and size <= DRAINED_BYTES:
         message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError
+        check_there(message)
         chunk = message.get("body", b"")
+        more = message.get("more_body", False)
         size += len(chunk)
         if size <= MAX_BODY_BYTES:
-            chunks.append(chunk)
-        more = message.get("more_body", False)
+            body += chunk
     if size > MAX_BODY_BYTES:
-        limit = f"{MAX_BODY_BYTES // 2**20} MiB"
-        raise Refusal(413, f"The body is too large: expected at most {limit}. Send fewer shots.")
-    return b"".join(chunks)
+        raise too_large()
+    return bytes(body)
+
+
+def too_large() -> Refusal:
+    """What is said of a body that is longer than it may be."""
+    limit = f"{MAX_BODY_BYTES // 2**20} MiB"
+    return Refusal(413, f"The body is too large: expected at most {limit}. Send fewer shots.")
 
 
 def refused(refusal: Refusal, *headers: tuple[bytes, bytes]) -> Response:
@@ -85,12 +101,13 @@ def refused(refusal: Refusal, *headers: tuple[bytes, bytes]) -> Response:
     return Response(refusal.status, answers.of_refusal(refusal), headers=headers)
 
 
-async def send_whole(response: Response, send: Send) -> None:
-    """Send an answer and its length."""
-    headers = [
-        (b"content-type", response.content_type.encode()),
-        (b"content-length", str(len(response.body)).encode()),
-        *response.headers,
-    ]
+async def send_whole(
+    response: Response, send: Send, more: tuple[tuple[bytes, bytes], ...] = ()
+) -> None:
+    """Send an answer and its length, with `more` headers than it has itself."""
+    headers = [*response.headers, *more]
+    if response.status != NO_CONTENT:  # which must not say how long it is
+        headers.append((b"content-type", response.content_type.encode()))
+        headers.append((b"content-length", str(len(response.body)).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})

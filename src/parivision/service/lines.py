@@ -4,12 +4,14 @@ Lines are answered in blocks while the others still come, and no more is read th
 neither side needs memory for more than some thousands of them.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Final
 
 import msgspec
 
 from parivision.service import quick
+from parivision.service.asgi import check_there
 from parivision.service.predictor import Answer, Predictor
 from parivision.service.requests import Refusal, parse_lines
 from parivision.service.shot import MAX_SHOTS, Rows
@@ -17,6 +19,10 @@ from parivision.service.shot import MAX_SHOTS, Rows
 CONTENT_TYPE: Final = b"application/x-ndjson"
 BLOCK_BYTES: Final = 2**21
 """As many bytes make a block."""
+GAP_S: Final = 0.003
+"""A block ends when no more comes for so long."""
+GATHER_S: Final = 0.1
+"""And when its first line has waited for so long."""
 _LONGEST: Final = 64 * 2**10
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -31,31 +37,72 @@ class _Line(msgspec.Struct, gc=False):
     zone_code: int
 
 
-async def blocks(receive: Receive) -> AsyncIterator[list[bytes]]:
-    """The lines of a body, empty ones left out, some thousands at a time.
+async def blocks(receive: Receive) -> AsyncGenerator[list[bytes]]:
+    """The lines of a body, empty ones left out, up to some thousands at a time.
 
-    Ends early, without what is not complete, when the client goes away.
+    Lines that come fast make large blocks, which cost least; one that comes alone waits for
+    `GAP_S` and is a block of its own. What was not read when a block is handed over is not read
+    before it is answered. Raises Refusal, as the body's server does, and ClientGoneError.
     """
-    rest, parts, size, more = b"", [], 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return
-        chunk = message.get("body", b"")
-        more = message.get("more_body", False)
-        parts.append(chunk)
-        size += len(chunk)
-        if size < BLOCK_BYTES and more:
-            continue
-        *lines, rest = (rest + b"".join(parts)).split(b"\n")
-        parts, size = [], 0
-        if len(rest) > _LONGEST:
-            raise Refusal(413, f"A line is too long: expected at most {_LONGEST} bytes.")
-        if not more:
-            lines.append(rest)
-        full = [line for line in lines if line.strip()]
-        for start in range(0, len(full), MAX_SHOTS):
-            yield full[start : start + MAX_SHOTS]
+    buffer, more = bytearray(), True
+    async with _Arriving(receive) as arriving:
+        while more:
+            more = await arriving.take_into(buffer)
+            end = buffer.rfind(b"\n") + 1 if more else len(buffer)
+            if len(buffer) - end > _LONGEST:
+                raise Refusal(413, f"A line is too long: expected at most {_LONGEST} bytes.")
+            full = [line for line in bytes(buffer[:end]).split(b"\n") if line.strip()]
+            del buffer[:end]
+            for start in range(0, len(full), MAX_SHOTS):
+                yield full[start : start + MAX_SHOTS]
+
+
+class _Arriving:
+    """The parts of a body as they come in."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._next: asyncio.Task[Any] | None = None
+
+    async def __aenter__(self) -> "_Arriving":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._next is not None:
+            self._next.cancel()
+
+    async def take_into(self, buffer: bytearray) -> bool:
+        """Add what is there of a block, at least a part with the end of a line.
+
+        False if it was the last.
+        """
+        has_line, until = False, 0.0
+        clock = asyncio.get_running_loop().time
+        while True:
+            message = await self._message()
+            check_there(message)
+            chunk = message.get("body", b"")
+            buffer += chunk
+            if not message.get("more_body", False):
+                return False
+            if not has_line and b"\n" in chunk:
+                has_line, until = True, clock() + GATHER_S
+            is_enough = len(buffer) >= BLOCK_BYTES or (has_line and clock() >= until)
+            if is_enough or (has_line and not await self._comes_soon()):
+                return True
+            if not has_line and len(buffer) > _LONGEST:
+                return True
+
+    async def _message(self) -> Any:
+        if self._next is None:
+            return await self._receive()
+        coming, self._next = self._next, None
+        return await coming
+
+    async def _comes_soon(self) -> bool:
+        self._next = asyncio.ensure_future(self._receive())
+        await asyncio.wait({self._next}, timeout=GAP_S)
+        return self._next.done()
 
 
 def answer(predictor: Predictor, lines: list[bytes], first: int) -> tuple[bytes, Answer]:

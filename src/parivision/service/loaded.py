@@ -11,6 +11,7 @@ from parivision.service.logs import Logs
 from parivision.service.predictor import Answer, Predictor
 from parivision.service.requests import parse_rows
 from parivision.service.shot import Rows, Shot
+from parivision.service.trace import NO_TRACE, Trace
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,12 @@ class Loaded:
     logs: Logs | None
     outcomes_token: str = ""
 
-    def answer(self, body: bytes) -> bytes:
+    def answer(self, body: bytes, trace: Trace = NO_TRACE) -> bytes:
         """A shot, or some of them; raises Refusal, as all do that take a body."""
         asked = parse_rows(body)
         if not isinstance(asked, Rows):
-            return self._answer_one(asked)
-        answer, request_id = self._answer_rows(asked)
+            return self._answer_one(asked, trace)
+        answer, request_id = self._answer_rows(asked, trace)
         return answers.of_shots(answer, shot_ids(request_id, 0, asked.size), self.predictor)
 
     def answer_lines(self, block: list[bytes], done: int) -> bytes:
@@ -37,10 +38,10 @@ class Loaded:
         self.counts.predictions(answer.p_made, answer.zone)
         return text
 
-    def infer(self, body: bytes) -> bytes:
+    def infer(self, body: bytes, trace: Trace = NO_TRACE) -> bytes:
         """Shots as the Open Inference Protocol asks them."""
         asked = columns.parse(body)
-        answer, request_id = self._answer_rows(asked.shots)
+        answer, request_id = self._answer_rows(asked.shots, trace)
         return columns.answer(asked, answer, self.predictor, request_id)
 
     def explained(self, body: bytes) -> bytes:
@@ -58,19 +59,19 @@ class Loaded:
             return None
         return answers.as_json(answers.Accepted(accepted=len(records)))
 
-    def _answer_one(self, shot: Shot) -> bytes:
+    def _answer_one(self, shot: Shot, trace: Trace) -> bytes:
         answer = self.predictor.answer_one(shot)
         self.counts.prediction(answer.p_made, answer.zone)
         request_id = new_id()
         if self.logs is not None:
-            self.logs.predicted(request_id, shot, answer.p_made)
+            self.logs.predicted(request_id, shot, answer.p_made, trace)
         return answers.of_one(answer, request_id, self.predictor)
 
-    def _answer_rows(self, rows: Rows) -> tuple[Answer, str]:
+    def _answer_rows(self, rows: Rows, trace: Trace) -> tuple[Answer, str]:
         """The answer to shots in columns, counted and logged, and the request's id."""
         answer = self.predictor.answer_rows(rows)
         self.counts.predictions(answer.p_made, answer.zone)
         request_id = new_id()
         if self.logs is not None:
-            self.logs.predicted_many(request_id, rows.columns, answer.p_made)
+            self.logs.predicted_many(request_id, rows.columns, answer.p_made, trace)
         return answer, request_id

@@ -18,6 +18,7 @@ from parivision.served.records import prediction
 from parivision.served.spill import Spill
 from parivision.service.predictor import Champion
 from parivision.service.shot import Shot
+from parivision.service.trace import NO_TRACE, Trace
 
 
 @dataclass(frozen=True)
@@ -50,16 +51,20 @@ class Logs:
         predictions = Log(PREDICTIONS, connect, spill, shared)
         return cls(predictions, Log(OUTCOMES, connect, spill))
 
-    def predicted(self, request_id: str, shot: Shot, p_made: float) -> None:
+    def predicted(self, id_: str, shot: Shot, p_made: float, trace: Trace = NO_TRACE) -> None:
         """Log an answer to one shot."""
-        record = prediction(request_id, instant(time.time()), shot, p_made)
+        record = prediction(id_, instant(time.time()), shot, p_made)
+        if trace is not NO_TRACE:
+            record.update(trace.fields)
         game = shot.get("game_id")
         self.predictions.add((Entry(line(record), 1, () if game is None else (game,)),))
 
-    def predicted_many(self, request_id: str, columns: Columns, p_made: Floats) -> None:
+    def predicted_many(
+        self, id_: str, columns: Columns, p_made: Floats, trace: Trace = NO_TRACE
+    ) -> None:
         """Log the answers to the shots of a request, which are in columns."""
         at = instant(time.time())
-        self.predictions.add(blocks(request_id, at, columns, p_made.tolist()))
+        self.predictions.add(blocks(id_, at, columns, p_made.tolist(), trace.fields))
 
     def told(self, outcomes: Sequence[Record]) -> bool:
         """Log outcomes, all or none; False when there is no room for them."""

@@ -2,135 +2,136 @@
 
 Uvicorn makes a task and an exchange of messages of every request, which costs more than a
 prediction. A plain `POST /predict` of one packet's size needs neither: it is answered where it was
-parsed. All else goes uvicorn's way.
+parsed. All else goes uvicorn's way (`reading`).
 
 What keeps it answering when there is too much to do, or when clients mean no good:
 
 - Requests that waited too long are refused at once (503, Retry-After) instead of late.
 - There are only so many connections; the next one is told so.
+- All that a client sends has a bound, and what it costs is linear in what came (`heads`).
 - Who brings a request too slowly, or does not take its answer, is cut off.
 - When the service stops, what was begun is answered, and connections say that they close.
 """
 
 import asyncio
-import time
-from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from parivision.service import heads, trace
+from parivision.service.bodies import INLINE_BYTES, TOO_MUCH, TOO_SLOW
+from parivision.service.exchange import Flow
+from parivision.service.reading import BETWEEN, BODY, Reading
+from parivision.service.requests import Refusal
+from parivision.service.shared import Shared
+from parivision.service.trace import NO_TRACE
 
-from parivision.service.app import INLINE_BYTES, App
-from parivision.service.asgi import Response
+__all__ = ["Protocol", "Shared"]
 
-Headers = list[tuple[bytes, bytes]]
-
-MAX_CONNECTIONS: Final = 4096
-MAX_WAIT_S: Final = 0.25
-"""A request that waited longer than this for its turn is refused."""
-REQUEST_S: Final = 10.0
-"""A request must be there, or a good part more of it, within this time."""
 _PART_BYTES: Final = 64 * 2**10
-ANSWER_S: Final = 30.0
-"""A client must take its answer within this time."""
-LINGER_S: Final = 0.5
-"""How long an idle connection is kept when the service stops: a request may be on its way."""
+"""A good part of a body: who brings so much in `request_s` may go on."""
+_PIECE: Final = 4 * 2**10
+"""So much is parsed before it is looked at what it makes of the bounds."""
+MAX_WAITING: Final = 64 * 2**20
+"""Bytes that all connections together may have sent ahead of what is parsed."""
+_SMALL_HEAD: Final = 8 * 2**10
 _PREDICT: Final = b"/predict"
-_UNUSUAL: Final = frozenset({b"expect", b"transfer-encoding", b"content-encoding", b"upgrade"})
+_UNUSUAL: Final = frozenset(
+    {b"expect", b"transfer-encoding", b"content-encoding", b"upgrade", b"origin"}
+)
 _JSON: Final = b"application/json"
 
 
-@dataclass
-class Shared:
-    """What the connections of one process share.
-
-    `turn_began` is when the event loop began to answer what had come in meanwhile; 0 between turns.
-    """
-
-    app: App
-    max_connections: int = MAX_CONNECTIONS
-    max_wait_s: float = MAX_WAIT_S
-    request_s: float = REQUEST_S
-    answer_s: float = ANSWER_S
-    linger_s: float = LINGER_S
-    turn_began: float = 0.0
-    _heads: dict[int, bytes] = field(default_factory=dict)
-    _headers: Headers = field(default_factory=list)
-
-    def is_late(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Whether the requests of this turn have waited too long by now.
-
-        All of them had come in when the turn began, so the last ones waited for all the others.
-        """
-        now = time.perf_counter()
-        if not self.turn_began:
-            self.turn_began = now
-            loop.call_soon(self._end_turn)
-        return now - self.turn_began > self.max_wait_s
-
-    def _end_turn(self) -> None:
-        self.turn_began = 0.0
-
-    def head(self, status: int, headers: Headers) -> bytes:
-        """An answer's first lines up to its length; `headers` are uvicorn's, new every second."""
-        if headers is not self._headers:
-            self._headers = headers
-            self._heads.clear()
-        head = self._heads.get(status)
-        if head is None:
-            lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()]
-            lines += [name + b": " + value for name, value in headers]
-            head = b"\r\n".join([*lines, b"content-type: application/json", b"content-length: "])
-            self._heads[status] = head
-        return head
-
-
-class Protocol(HttpToolsProtocol):
+class Protocol(Reading):
     """One connection."""
 
     def __init__(self, *arguments: Any, shared: Shared, **more: Any) -> None:
         """`shared` is the same for all; the rest is uvicorn's."""
-        super().__init__(*arguments, **more)
-        self._shared = shared
-        self._parts: list[bytes] | None = None
-        self._is_whole = True
-        self._is_stopping = False
+        super().__init__(*arguments, shared=shared, **more)
+        self._trace = NO_TRACE
+        self._host = b"\0"  # the last one that was found in order; at first what none can be
         self._received = 0
-        self._deadline: asyncio.TimerHandle | None = None
+        self._moved_at = 0.0
         self._taking: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request, or refuse to."""
         super().connection_made(transport)
+        self.flow = Flow(transport, self._go_on)
         if len(self.connections) > self._shared.max_connections:
-            self._close_with(self._shared.app.refuse_late())
+            self._write(self._shared.app.refuse_late(), b"connection: close\r\n")
+            transport.close()
         else:
             self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
+        self._is_deaf = True
+        self._forget_rest()
         self._forget_deadline()
         if self._taking is not None:
             self._taking.cancel()
+        self.pipeline.clear()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, which answers what is complete."""
-        self._received += len(data)
-        super().data_received(data)
-        if self._is_whole:
+        if self._is_deaf:
+            return
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
+        size = len(data)
+        self._received += size
+        if size <= _PIECE and not self._rest:
+            self._parse(data)
+        else:
+            self._parse_large(data)
+        if self._stage == BETWEEN and not self._wire:
             self._forget_deadline()
-        elif self._deadline is None:
-            self._await_request()
+        elif not self._is_deaf:
+            self._moved_at = self.loop.time()
+            if self._deadline is None:
+                self._await_request()
 
-    def on_message_begin(self) -> None:
-        """A request begins."""
-        self._is_whole = False
-        super().on_message_begin()
+    def _parse_large(self, data: bytes) -> None:
+        """Parse what came until there is work enough; the rest waits, as much as there is room."""
+        shared = self._shared
+        shared.waiting -= len(self._rest)
+        data, self._rest = self._rest + data, b""
+        for start in range(0, len(data), _PIECE):
+            if self._has_enough():
+                self._rest = data[start:]
+                break
+            self._parse(data[start : start + _PIECE])
+        shared.waiting += len(self._rest)
+        if shared.waiting > MAX_WAITING:
+            self._forget_rest()
+            self._refuse(Refusal(503, TOO_MUCH))
+
+    def _has_enough(self) -> bool:
+        """Whether requests wait, or a good part of a body does."""
+        return bool(self.pipeline) or self._is_body_waiting()
+
+    def _go_on(self) -> bool:
+        """Parse what waits, when there is time for more; whether to read more then."""
+        if self._rest and not self._is_deaf:
+            self.loop.call_soon(self._take_rest)
+            return False
+        return not self.pipeline
+
+    def _take_rest(self) -> None:
+        if self._rest and not self._is_deaf and not self._has_enough():
+            self._unset_keepalive_if_required()
+            self._parse_large(b"")
+            if not self._rest and not self._has_enough():
+                self.flow.resume_reading()
+
+    def _forget_rest(self) -> None:
+        self._shared.waiting -= len(self._rest)
+        self._rest = b""
 
     def on_headers_complete(self) -> None:
         """Choose the way: straight for a plain request of one shot."""
         if self.url == _PREDICT and self._is_plain():
+            self._stage = BODY
             self._parts = []
         else:
             super().on_headers_complete()
@@ -144,17 +145,18 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Answer, if it goes straight."""
-        self._is_whole = True
         if self._parts is None:
             super().on_message_complete()
             return
+        self._stage = BETWEEN
+        self._wire = 0
         parts, self._parts = self._parts, None
         body = parts[0] if len(parts) == 1 else b"".join(parts)
         app = self._shared.app
         is_late = self._shared.is_late(self.loop)
-        response = app.refuse_late() if is_late else app.predict_now(body)
+        response = app.refuse_late() if is_late else app.predict_now(body, self._trace)
         if self._is_stopping:
-            self._close_with(response)
+            self._end_with(response)
         else:
             self._write(response, b"")
             self.on_response_complete()
@@ -188,46 +190,48 @@ class Protocol(HttpToolsProtocol):
             or not parser.should_keep_alive()
             or (cycle is not None and not cycle.response_complete)
             or self.flow.write_paused
+            or self._wire > _SMALL_HEAD
         ):
             return False
-        length, kind = b"", _JSON
-        for name, value in self.headers:
-            if name in _UNUSUAL:
-                return False
-            if name == b"content-length":
-                length = value
-            elif name == b"content-type":
-                kind = value
-        return kind == _JSON and length.isdigit() and int(length) <= INLINE_BYTES
+        fields = dict(self.headers)
+        if len(fields) != len(self.headers) or not fields.keys().isdisjoint(_UNUSUAL):
+            return False
+        if fields.get(b"host") != self._host and not self._is_host(fields.get(b"host")):
+            return False
+        self._trace = NO_TRACE if fields.keys().isdisjoint(trace.NAMES) else trace.of_fields(fields)
+        length = fields.get(b"content-length", b"")
+        is_json = fields.get(b"content-type", _JSON) == _JSON
+        return is_json and length.isdigit() and int(length) <= INLINE_BYTES
 
-    def _write(self, response: Response, end: bytes) -> None:
-        head = self._shared.head(response.status, self.server_state.default_headers)
-        lines = [head, b"%d\r\n" % len(response.body), end]
-        lines += [b"%b: %b\r\n" % header for header in response.headers]
-        self.transport.write(b"".join([*lines, b"\r\n", response.body]))
-
-    def _close_with(self, response: Response) -> None:
-        self._write(response, b"connection: close\r\n")
-        self.transport.close()
+    def _is_host(self, host: bytes | None) -> bool:
+        """Whether it is a host that is answered for; it is remembered, a client names but one."""
+        if host is None or not heads.is_authority(host) or not self._shared.app.admits(host):
+            return False
+        self._host = host
+        return True
 
     def _close_if_idle(self) -> None:
-        if self._is_whole and (self.cycle is None or self.cycle.response_complete):
+        if self._stage == BETWEEN and (self.cycle is None or self.cycle.response_complete):
             self.transport.close()
 
-    def _await_request(self) -> None:
+    def _await_request(self, wait_s: float = 0.0) -> None:
         self._received = 0
-        self._deadline = self.loop.call_later(self._shared.request_s, self._too_slow)
-
-    def _forget_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+        self._deadline = self.loop.call_later(wait_s or self._shared.request_s, self._too_slow)
 
     def _too_slow(self) -> None:
-        """A request took its time: wait on if a good part of it came, or if we let it wait."""
-        if self._received >= _PART_BYTES or self.flow.read_paused:
-            self._await_request()
-        elif self.cycle is None or self.cycle.response_complete:
-            self._close_with(self._shared.app.refuse_slow())
+        """A request took its time: wait on if a good part of it came, or if we let it wait.
+
+        A stream is as slow as what it tells of: it may go on as long as anything comes.
+        """
+        self._deadline = None
+        if self._is_stream and self._stage == BODY:
+            left_s = self._moved_at + self._shared.request_s - self.loop.time()
+            may_go_on = left_s > 0
         else:
-            self.transport.abort()
+            left_s, may_go_on = 0.0, self._received >= _PART_BYTES
+        if may_go_on or self.flow.read_paused:
+            self._await_request(max(left_s, 0.0))
+        elif self._stage == BETWEEN:
+            self.transport.close()  # nobody asked anything
+        else:
+            self._refuse(Refusal(408, TOO_SLOW))

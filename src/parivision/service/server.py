@@ -11,7 +11,8 @@ from typing import Any, Final
 import uvicorn
 
 from parivision.service.app import App
-from parivision.service.protocol import Protocol, Shared
+from parivision.service.protocol import Protocol
+from parivision.service.shared import Shared
 
 _logger = logging.getLogger(__name__)
 
@@ -27,14 +28,14 @@ SHUTDOWN_S: Final = 20
 
 
 def straight(app: App, around: Application) -> Application:
-    """The application's own paths without what BentoML puts around it, all others with it.
+    """The application without what BentoML puts around it, but for health and the process's life.
 
     BentoML's layers trace, time and count, all of which is off or done here, and cost more than a
-    prediction. Health and the life of the process are BentoML's.
+    prediction.
     """
 
     async def answer(scope: Any, receive: Any, send: Any) -> None:
-        is_ours = scope["type"] == "http" and scope["path"] in app.paths
+        is_ours = scope["type"] == "http" and app.answers(scope)
         await (app if is_ours else around)(scope, receive, send)
 
     return answer

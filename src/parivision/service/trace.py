@@ -1,0 +1,69 @@
+"""The names that others gave a request: X-Request-Id, and the trace of the W3C's Trace Context.
+
+Both are taken over where they are well formed, answered, and kept with what is predicted. What is
+not well formed is as if it had not come: it must not end up in answers and logs.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+REQUEST_ID: Final = b"x-request-id"
+TRACEPARENT: Final = b"traceparent"
+NAMES: Final = frozenset({REQUEST_ID, TRACEPARENT})
+
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=@~-]{1,128}")
+_TRACEPARENT: Final = re.compile(
+    rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-[!-~]{0,64})?"
+)
+_NO_VERSION: Final = b"ff"
+_FIRST_VERSION: Final = b"00"
+_NO_IDS: Final = (b"0" * 32, b"0" * 16)
+
+
+class Trace(NamedTuple):
+    """What a request is called, as it is logged and as it is answered."""
+
+    fields: Mapping[str, str]
+    headers: tuple[tuple[bytes, bytes], ...]
+
+
+NO_TRACE: Final = Trace(MappingProxyType({}), ())
+
+
+def of(headers: Iterable[tuple[bytes, bytes]]) -> Trace:
+    """The trace of a request's headers, whose names are in lower case; of two neither holds."""
+    named = [(name, value) for name, value in headers if name in NAMES]
+    if not named:
+        return NO_TRACE
+    once = dict(named)
+    if len(once) < len(named):
+        names = [name for name, _ in named]
+        once = {name: value for name, value in named if names.count(name) == 1}
+    return of_fields(once)
+
+
+def of_fields(fields: Mapping[bytes, bytes]) -> Trace:
+    """The trace of a request none of whose fields came twice."""
+    named: dict[str, str] = {}
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    request_id, parent = fields.get(REQUEST_ID), fields.get(TRACEPARENT)
+    if request_id is not None and _REQUEST_ID.fullmatch(request_id):
+        named["request_id"] = request_id.decode()
+        headers = ((REQUEST_ID, request_id),)
+    if parent is not None and _is_parent(parent):
+        named["traceparent"] = parent.decode()
+        headers += ((TRACEPARENT, parent),)
+    return Trace(named, headers)
+
+
+def _is_parent(value: bytes) -> bool:
+    """Whether it is a traceparent: no id of zeros, and more behind the flags only later."""
+    match = _TRACEPARENT.fullmatch(value)
+    if match is None:
+        return False
+    version, trace_id, parent_id, more = match.groups()
+    if trace_id == _NO_IDS[0] or parent_id == _NO_IDS[1] or version == _NO_VERSION:
+        return False
+    return more is None or version != _FIRST_VERSION
