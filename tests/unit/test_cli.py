@@ -8,8 +8,9 @@ import pytest
 import typer
 
 from parivision import __version__, cli
+from parivision.cli import judging
 from parivision.cli.app import app
-from parivision.errors import DataError, StoreError
+from parivision.errors import DataError, SettingsError, StoreError
 from parivision.served import PREDICTIONS, Batch
 from parivision.served.folder import FolderStore
 from parivision.sources.open import open_source
@@ -220,6 +221,8 @@ def test_predictions_are_shown_with_their_outcomes(run, tmp_path, monkeypatch):
     said.write_text('{"game_id": 7, "event_id": 1, "made": true}\n')
     assert run("outcomes", "import", str(said))[1] == "1 outcomes added\n"
     assert run("outcomes", "import", str(said))[1] == "0 outcomes added\n"
+    said.write_text("\ufeff" + said.read_text())  # as spreadsheets and PowerShell write it
+    assert run("outcomes", "import", str(said))[1] == "0 outcomes added\n"
     run("predictions", "export", "--labelled", str(tmp_path / "labelled"))
     rows = [json.loads(line) for line in (tmp_path / "labelled").read_text().splitlines()]
     assert [(row["id"], row["made"], row["was"]) for row in rows] == [
@@ -236,3 +239,14 @@ def test_outcomes_that_are_none_are_named_by_line(run, tmp_path, monkeypatch):
     monkeypatch.setenv("PARIVISION_PREDICTION_LOG", str(tmp_path / "log"))
     assert "line 2: prediction_id: expected alone" in run("outcomes", "import", str(bad))[2]
     assert "expected a FILE, or --from-lake" in run("outcomes", "import")[2]
+
+
+def test_the_rules_of_a_verdict_are_read_with_a_mark_and_told_when_they_are_none(tmp_path):
+    """`judge --rules`: a byte order mark is read, anything but a JSON object is a sentence."""
+    rules = tmp_path / "rules.json"
+    rules.write_text('\ufeff{"margin": 0.01}', encoding="utf-8")
+    assert judging._rules(rules) == {"margin": 0.01}
+    for content in (b"", b"[]", b"margin: 0.01", b"\xff\xfe\x00"):
+        rules.write_bytes(content)
+        with pytest.raises(SettingsError, match="expected a JSON object"):
+            judging._rules(rules)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parivision import bootstrap, evaluate, metrics
+from parivision import bootstrap, evaluate, explain, metrics
 from parivision.errors import DataError
 from parivision.proportions import clopper_pearson, wilson
 from parivision.verdict_study import Share
@@ -114,3 +114,15 @@ def test_calibration_bins_hold_their_rates(seed, n):
     table = evaluate.reliability(made, rng.random(n))
     rate = table["made_rate"].to_numpy()
     assert _holds(table["low"].to_numpy(), rate, table["high"].to_numpy())
+
+
+@given(seed=st.integers(0, 2**32), p_made=st.floats(0, 1))
+def test_the_band_around_a_prediction_holds_the_rate_of_such_shots(seed, p_made):
+    """What is shown beside a probability: the made rate carried over to it, and its interval."""
+    rng = np.random.default_rng(seed)
+    made = (rng.random(60) < rng.choice([0.0, 0.5, 1.0])).astype(float)
+    bins = evaluate.reliability(made, rng.random(60)).to_dicts()
+    said, seen = (np.array([row[name] for row in bins]) for name in ("mean_p_made", "made_rate"))
+    rate = np.clip(p_made + np.interp(p_made, said, seen - said), 0, 1)
+    band = explain.band(bins, p_made)
+    assert 0 <= band.low <= rate <= band.high <= 1

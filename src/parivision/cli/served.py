@@ -114,8 +114,8 @@ def _add(store: "Store", content: bytes) -> int:
     from parivision.served import OUTCOMES, Batch
     from parivision.served.batch import BATCH_RECORDS
 
-    now = time.time()
-    lines = enumerate(content.removeprefix(codecs.BOM_UTF8).splitlines(), 1)
+    now, content = time.time(), content.removeprefix(codecs.BOM_UTF8)
+    lines = enumerate(content.splitlines(), 1)
     records = [each for number, line in lines if line for each in _records(number, line, now)]
     stream, added = f"import-{hashlib.sha256(content).hexdigest()[:32]}", 0
     for number, start in enumerate(range(0, len(records), BATCH_RECORDS)):
