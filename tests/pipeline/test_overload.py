@@ -2,7 +2,6 @@
 
 import json
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,55 +9,21 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pytest
-import uvicorn
+from service_thread import Running, answer, expect_close, get, post
 
 from parivision.errors import ModelError
 from parivision.models.bundle import Bundle
-from parivision.service.app import App, create_app
+from parivision.service.app import create_app
 from parivision.service.bodies import MAX_LARGE
 from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
 from parivision.service.predictor import AnswerOfOne, Champion, Predictor
-from parivision.service.protocol import Shared
 from parivision.service.requests import MAX_BODY_BYTES
-from parivision.service.server import config
 from parivision.service.shot import Shot
 
 Start = Callable[..., "Running"]
 BODY = json.dumps(FULL_SHOT).encode()
 # Long enough for a busy machine, and short enough to wait for.
 SHORT_S = 0.5
-
-
-class Running:
-    """The service on a port of its own, in a thread."""
-
-    def __init__(self, app: App, **limits: Any) -> None:
-        self.shared = Shared(app, **limits)
-        options = config(self.shared, host="127.0.0.1", port=0, loop="uvloop")
-        self.server = uvicorn.Server(options)
-        self.thread = threading.Thread(target=self.server.run, daemon=True)
-        self.thread.start()
-        deadline = time.monotonic() + 20
-        while not self.server.started:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        self.port = self.server.servers[0].sockets[0].getsockname()[1]
-
-    def connect(self) -> socket.socket:
-        """A connection whose answers do not take for ever."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
-
-    def ask(self, request: bytes) -> tuple[int, dict[str, str], Any]:
-        """Status, headers and content of the answer to one request on a new connection."""
-        with self.connect() as connection:
-            connection.sendall(request)
-            return answer(connection)
-
-    def stop(self) -> None:
-        """End it, and wait for its end."""
-        self.server.should_exit = True
-        self.thread.join(20)
-        assert not self.thread.is_alive()
 
 
 class Slow(Predictor):
@@ -89,39 +54,6 @@ def start(predictor: Predictor) -> Iterator[Start]:
     yield begin
     for each in begun:
         each.stop()
-
-
-def post(body: bytes, path: str = "/predict", *more: str) -> bytes:
-    """The bytes of a POST."""
-    lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: application/json", *more]
-    return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body
-
-
-def get(path: str) -> bytes:
-    """The bytes of a GET."""
-    return f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
-
-
-def answer(connection: socket.socket) -> tuple[int, dict[str, str], Any]:
-    """The next answer on a connection: status, headers, content."""
-    received = b""
-    while b"\r\n\r\n" not in received:
-        came = connection.recv(1)
-        assert came, f"closed after {received!r}"
-        received += came
-    first, *lines = received.decode().strip().split("\r\n")
-    headers = dict(line.lower().split(": ", 1) for line in lines)
-    body, length = b"", int(headers["content-length"])
-    while len(body) < length:
-        body += connection.recv(length - len(body))
-    return int(first.split()[1]), headers, json.loads(body)
-
-
-def expect_close(connection: socket.socket) -> None:
-    """Wait until the other side closes it, if need be after some bytes more; else time runs out."""
-    with suppress(ConnectionError):
-        while connection.recv(65536):
-            pass
 
 
 @contextmanager
