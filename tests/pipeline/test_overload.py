@@ -207,6 +207,24 @@ class TestSlowClients:
             assert (status, headers["connection"]) == (408, "close")
             expect_close(connection)
 
+    def test_an_idle_connection_is_closed_and_a_used_one_is_not(self, start: Start) -> None:
+        """Each answer begins the time anew, on either way; who asks nothing more is closed."""
+        service = start()
+        service.server.config.timeout_keep_alive = 1
+        with service.connect() as idle, service.connect() as used:
+            for connection in (idle, used):
+                connection.sendall(post(BODY))
+                assert answer(connection)[0] == 200
+            began = time.monotonic()
+            while time.monotonic() - began < 2.5:
+                for request in (post(BODY), get("/champion")):
+                    time.sleep(0.3)  # the client's own pace
+                    used.sendall(request)
+                    assert answer(used)[0] == 200
+            assert idle.recv(1) == b""
+            with within(2.5):
+                assert used.recv(1) == b""
+
     def test_a_large_body_that_does_not_arrive(self, start: Start) -> None:
         """It is cut off, and its place is free again."""
         service = start(request_s=SHORT_S)
