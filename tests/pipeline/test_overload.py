@@ -15,6 +15,7 @@ from parivision.errors import ModelError
 from parivision.models.bundle import Bundle
 from parivision.service.app import create_app
 from parivision.service.bodies import MAX_LARGE
+from parivision.service.edge import Edge
 from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
 from parivision.service.predictor import AnswerOfOne, Champion, Predictor
 from parivision.service.requests import MAX_BODY_BYTES
@@ -102,6 +103,27 @@ class TestTheStraightWay:
         assert [status for status, _, _ in answers] == [200, 200, 200]
         assert said(answers[0][2]) == said(answers[2][2]) == said(first[2])
         assert answers[1][2]["version"] == "1"
+
+    def test_hosts_and_origins_hold_on_both_ways(self, start: Start, predictor: Predictor) -> None:
+        """A host that is not listed gets no prediction; an absolute target's host is the one."""
+        service = start()
+        edge = Edge.of(["https://a.example"], ["shots.example"])
+        service.shared.app.serve(predictor, edge=edge)
+        for host, target, status in (
+            ("shots.example", "/predict", 200),
+            ("x", "/predict", 421),
+            ("x", "http://shots.example/predict", 200),
+            ("shots.example", "http://x/predict", 421),
+        ):
+            for more in ((), ("Content-Encoding: identity",)):
+                request = post(BODY, target, "Origin: https://a.example", *more)
+                request = request.replace(b"Host: x", f"Host: {host}".encode())
+                got, headers, _ = service.ask(request)
+                assert got == status
+                assert headers["access-control-allow-origin"] == "https://a.example"
+                plain = request.replace(b"Origin: https://a.example\r\n", b"X-Request-Id: r\r\n")
+                got, headers, _ = service.ask(plain)
+                assert (got, headers["x-request-id"]) == (status, "r")
 
     def test_it_is_counted(self, start: Start) -> None:
         """Requests, predictions and refusals appear in the metrics as ever."""

@@ -218,6 +218,10 @@ class Reading(HttpToolsProtocol):
         self._head, self._is_chunked = head, head.is_chunked
         self._content = self._chunks = self._wire = 0
         self._is_skipping = parser.should_upgrade() and (head.is_chunked or head.length > 0)
+        if not self.url.startswith(b"/"):  # it may name the host itself, which holds then
+            self.headers = [
+                (name, head.host if name == b"host" else value) for name, value in self.headers
+            ]
         self.scope = self._scope_of(method.decode(), version, head)
         self._is_stream = self._shared.app.is_stream(dict(self.scope))
         self.headers = []
