@@ -2,7 +2,6 @@
 
 import json
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,55 +9,22 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pytest
-import uvicorn
+from service_thread import Running, answer, expect_close, get, post
 
 from parivision.errors import ModelError
 from parivision.models.bundle import Bundle
-from parivision.service.app import App, create_app
+from parivision.service.app import create_app
 from parivision.service.bodies import MAX_LARGE
+from parivision.service.edge import Edge
 from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
 from parivision.service.predictor import AnswerOfOne, Champion, Predictor
-from parivision.service.protocol import Shared
 from parivision.service.requests import MAX_BODY_BYTES
-from parivision.service.server import config
 from parivision.service.shot import Shot
 
 Start = Callable[..., "Running"]
 BODY = json.dumps(FULL_SHOT).encode()
 # Long enough for a busy machine, and short enough to wait for.
 SHORT_S = 0.5
-
-
-class Running:
-    """The service on a port of its own, in a thread."""
-
-    def __init__(self, app: App, **limits: Any) -> None:
-        self.shared = Shared(app, **limits)
-        options = config(self.shared, host="127.0.0.1", port=0, loop="uvloop")
-        self.server = uvicorn.Server(options)
-        self.thread = threading.Thread(target=self.server.run, daemon=True)
-        self.thread.start()
-        deadline = time.monotonic() + 20
-        while not self.server.started:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        self.port = self.server.servers[0].sockets[0].getsockname()[1]
-
-    def connect(self) -> socket.socket:
-        """A connection whose answers do not take for ever."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
-
-    def ask(self, request: bytes) -> tuple[int, dict[str, str], Any]:
-        """Status, headers and content of the answer to one request on a new connection."""
-        with self.connect() as connection:
-            connection.sendall(request)
-            return answer(connection)
-
-    def stop(self) -> None:
-        """End it, and wait for its end."""
-        self.server.should_exit = True
-        self.thread.join(20)
-        assert not self.thread.is_alive()
 
 
 class Slow(Predictor):
@@ -89,39 +55,6 @@ def start(predictor: Predictor) -> Iterator[Start]:
     yield begin
     for each in begun:
         each.stop()
-
-
-def post(body: bytes, path: str = "/predict", *more: str) -> bytes:
-    """The bytes of a POST."""
-    lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: application/json", *more]
-    return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body
-
-
-def get(path: str) -> bytes:
-    """The bytes of a GET."""
-    return f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
-
-
-def answer(connection: socket.socket) -> tuple[int, dict[str, str], Any]:
-    """The next answer on a connection: status, headers, content."""
-    received = b""
-    while b"\r\n\r\n" not in received:
-        came = connection.recv(1)
-        assert came, f"closed after {received!r}"
-        received += came
-    first, *lines = received.decode().strip().split("\r\n")
-    headers = dict(line.lower().split(": ", 1) for line in lines)
-    body, length = b"", int(headers["content-length"])
-    while len(body) < length:
-        body += connection.recv(length - len(body))
-    return int(first.split()[1]), headers, json.loads(body)
-
-
-def expect_close(connection: socket.socket) -> None:
-    """Wait until the other side closes it, if need be after some bytes more; else time runs out."""
-    with suppress(ConnectionError):
-        while connection.recv(65536):
-            pass
 
 
 @contextmanager
@@ -170,6 +103,27 @@ class TestTheStraightWay:
         assert [status for status, _, _ in answers] == [200, 200, 200]
         assert said(answers[0][2]) == said(answers[2][2]) == said(first[2])
         assert answers[1][2]["version"] == "1"
+
+    def test_hosts_and_origins_hold_on_both_ways(self, start: Start, predictor: Predictor) -> None:
+        """A host that is not listed gets no prediction; an absolute target's host is the one."""
+        service = start()
+        edge = Edge.of(["https://a.example"], ["shots.example"])
+        service.shared.app.serve(predictor, edge=edge)
+        for host, target, status in (
+            ("shots.example", "/predict", 200),
+            ("x", "/predict", 421),
+            ("x", "http://shots.example/predict", 200),
+            ("shots.example", "http://x/predict", 421),
+        ):
+            for more in ((), ("Content-Encoding: identity",)):
+                request = post(BODY, target, "Origin: https://a.example", *more)
+                request = request.replace(b"Host: x", f"Host: {host}".encode())
+                got, headers, _ = service.ask(request)
+                assert got == status
+                assert headers["access-control-allow-origin"] == "https://a.example"
+                plain = request.replace(b"Origin: https://a.example\r\n", b"X-Request-Id: r\r\n")
+                got, headers, _ = service.ask(plain)
+                assert (got, headers["x-request-id"]) == (status, "r")
 
     def test_it_is_counted(self, start: Start) -> None:
         """Requests, predictions and refusals appear in the metrics as ever."""
@@ -274,6 +228,24 @@ class TestSlowClients:
             status, headers, _ = answer(connection)
             assert (status, headers["connection"]) == (408, "close")
             expect_close(connection)
+
+    def test_an_idle_connection_is_closed_and_a_used_one_is_not(self, start: Start) -> None:
+        """Each answer begins the time anew, on either way; who asks nothing more is closed."""
+        service = start()
+        service.server.config.timeout_keep_alive = 1
+        with service.connect() as idle, service.connect() as used:
+            for connection in (idle, used):
+                connection.sendall(post(BODY))
+                assert answer(connection)[0] == 200
+            began = time.monotonic()
+            while time.monotonic() - began < 2.5:
+                for request in (post(BODY), get("/champion")):
+                    time.sleep(0.3)  # the client's own pace
+                    used.sendall(request)
+                    assert answer(used)[0] == 200
+            assert idle.recv(1) == b""
+            with within(2.5):
+                assert used.recv(1) == b""
 
     def test_a_large_body_that_does_not_arrive(self, start: Start) -> None:
         """It is cut off, and its place is free again."""

@@ -24,6 +24,8 @@ GAP_S: Final = 0.003
 GATHER_S: Final = 0.1
 """And when its first line has waited for so long."""
 _LONGEST: Final = 64 * 2**10
+_MAX_PARTS: Final = 1000
+"""A body may come in single bytes, each of which would take thirty."""
 _ENCODER: Final = msgspec.json.Encoder()
 
 Receive = Callable[[], Awaitable[Any]]
@@ -44,15 +46,16 @@ async def blocks(receive: Receive) -> AsyncGenerator[list[bytes]]:
     `GAP_S` and is a block of its own. What was not read when a block is handed over is not read
     before it is answered. Raises Refusal, as the body's server does, and ClientGoneError.
     """
-    buffer, more = bytearray(), True
+    rest, more = b"", True
     async with _Arriving(receive) as arriving:
         while more:
-            more = await arriving.take_into(buffer)
-            end = buffer.rfind(b"\n") + 1 if more else len(buffer)
-            if len(buffer) - end > _LONGEST:
+            data, more = await arriving.take(rest)
+            *lines, rest = data.split(b"\n")
+            if len(rest) > _LONGEST:
                 raise Refusal(413, f"A line is too long: expected at most {_LONGEST} bytes.")
-            full = [line for line in bytes(buffer[:end]).split(b"\n") if line.strip()]
-            del buffer[:end]
+            if not more:
+                lines.append(rest)
+            full = [line for line in lines if line.strip()]
             for start in range(0, len(full), MAX_SHOTS):
                 yield full[start : start + MAX_SHOTS]
 
@@ -71,27 +74,28 @@ class _Arriving:
         if self._next is not None:
             self._next.cancel()
 
-    async def take_into(self, buffer: bytearray) -> bool:
-        """Add what is there of a block, at least a part with the end of a line.
+    async def take(self, rest: bytes) -> tuple[bytes, bool]:
+        """What is there of a block behind the `rest` of the one before, and whether more comes.
 
-        False if it was the last.
+        It is at least a part with the end of a line, unless that is too long.
         """
-        has_line, until = False, 0.0
+        parts, size, has_line, until = [rest], len(rest), False, 0.0
         clock = asyncio.get_running_loop().time
         while True:
             message = await self._message()
             check_there(message)
             chunk = message.get("body", b"")
-            buffer += chunk
+            parts.append(chunk)
+            size += len(chunk)
+            if len(parts) > _MAX_PARTS:
+                parts = [b"".join(parts)]
             if not message.get("more_body", False):
-                return False
+                return b"".join(parts), False
             if not has_line and b"\n" in chunk:
                 has_line, until = True, clock() + GATHER_S
-            is_enough = len(buffer) >= BLOCK_BYTES or (has_line and clock() >= until)
+            is_enough = size >= BLOCK_BYTES or clock() >= until if has_line else size > _LONGEST
             if is_enough or (has_line and not await self._comes_soon()):
-                return True
-            if not has_line and len(buffer) > _LONGEST:
-                return True
+                return b"".join(parts), True
 
     async def _message(self) -> Any:
         if self._next is None:

@@ -30,6 +30,8 @@ _PART_BYTES: Final = 64 * 2**10
 """A good part of a body: who brings so much in `request_s` may go on."""
 _PIECE: Final = 4 * 2**10
 """So much is parsed before it is looked at what it makes of the bounds."""
+_STREAM_PIECE: Final = 256 * 2**10
+"""Of streams there are few, and most of what comes on them is content."""
 MAX_WAITING: Final = 64 * 2**20
 """Bytes that all connections together may have sent ahead of what is parsed."""
 _SMALL_HEAD: Final = 8 * 2**10
@@ -76,8 +78,6 @@ class Protocol(Reading):
         """Parse what came, which answers what is complete."""
         if self._is_deaf:
             return
-        if self.timeout_keep_alive_task is not None:
-            self._unset_keepalive_if_required()
         size = len(data)
         self._received += size
         if size <= _PIECE and not self._rest:
@@ -96,11 +96,14 @@ class Protocol(Reading):
         shared = self._shared
         shared.waiting -= len(self._rest)
         data, self._rest = self._rest + data, b""
-        for start in range(0, len(data), _PIECE):
+        start = 0
+        while start < len(data):
             if self._has_enough():
                 self._rest = data[start:]
                 break
-            self._parse(data[start : start + _PIECE])
+            end = start + (_STREAM_PIECE if self._is_streaming() else _PIECE)
+            self._parse(data[start:end])
+            start = end
         shared.waiting += len(self._rest)
         if shared.waiting > MAX_WAITING:
             self._forget_rest()
@@ -119,7 +122,6 @@ class Protocol(Reading):
 
     def _take_rest(self) -> None:
         if self._rest and not self._is_deaf and not self._has_enough():
-            self._unset_keepalive_if_required()
             self._parse_large(b"")
             if not self._rest and not self._has_enough():
                 self.flow.resume_reading()
@@ -159,7 +161,10 @@ class Protocol(Reading):
             self._end_with(response)
         else:
             self._write(response, b"")
-            self.on_response_complete()
+            self.server_state.total_requests += 1
+            self._idle_since = self.loop.time()
+            if self.timeout_keep_alive_task is None:
+                self._await_next(self.timeout_keep_alive)
 
     def shutdown(self) -> None:
         """Close when what was begun is answered; a request that is on its way is answered too."""
@@ -194,11 +199,12 @@ class Protocol(Reading):
         ):
             return False
         fields = dict(self.headers)
-        if len(fields) != len(self.headers) or not fields.keys().isdisjoint(_UNUSUAL):
+        if len(fields) != len(self.headers) or not _UNUSUAL.isdisjoint(fields):
             return False
-        if fields.get(b"host") != self._host and not self._is_host(fields.get(b"host")):
+        host = fields.get(b"host")
+        if host != self._host and not self._is_host(host):
             return False
-        self._trace = NO_TRACE if fields.keys().isdisjoint(trace.NAMES) else trace.of_fields(fields)
+        self._trace = NO_TRACE if trace.NAMES.isdisjoint(fields) else trace.of_fields(fields)
         length = fields.get(b"content-length", b"")
         is_json = fields.get(b"content-type", _JSON) == _JSON
         return is_json and length.isdigit() and int(length) <= INLINE_BYTES

@@ -25,6 +25,8 @@ MAX_FRAMING: Final = 16 * 2**10
 """Bytes of a body that are neither content nor the chunks' due: extensions, zeros, trailers."""
 _CHUNK_FRAMING: Final = 64
 """A chunk's due: its size, its line ends, and a short extension."""
+_STREAM_BYTES: Final = 512 * 2**10
+"""So much of a stream is read ahead: some thousand lines, which cost less together."""
 BETWEEN, HEAD, BODY = range(3)
 """Where a connection is: between requests, in the head of one, in its body."""
 _REQUEST_LINE: Final = re.compile(
@@ -59,6 +61,7 @@ class Reading(HttpToolsProtocol):
         self._is_deaf = self._is_ended = self._is_stopping = False
         self._rest = b""  # what came and is not parsed yet
         self._running: Cycle | None = None
+        self._idle_since = 0.0
         self._deadline: asyncio.TimerHandle | None = None
 
     def eof_received(self) -> bool:  # type: ignore[override]
@@ -100,7 +103,7 @@ class Reading(HttpToolsProtocol):
                 self._close()
             return
         cycle.body += body
-        if len(cycle.body) > HIGH_WATER_LIMIT:
+        if self._is_body_waiting():
             self.flow.pause_reading()
         cycle.message_event.set()
 
@@ -121,11 +124,31 @@ class Reading(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Go on with the next request, or say what is wrong with what came behind this one."""
+        self._idle_since = self.loop.time()
         super().on_response_complete()
         if self._last_words is not None and self.cycle.response_complete:
             self._end_with(self._last_words)
         elif self._is_ended and self.cycle.response_complete and not self._rest:
             self.transport.close()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close what nobody used for so long; a timer for each request would cost more than that.
+
+        While something is asked there is no timer: it begins with the answer.
+        """
+        self.timeout_keep_alive_task = None
+        cycle = self.cycle
+        if self._stage != BETWEEN or (cycle is not None and not cycle.response_complete):
+            return
+        left_s = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left_s > 0:
+            self._await_next(left_s)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _await_next(self, wait_s: float) -> None:
+        handler = self.timeout_keep_alive_handler
+        self.timeout_keep_alive_task = self.loop.call_later(wait_s, handler)
 
     def _parse(self, piece: bytes) -> None:
         while piece and not self._is_deaf:
@@ -195,6 +218,10 @@ class Reading(HttpToolsProtocol):
         self._head, self._is_chunked = head, head.is_chunked
         self._content = self._chunks = self._wire = 0
         self._is_skipping = parser.should_upgrade() and (head.is_chunked or head.length > 0)
+        if not self.url.startswith(b"/"):  # it may name the host itself, which holds then
+            self.headers = [
+                (name, head.host if name == b"host" else value) for name, value in self.headers
+            ]
         self.scope = self._scope_of(method.decode(), version, head)
         self._is_stream = self._shared.app.is_stream(dict(self.scope))
         self.headers = []
@@ -212,9 +239,13 @@ class Reading(HttpToolsProtocol):
     def _is_body_waiting(self) -> bool:
         """Whether the application has a good part of a body to take."""
         cycle = self.cycle
-        return (
-            cycle is not None and not cycle.response_complete and len(cycle.body) > HIGH_WATER_LIMIT
-        )
+        if cycle is None or cycle.response_complete:
+            return False
+        return len(cycle.body) > (_STREAM_BYTES if self._is_streaming() else HIGH_WATER_LIMIT)
+
+    def _is_streaming(self) -> bool:
+        """Whether the lines of a stream are coming, and are taken."""
+        return self._is_stream and self._stage == BODY and not self.cycle.response_complete
 
     def _scope_of(self, method: str, version: str, head: heads.Head) -> Any:
         return {
