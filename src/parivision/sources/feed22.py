@@ -9,6 +9,7 @@ from typing import Final
 
 import polars as pl
 
+from parivision import league
 from parivision.digest import row_digests
 from parivision.sources import game_number
 from parivision.sources.format import (
@@ -22,6 +23,7 @@ from parivision.sources.format import (
     day,
     decimal,
     key_columns,
+    spelled,
     text,
     tidy_ft,
     whole,
@@ -59,8 +61,8 @@ _CELLS: Final = MappingProxyType(
         "game_id": whole("Game ID", pl.Int64),
         "event_id": whole("Game Event ID", pl.Int64),
         "game_date": day("Game Date", "%Y%m%d", "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"),
-        "home_team": text("Home Team"),
-        "away_team": text("Away Team"),
+        "home_team": spelled("Home Team", league.abbreviation),
+        "away_team": spelled("Away Team", league.abbreviation),
         "team_id": whole("Team ID", pl.Int64),
         "team_name": text("Team Name"),
         "player_id": whole("Player ID", pl.Int64),
@@ -77,7 +79,7 @@ _CELLS: Final = MappingProxyType(
         "zone_area": text("Shot Zone Area"),
         "zone_range": text("Shot Zone Range"),
         "made": choice("Shot Made Flag", {"0": 0, "1": 1}),
-        "stated_season_type": text("Season Type"),
+        "stated_season_type": spelled("Season Type", game_number.part_of_season),
     }
 )
 

@@ -4,7 +4,7 @@ A format knows its columns, the key of a record, and how to make canonical shots
 Whatever cannot become a shot comes back with the reason; nothing is dropped.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -12,13 +12,13 @@ import polars as pl
 
 from parivision import schema
 from parivision.errors import SchemaError
+from parivision.limits import CONTROL_CHARACTERS
+from parivision.sources import game_number
 
 DIGEST: Final = "digest"
 ROW: Final = "row"
 PLACE_DECIMALS: Final = 4
 UNPRINTABLE: Final = "a cell holds a line break or control character: is a quotation mark missing?"
-
-_CONTROL: Final = r"[\x00-\x1f\x7f]"
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,18 @@ def text(source: str) -> Cell:
     return Cell(source, pl.col(source), f"{source} is blank")
 
 
+def spelled(source: str, spelling: Callable[[str], str]) -> Cell:
+    """A cell's text in this library's spelling; each different text is looked at once."""
+
+    def respelled(cells: pl.Series) -> pl.Series:
+        known = {words: spelling(words) for words in cells.drop_nulls().unique()}
+        other = {words: meant for words, meant in known.items() if words != meant}
+        return cells.replace(other) if other else cells
+
+    value = pl.col(source).map_batches(respelled, return_dtype=pl.String)
+    return Cell(source, value, f"{source} is blank")
+
+
 def whole(source: str, dtype: pl.DataType | type[pl.DataType]) -> Cell:
     """A whole number; `12.0`, as some tools write it, is one too."""
     number = pl.col(source).str.strip_suffix(".0").cast(pl.Int64, strict=False)
@@ -173,7 +185,7 @@ def convert(
         .with_columns(**{name: cell.value for name, cell in cells.items()})
         .with_columns(**derived)
     )
-    unprintable = pl.any_horizontal(pl.col(records.columns).str.contains(_CONTROL))
+    unprintable = pl.any_horizontal(pl.col(records.columns).str.contains(CONTROL_CHARACTERS))
     rules = {UNPRINTABLE: unprintable, **rules}
     unread = [
         pl.when(pl.col(name).is_null() & pl.col(cell.source).is_not_null()).then(
@@ -185,7 +197,7 @@ def convert(
     typed = read.select(
         ROW,
         *[pl.col(name).cast(dtype) for name, dtype in schema.POLARS_SCHEMA.items()],
-        pl.coalesce(*broken, *unread).alias(schema.REASON),
+        pl.coalesce(*broken, *unread, game_number.problem("game_id")).alias(schema.REASON),
     ).collect()
     readable = typed.filter(pl.col(schema.REASON).is_null()).drop(schema.REASON)
     checked = schema.split_valid(readable, where, check_geometry=check_geometry, keep=(ROW,))

@@ -20,6 +20,8 @@ from parivision.sources.base import Batch
 from parivision.sources.retry import Retry, TransientError
 from parivision.sources.scope import season_scope
 
+ASKED_TYPES: Final = SEASON_TYPES[:5]
+"""Parts of a season that nba_api has a word for."""
 WINDOW_DAYS: Final = 7
 """About 9,000 shots and 3 MB an answer; a whole season in one often times out."""
 TIMEOUT_S: Final = 60.0
@@ -113,8 +115,8 @@ class LiveSource:
             raise SettingsError(
                 f"seasons are {list(seasons)}; give at least one, from {FIRST_SEASON} on"
             )
-        if season_type not in SEASON_TYPES:
-            raise SettingsError(f"season_type is {season_type!r}; give one of {SEASON_TYPES}")
+        if season_type not in ASKED_TYPES:
+            raise SettingsError(f"season_type is {season_type!r}; give one of {ASKED_TYPES}")
         if window_days < 1:
             raise SettingsError(f"window_days is {window_days}; give at least 1")
         self._seasons = sorted(set(seasons))

@@ -12,7 +12,7 @@ from typing import Final
 
 import polars as pl
 
-from parivision import court, schema
+from parivision import court, league, schema
 from parivision.digest import row_digests
 from parivision.sources import game_number
 from parivision.sources.format import (
@@ -27,6 +27,7 @@ from parivision.sources.format import (
     day,
     decimal,
     key_columns,
+    spelled,
     text,
     tidy_ft,
     whole,
@@ -66,8 +67,8 @@ _CELLS: Final = MappingProxyType(
         "game_id": whole("GAME_ID", pl.Int64),
         "season": whole("SEASON_1", pl.Int16),
         "game_date": day("GAME_DATE", "%m-%d-%Y", "%Y-%m-%d"),
-        "home_team": text("HOME_TEAM"),
-        "away_team": text("AWAY_TEAM"),
+        "home_team": spelled("HOME_TEAM", league.abbreviation),
+        "away_team": spelled("AWAY_TEAM", league.abbreviation),
         "team_id": whole("TEAM_ID", pl.Int64),
         "team_name": text("TEAM_NAME"),
         "player_id": whole("PLAYER_ID", pl.Int64),
