@@ -108,17 +108,21 @@ def refine(settings: Settings, until: str, shots: Path) -> Refined:
     last = _day(until)
     lake = _lake(settings)
     report = run(lake)
-    rows = write_snapshot(lake, shots, until=last)
+    snapshot = write_snapshot(lake, shots, until=last)
     told, trouble = _tell_outcomes(settings, lake)
     counts = {
         "records": report.records,
         "silver": report.silver,
         "quarantined": report.quarantined,
         "duplicates": report.duplicates,
-        "snapshot": rows,
+        "snapshot": snapshot.rows,
+        "games_left_out": len(snapshot.doubted.left_out),
         "outcomes": told,
     }
-    return Refined(counts, pipeline_views.counts_text(report.reasons) + trouble, rows)
+    remarks = (report.strangers_told, snapshot.doubted.told)
+    said = "".join(f"\n{words[0].upper()}{words[1:]}.\n" for words in remarks if words)
+    refused = pipeline_views.counts_text(report.reasons)
+    return Refined(counts, refused + said + trouble, snapshot.rows)
 
 
 def _tell_outcomes(settings: Settings, lake: "Lake") -> tuple[int, str]:

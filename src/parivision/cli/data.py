@@ -2,12 +2,15 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from parivision.cli import context
 from parivision.cli.console import bar, out, print_json, say
+
+if TYPE_CHECKING:
+    from parivision.refine import RefineReport
 
 commands = typer.Typer()
 
@@ -62,17 +65,27 @@ def refine(
     lake = context.lake(settings)
     with bar("records") as progress:
         report = run(lake, check_geometry=check_geometry, progress=progress)
-    rows = write_snapshot(lake, settings.shots, until=until.date() if until else None)
+    if not json:
+        _print_refined(report)
+    snapshot = write_snapshot(lake, settings.shots, until=until.date() if until else None)
+    told, doubted = snapshot.doubted.told, len(snapshot.doubted.left_out)
     if json:
-        print_json({**vars(report), "snapshot": rows})
+        print_json({**vars(report), "snapshot": snapshot.rows, "games_left_out": doubted})
         return
+    if told:
+        out.print(told, markup=False, soft_wrap=True)
+    out.print(f"{snapshot.rows:,} shots in {settings.shots}", markup=False, soft_wrap=True)
+
+
+def _print_refined(report: "RefineReport") -> None:
     out.print(
         f"{report.records:,} records refined: {report.silver:,} shots, "
         f"{report.quarantined:,} in quarantine, {report.duplicates:,} there already"
     )
     for reason, count in report.reasons.items():
         out.print(f"  {count:,}  {reason}", markup=False)
-    out.print(f"{rows:,} shots in {settings.shots}", markup=False, soft_wrap=True)
+    if report.strangers:
+        out.print(report.strangers_told, markup=False, soft_wrap=True)
 
 
 @commands.command()

@@ -12,11 +12,12 @@ from typing import Final
 import polars as pl
 
 REGULAR_SEASON: Final = "Regular Season"
+ALL_STAR: Final = "All Star"
 SEASON_TYPE_OF_DIGIT: Final = MappingProxyType(
     {
         1: "Pre Season",
         2: REGULAR_SEASON,
-        3: "All Star",
+        3: ALL_STAR,
         4: "Playoffs",
         5: "PlayIn",
         6: "NBA Cup",
@@ -44,7 +45,7 @@ SPELLINGS: Final = MappingProxyType(
         "Pre Season": ("pre",),
         "PlayIn": ("play in tournament", "play in game", "play ins"),
         "Playoffs": ("playoff", "post season", "post"),
-        "All Star": ("all star game", "all stars", "all star weekend"),
+        ALL_STAR: ("all star game", "all stars", "all star weekend"),
         "NBA Cup": ("IST", "in season tournament", "emirates nba cup", "nba cup final", "cup"),
     }
 )
