@@ -218,8 +218,13 @@ def _check_together(rows: Rows) -> None:
     found = first_of_columns(columns)
     if found is not None:
         place, rule = found
-        shot = {name: columns[name][place] for name in rule.names}
+        shot = {name: _plain(columns[name][place]) for name in rule.names}
         raise Refusal.of(contradiction(rule, shot, f"{rule.field}[{place}]"))
+
+
+def _plain(value: Any) -> Any:
+    """A value of a column, which may be an array, as JSON has it."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _at(name: str, place: int, came: Any) -> Refusal:

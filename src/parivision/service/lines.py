@@ -4,6 +4,7 @@ Lines are answered in blocks while the others still come, and no more is read th
 neither side needs memory for more than some thousands of them.
 """
 
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
@@ -36,7 +37,7 @@ async def blocks(receive: Receive) -> AsyncIterator[list[bytes]]:
 
     Ends early, without what is not complete, when the client goes away.
     """
-    rest, parts, size, more = b"", [], 0, True
+    rest, parts, size, more, is_first = b"", [], 0, True, True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -47,8 +48,9 @@ async def blocks(receive: Receive) -> AsyncIterator[list[bytes]]:
         size += len(chunk)
         if size < BLOCK_BYTES and more:
             continue
-        *lines, rest = (rest + b"".join(parts)).split(b"\n")
-        parts, size = [], 0
+        held = rest + b"".join(parts)
+        *lines, rest = (held.removeprefix(BOM_UTF8) if is_first else held).split(b"\n")
+        parts, size, is_first = [], 0, False
         if len(rest) > _LONGEST:
             raise Refusal(413, f"A line is too long: expected at most {_LONGEST} bytes.")
         if not more:
