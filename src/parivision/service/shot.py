@@ -5,7 +5,7 @@ A field's description says what is expected of it; refusals and the OpenAPI docu
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from typing import Annotated, Any, Final, Literal, NamedTuple, Required
 
 from pydantic import (
@@ -18,7 +18,7 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from parivision import league
+from parivision import league, spellings
 from parivision.limits import CONTROL_CHARACTERS, LARGEST_ID, MAX_DATE, MIN_DATE, RANGES
 
 SHOTS: Final = "shots"
@@ -31,26 +31,18 @@ MOST_ATTEMPTS: Final = 200
 """More than twice the shots that any player has taken in a game."""
 
 
-_LONGEST_DAY: Final = 40
 _control: Final = re.compile(CONTROL_CHARACTERS).search
 
 
 def day(text: str) -> date | None:
-    """The day that an ISO text means: a date, or a date and a time as other tools write a day.
+    """The day that a text means, as `spellings.day` reads it in files.
 
-    A time of day, or one with an offset, is on the day as written. In UTC only midnight is a day:
-    an evening's game is on the next day there, so any other time would mean another game's day.
+    05/11/2025 is none: a file shows whether its days come first, a request does not.
     """
     try:
         return date.fromisoformat(text)
     except ValueError:
-        pass
-    try:
-        moment = datetime.fromisoformat(text[:_LONGEST_DAY])
-    except ValueError:
-        return None
-    is_utc = moment.utcoffset() == timedelta(0)
-    return None if is_utc and moment.timetz() != time(tzinfo=moment.tzinfo) else moment.date()
+        return None if spellings.is_either_first(text) else spellings.day(text)
 
 
 def is_usable(name: str, text: str) -> bool:
@@ -64,8 +56,10 @@ def whole(value: object) -> object:
 
     Anything else stays for the check of the type: a number in quotes is a text.
     """
-    is_whole = isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST_ID
-    return int(value) if is_whole else value  # type: ignore[call-overload]
+    if not isinstance(value, float):
+        return value
+    meant = spellings.whole(str(value))
+    return value if meant is None else meant
 
 
 def _iso_date(value: object) -> object:
