@@ -1,27 +1,51 @@
 """From a source to bronze: records as they came, each of them once."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
-from parivision.errors import SchemaError
-from parivision.lake.base import Lake
+import polars as pl
+
+from parivision.digest import row_digests
+from parivision.errors import FilesError, SchemaError
+from parivision.lake.base import Lake, quarantined
 from parivision.sources import FORMATS, Format
-from parivision.sources.base import Source
+from parivision.sources.base import Batch, Source
 from parivision.sources.format import as_records
 
 Progress = Callable[[int, int], None]
 """Called with the records done so far and their number in all, 0 when that is not known."""
 
 
+_IDENTITY: Final = ("file", "text", "occurrence")
+_RECORD: Final = ("file", "line", "text")
+
+
 @dataclass(frozen=True)
 class IngestReport:
-    """What came of a source: new + duplicates + conflicts = records."""
+    """What came of a source: new + duplicates + conflicts = records.
+
+    `faulty` lines of files are no records; so many came to quarantine that were not there. `unread`
+    are files that cannot be used, and why.
+    """
 
     source: str
     records: int
     new: int
     duplicates: int
     conflicts: int
+    faulty: int = 0
+    unread: Mapping[str, str] = field(default_factory=dict)
+
+
+class UnreadFilesError(FilesError):
+    """Files that an ingest could not use; what the others hold is in bronze, see `report`."""
+
+    def __init__(self, error: FilesError, report: IngestReport) -> None:
+        """`error` is what the source raised at its end."""
+        super().__init__(str(error), error.files)
+        self.report = report
 
 
 def ingest(
@@ -37,31 +61,67 @@ def ingest(
     `limit` stops after that many records. The cursor moves behind whole batches only, so a batch
     that the limit cuts is read again by the next run, which changes nothing. A source without news
     commits its cursor again, so that the lake knows when it was last read.
+
+    Raises UnreadFilesError when files of the source cannot be used, after all others were read; the
+    next run tries them again.
     """
-    layout = known_format(source.format, formats)
-    records = new = duplicates = conflicts = 0
-    cursor, has_news = lake.cursor(source.name), False
-    for batch in source.batches(after=cursor):
-        has_news = True
-        room = batch.records.height if limit is None else limit - records
-        table = as_records(batch.records, layout.columns, source.name).head(room)
-        if table.height:
-            added = lake.append_bronze(
-                table, layout.keys(table), source=source.name, layout=layout.name
-            )
-            records += table.height
-            new += added.new
-            duplicates += added.duplicates
-            conflicts += added.conflicts
-        if table.height == batch.records.height:
-            lake.commit_cursor(source.name, batch.cursor)
-        if progress is not None:
-            progress(records, limit or 0)
-        if limit is not None and records >= limit:
-            break
+    known_format(source.format, formats)
+    total, has_news = Counter[str](), False
+    cursor, failure = lake.cursor(source.name), None
+    try:
+        for batch in source.batches(after=cursor):
+            has_news = True
+            room = None if limit is None else limit - total["records"]
+            _take(batch, source, lake, formats, room, total)
+            if progress is not None:
+                progress(total["records"], limit or 0)
+            if limit is not None and total["records"] >= limit:
+                break
+    except FilesError as error:
+        failure = error
     if not has_news:
         lake.commit_cursor(source.name, cursor)
-    return IngestReport(source.name, records, new, duplicates, conflicts)
+    counts = {name: total[name] for name in ("records", "new", "duplicates", "conflicts", "faulty")}
+    if failure is None:
+        return IngestReport(source.name, **counts)
+    raise UnreadFilesError(failure, IngestReport(source.name, **counts, unread=failure.files))
+
+
+def _take(
+    batch: Batch,
+    source: Source,
+    lake: Lake,
+    formats: Mapping[str, Format],
+    room: int | None,
+    total: Counter[str],
+) -> None:
+    """Append a batch, at most `room` records of it, and count what came of them."""
+    layout = known_format(batch.format or source.format, formats)
+    if batch.faulty.height:
+        total["faulty"] += lake.add_quarantine(faulty_lines(batch.faulty, source.name, layout.name))
+    table = as_records(batch.records, layout.columns, source.name, layout.needs)
+    table = table if room is None else table.head(room)
+    if table.height:
+        added = lake.append_bronze(
+            table, layout.keys(table), source=source.name, layout=layout.name
+        )
+        total.update(records=table.height, **vars(added))
+    if table.height == batch.records.height:
+        lake.commit_cursor(source.name, batch.cursor)
+
+
+def faulty_lines(faulty: pl.DataFrame, source: str, layout: str) -> pl.DataFrame:
+    """Rows for quarantine of faulty lines (columns `sources.base.FAULTY_SCHEMA`).
+
+    A line is told from others by its file, its text and the how manyth such line it is; not by its
+    number, so that mending another line of the file does not make it a new one.
+    """
+    identity = faulty.select(pl.col(_IDENTITY).cast(pl.String))
+    nothing = pl.lit(None, pl.Int64)
+    keys = faulty.select(nothing.alias("game_id"), nothing.alias("event_id")).with_columns(
+        row_digests(identity, _IDENTITY).alias("digest"), pl.lit(source).alias("source")
+    )
+    return quarantined(faulty.select(_RECORD), keys, faulty["reason"], layout=layout)
 
 
 def known_format(name: str, formats: Mapping[str, Format]) -> Format:

@@ -15,7 +15,7 @@ from parivision import schema
 from parivision.errors import SourceError
 from parivision.sources import feed22, season_csv
 from parivision.sources.base import Batch
-from parivision.sources.csv_files import FeedCsv, SeasonZips, is_feed
+from parivision.sources.csv_files import FeedCsv, SeasonZips
 from parivision.sources.synthetic import SyntheticConfig, generate
 
 SHOTS = generate(SyntheticConfig(seasons=(2023,), games_a_season=2)).select(schema.NAMES)

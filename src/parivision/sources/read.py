@@ -1,24 +1,38 @@
 """A whole source as one table of shots, in memory: for evaluation and reports outside the lake."""
 
+from collections.abc import MutableMapping
+
 import polars as pl
 
 from parivision import schema
-from parivision.errors import DataError
+from parivision.errors import DataError, FilesError
 from parivision.sources import FORMATS
 from parivision.sources.base import Source
 
 
-def read_shots(source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Valid shots, each key once, and the records that are none with their `reason`.
+def read_shots(
+    source: Source, unread: MutableMapping[str, str] | None = None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Valid shots, each key once, and the records and lines that are none with their `reason`.
 
     Raises SourceError when the source cannot be read and DataError when it holds no valid shot.
+    Files that cannot be used are put to `unread` with the reason; without it they are a FilesError.
     """
-    layout = FORMATS[source.format]
-    converted = [layout.to_shots(batch.records) for batch in source.batches()]
-    good = [part.shots for part in converted]
-    bad = pl.concat([part.bad for part in converted]) if converted else pl.DataFrame()
+    good: list[pl.DataFrame] = []
+    bad: list[pl.DataFrame] = []
+    try:
+        for batch in source.batches():
+            layout = FORMATS[batch.format or source.format]
+            converted = layout.to_shots(batch.records)
+            good.append(converted.shots)
+            bad += [converted.bad, batch.faulty.drop("occurrence")]
+    except FilesError as error:
+        if unread is None or not any(len(shots) for shots in good):
+            raise
+        unread.update(error.files)
+    refused = pl.concat(bad, how="diagonal") if bad else pl.DataFrame()
     if not any(len(part) for part in good):
-        why = bad["reason"].value_counts(sort=True)["reason"][:1].to_list() if len(bad) else []
+        why = refused["reason"].value_counts(sort=True)["reason"][:1].to_list() if bad else []
         raise DataError(f"{source.name} holds no valid shot{': ' + why[0] if why else ''}")
     shots = pl.concat(good).unique(subset=list(schema.KEY), keep="first", maintain_order=True)
-    return shots, bad
+    return shots, refused
