@@ -1,4 +1,4 @@
-"""Shots in files: CSV, bare, gzipped or zipped, one file or a folder of them.
+"""Shots in files: CSV, JSON and Parquet, bare, gzipped or zipped, one file or a folder of them.
 
 Reading resumes at the record where it stopped, and a file that was read to its end is read again
 only when its content changes. What cannot be used costs itself only: a faulty line comes beside the
@@ -21,13 +21,19 @@ from parivision.sources.csv_members import Member, members, unreadable
 from parivision.sources.csv_table import read_csv
 from parivision.sources.dialect import likely_format
 from parivision.sources.format import Format
+from parivision.sources.json_table import read_json
+from parivision.sources.parquet_table import read_parquet
 from parivision.sources.text_table import Block, FaultyLine, TextTable
 
 BATCH_ROWS: Final = 250_000
 """More than any season has, so that a season file is one batch."""
 
 CONTAINERS: Final[Mapping[str, Callable[[Member, Iterable[Format]], TextTable]]] = MappingProxyType(
-    dict.fromkeys((".csv", ".csv.gz", ".tsv", ".tsv.gz"), read_csv)
+    {
+        **dict.fromkeys((".csv", ".csv.gz", ".tsv", ".tsv.gz"), read_csv),
+        **dict.fromkeys((".json", ".json.gz", ".jsonl", ".ndjson"), read_json),
+        ".parquet": read_parquet,
+    }
 )
 """How a file's table is read, by the end of its name; the names are in `csv_members` too."""
 

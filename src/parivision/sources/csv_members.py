@@ -12,9 +12,12 @@ from typing import IO, Final, Protocol, cast
 
 from parivision.errors import SourceError
 
-BARE_SUFFIXES: Final = (".csv", ".tsv")
+BARE_SUFFIXES: Final = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
 """Tables, also within a zip; `csv_files.CONTAINERS` says how each is read."""
-SUFFIXES: Final = (".csv", ".csv.gz", ".zip", ".tsv", ".tsv.gz")
+SUFFIXES: Final = (
+    *(".csv", ".csv.gz", ".zip", ".tsv", ".tsv.gz"),
+    *(".json", ".json.gz", ".jsonl", ".ndjson", ".parquet"),
+)
 
 CHUNK_BYTES: Final = 1 << 20
 # What the standard library raises on damaged, encrypted or unreadable archives and files.

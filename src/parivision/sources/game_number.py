@@ -70,6 +70,13 @@ def season_type(game_id: str) -> pl.Expr:
     )
 
 
+def stated_type(number: pl.Expr) -> pl.Expr:
+    """The same of a game's number, missing where that has no digit of the type that is known."""
+    return (number // _TYPE_UNIT).replace_strict(
+        dict(SEASON_TYPE_OF_DIGIT), default=None, return_dtype=pl.String
+    )
+
+
 def problem(game_id: str) -> pl.Expr:
     """Why a number is not one of a game of this league; missing where it may be one."""
     return pl.col(game_id).map_batches(_problems, return_dtype=pl.String)
