@@ -18,6 +18,7 @@ Progress = Callable[[int, int], None]
 """Called with the records done so far and their number in all, 0 when that is not known."""
 
 
+_COUNTED: Final = ("records", "new", "duplicates", "conflicts", "faulty")
 _IDENTITY: Final = ("file", "text", "occurrence")
 _RECORD: Final = ("file", "line", "text")
 
@@ -81,10 +82,12 @@ def ingest(
         failure = error
     if not has_news:
         lake.commit_cursor(source.name, cursor)
-    counts = {name: total[name] for name in ("records", "new", "duplicates", "conflicts", "faulty")}
-    if failure is None:
-        return IngestReport(source.name, **counts)
-    raise UnreadFilesError(failure, IngestReport(source.name, **counts, unread=failure.files))
+    unread = failure.files if failure else {}
+    records, new, duplicates, conflicts, faulty = (total[name] for name in _COUNTED)
+    report = IngestReport(source.name, records, new, duplicates, conflicts, faulty, unread)
+    if failure is not None:
+        raise UnreadFilesError(failure, report)
+    return report
 
 
 def _take(

@@ -8,6 +8,7 @@ import typer
 
 from parivision.cli import context
 from parivision.cli.console import bar, out, print_json, say
+from parivision.errors import FilesError
 
 if TYPE_CHECKING:
     from parivision.refine import RefineReport
@@ -27,13 +28,22 @@ def ingest(
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many records.")] = None,
     json: Json = False,
 ) -> None:
-    """Bring new records of a source into bronze, from where the last run stopped."""
+    """Bring new records of a source into bronze, from where the last run stopped.
+
+    A faulty line goes to quarantine. Files that cannot be used are listed at the end, with exit
+    code 1; what the others hold is in bronze, and the next run tries them again.
+    """
+    from parivision.ingest import UnreadFilesError
     from parivision.ingest import ingest as run
     from parivision.sources.open import open_source
 
     lake = context.lake(context.current())
+    failure: UnreadFilesError | None = None
     with bar("records") as progress:
-        report = run(open_source(source), lake, limit=limit, progress=progress)
+        try:
+            report = run(open_source(source), lake, limit=limit, progress=progress)
+        except UnreadFilesError as error:
+            failure, report = error, error.report
     if json:
         print_json(vars(report))
     else:
@@ -41,6 +51,10 @@ def ingest(
             f"{report.records:,} records read: {report.new:,} new, {report.duplicates:,} there "
             f"already, {report.conflicts:,} in conflict (see `parivision quarantine`)"
         )
+        if report.faulty:
+            out.print(f"{report.faulty:,} lines are no records and came to quarantine")
+    if failure is not None:
+        raise failure
 
 
 @commands.command()
@@ -142,18 +156,27 @@ def eda(
         Path | None, typer.Option(help="HTML file; default HOME/reports/eda.html")
     ] = None,
 ) -> None:
-    """Write the report on the shots: correlations, success by everything, maps of the court."""
+    """Write the report on the shots: correlations, success by everything, maps of the court.
+
+    Files of --data that cannot be used are listed at the end, with exit code 1.
+    """
     from parivision.eda import write
     from parivision.sources.open import open_source
     from parivision.sources.read import read_shots
 
     settings = context.current()
-    shots = read_shots(open_source(source))[0] if source else context.lake(settings).silver()
+    unread: list[FilesError] = []
+    if source:
+        shots, _ = read_shots(open_source(source), unread)
+    else:
+        shots = context.lake(settings).silver()
     path = to or settings.reports / "eda.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     with bar("sections") as progress:
         write(shots, path, progress=progress)
     out.print(str(path), markup=False, soft_wrap=True)
+    if unread:
+        raise unread[0]
 
 
 @commands.command("stats-api")

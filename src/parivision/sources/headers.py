@@ -36,8 +36,8 @@ class Match:
         shown = list(names)[:MOST_NAMES_SHOWN]
         if self.lacking:
             return (
-                f"lacks the columns {list(self.lacking)} of {self.layout.name}, the nearest format; "
-                f"it has {shown}"
+                f"lacks the columns {list(self.lacking)} of {self.layout.name}, the nearest "
+                f"format; it has {shown}"
             )
         return f"has {list(self.doubled)} more than once; it has {shown}"
 

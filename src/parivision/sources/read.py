@@ -1,7 +1,5 @@
 """A whole source as one table of shots, in memory: for evaluation and reports outside the lake."""
 
-from collections.abc import MutableMapping
-
 import polars as pl
 
 from parivision import schema
@@ -11,12 +9,13 @@ from parivision.sources.base import Source
 
 
 def read_shots(
-    source: Source, unread: MutableMapping[str, str] | None = None
+    source: Source, unread: list[FilesError] | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Valid shots, each key once, and the records and lines that are none with their `reason`.
 
     Raises SourceError when the source cannot be read and DataError when it holds no valid shot.
-    Files that cannot be used are put to `unread` with the reason; without it they are a FilesError.
+    Files that cannot be used are a FilesError; with `unread` it is put there, to be raised when
+    the caller has done its work on the others.
     """
     good: list[pl.DataFrame] = []
     bad: list[pl.DataFrame] = []
@@ -29,7 +28,7 @@ def read_shots(
     except FilesError as error:
         if unread is None or not any(len(shots) for shots in good):
             raise
-        unread.update(error.files)
+        unread.append(error)
     refused = pl.concat(bad, how="diagonal") if bad else pl.DataFrame()
     if not any(len(part) for part in good):
         why = refused["reason"].value_counts(sort=True)["reason"][:1].to_list() if bad else []
