@@ -10,6 +10,7 @@ import polars as pl
 from parivision.digest import row_digests
 from parivision.errors import FilesError, SchemaError
 from parivision.lake.base import Lake, quarantined
+from parivision.makes_only import misses, without_miss
 from parivision.sources import FORMATS, Format
 from parivision.sources.base import Batch, Source
 from parivision.sources.format import as_records
@@ -28,7 +29,7 @@ class IngestReport:
     """What came of a source: new + duplicates + conflicts = records.
 
     `faulty` lines of files are no records; so many came to quarantine that were not there. `unread`
-    are files that cannot be used, and why.
+    are files that cannot be used, and why. Of `games_without_miss` no record is a miss.
     """
 
     source: str
@@ -38,6 +39,7 @@ class IngestReport:
     conflicts: int
     faulty: int = 0
     unread: Mapping[str, str] = field(default_factory=dict)
+    games_without_miss: int = 0
 
 
 class UnreadFilesError(FilesError):
@@ -67,13 +69,13 @@ def ingest(
     next run tries them again.
     """
     known_format(source.format, formats)
-    total, has_news = Counter[str](), False
+    total, has_news, games = Counter[str](), False, list[pl.DataFrame]()
     cursor, failure = lake.cursor(source.name), None
     try:
         for batch in source.batches(after=cursor):
             has_news = True
             room = None if limit is None else limit - total["records"]
-            _take(batch, source, lake, formats, room, total)
+            games.append(_take(batch, source, lake, formats, room, total))
             if progress is not None:
                 progress(total["records"], limit or 0)
             if limit is not None and total["records"] >= limit:
@@ -84,7 +86,9 @@ def ingest(
         lake.commit_cursor(source.name, cursor)
     unread = failure.files if failure else {}
     records, new, duplicates, conflicts, faulty = (total[name] for name in _COUNTED)
-    report = IngestReport(source.name, records, new, duplicates, conflicts, faulty, unread)
+    report = IngestReport(
+        source.name, records, new, duplicates, conflicts, faulty, unread, without_miss(games)
+    )
     if failure is not None:
         raise UnreadFilesError(failure, report)
     return report
@@ -97,20 +101,23 @@ def _take(
     formats: Mapping[str, Format],
     room: int | None,
     total: Counter[str],
-) -> None:
-    """Append a batch, at most `room` records of it, and count what came of them."""
+) -> pl.DataFrame:
+    """Append a batch, at most `room` records of it, and count what came of them.
+
+    Returns the misses of each game in it (`makes_only.misses`).
+    """
     layout = known_format(batch.format or source.format, formats)
     if batch.faulty.height:
         total["faulty"] += lake.add_quarantine(faulty_lines(batch.faulty, source.name, layout.name))
     table = as_records(batch.records, layout.columns, source.name, layout.needs)
     table = table if room is None else table.head(room)
+    keys = layout.keys(table)
     if table.height:
-        added = lake.append_bronze(
-            table, layout.keys(table), source=source.name, layout=layout.name
-        )
+        added = lake.append_bronze(table, keys, source=source.name, layout=layout.name)
         total.update(records=table.height, **vars(added))
     if table.height == batch.records.height:
         lake.commit_cursor(source.name, batch.cursor)
+    return misses(keys["game_id"], layout.made(table))
 
 
 def faulty_lines(faulty: pl.DataFrame, source: str, layout: str) -> pl.DataFrame:

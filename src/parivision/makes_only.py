@@ -7,6 +7,7 @@ game without a miss is left out, unless it is short and the other games of its p
 their misses are there too.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,7 +27,7 @@ own: 31 have games that are left out wrongly, 206 of 3,576,222 shots. If half of
 come as makes only, 93 of 100 of their shots are left out.
 """
 ASK_AGAIN: Final = (
-    "nba_api asks for makes only unless it is told context_measure_simple='FGA': fetch them so"
+    "nba_api asks for makes only unless it is told context_measure_simple='FGA': fetch them so."
 )
 
 _PLAYER: Final = ("season", "player_id")
@@ -53,6 +54,28 @@ class Doubted:
             f"({self.shots_left_out:,} shots) are kept out of training until their misses are "
             f"there: {ASK_AGAIN}"
         )
+
+
+def misses(game_id: pl.Series, made: pl.Series) -> pl.DataFrame:
+    """How many misses a part of a source has, by game; what tells neither is left out."""
+    shots = pl.DataFrame({"game_id": game_id, "misses": made == 0}).drop_nulls()
+    return shots.group_by("game_id").agg(pl.col("misses").sum())
+
+
+def without_miss(parts: Sequence[pl.DataFrame]) -> int:
+    """How many games have no miss in any of the parts, which `misses` gave."""
+    if not parts:
+        return 0
+    games = pl.concat(parts).group_by("game_id").agg(pl.col("misses").sum())
+    return games.filter(misses=0).height
+
+
+def told_of_source(games: int) -> str:
+    """A sentence on so many games without a miss in a source."""
+    return (
+        f"{games:,} games came without a single miss: such games are kept out of training until "
+        f"their misses are there. {ASK_AGAIN}"
+    )
 
 
 def doubted(shots: pl.DataFrame) -> Doubted:

@@ -35,8 +35,10 @@ class RefineReport:
         """A sentence on teams that are not known, empty where there are none."""
         if not self.strangers:
             return ""
-        teams = ", ".join(f"{team} ({shots:,})" for team, shots in sorted(self.strangers.items()))
-        return f"shots of games with teams that are not known, kept without opponent: {teams}"
+        teams = ", ".join(
+            f"{team} ({shots:,} shots)" for team, shots in sorted(self.strangers.items())
+        )
+        return f"Teams that are not known, whose games are kept without an opponent: {teams}."
 
 
 def refine(

@@ -95,6 +95,7 @@ def ingest(settings: Settings, source: str) -> Counts:
         "new": report.new,
         "duplicates": report.duplicates,
         "conflicts": report.conflicts,
+        "games_without_miss": report.games_without_miss,
     }
 
 
@@ -120,7 +121,7 @@ def refine(settings: Settings, until: str, shots: Path) -> Refined:
         "outcomes": told,
     }
     remarks = (report.strangers_told, snapshot.doubted.told)
-    said = "".join(f"\n{words[0].upper()}{words[1:]}.\n" for words in remarks if words)
+    said = "".join(f"\n{words}\n" for words in remarks if words)
     refused = pipeline_views.counts_text(report.reasons)
     return Refined(counts, refused + said + trouble, snapshot.rows)
 

@@ -17,7 +17,7 @@ commands = typer.Typer()
 
 SOURCE_HELP = (
     "synthetic:?seed=1&seasons=2021-2023&games=400, live:?seasons=2024&until=2024-04-14, "
-    "http://stats-api:8000, or a file or folder of season zips or feed CSVs"
+    "http://stats-api:8000, or a file or folder of season files, feed records or nba_api's tables"
 )
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -33,6 +33,7 @@ def ingest(
     A faulty line goes to quarantine. Files that cannot be used are listed at the end, with exit
     code 1; what the others hold is in bronze, and the next run tries them again.
     """
+    from parivision import makes_only
     from parivision.ingest import UnreadFilesError
     from parivision.ingest import ingest as run
     from parivision.sources.open import open_source
@@ -53,6 +54,9 @@ def ingest(
         )
         if report.faulty:
             out.print(f"{report.faulty:,} lines are no records and came to quarantine")
+        if report.games_without_miss:
+            told = makes_only.told_of_source(report.games_without_miss)
+            out.print(told, markup=False, soft_wrap=True)
     if failure is not None:
         raise failure
 

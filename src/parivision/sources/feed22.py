@@ -22,6 +22,7 @@ from parivision.sources.format import (
     convert,
     day,
     decimal,
+    first_known,
     flag,
     key_columns,
     points,
@@ -112,6 +113,10 @@ class Feed22:
         records = as_records(records, COLUMNS, self.name, NEEDS)
         numbers = key_columns(records, _CELLS, "game_id", "event_id")
         return numbers.with_columns(row_digests(records, COLUMNS).alias(DIGEST))
+
+    def made(self, records: pl.DataFrame) -> pl.Series:
+        """Whether each record's shot went in, as far as it is told."""
+        return first_known(as_records(records, COLUMNS, self.name, NEEDS), _CELLS["made"])
 
     def to_shots(
         self,

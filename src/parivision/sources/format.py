@@ -68,6 +68,10 @@ class Format(Protocol):
         """
         ...
 
+    def made(self, records: pl.DataFrame) -> pl.Series:
+        """1 for each record of a shot that went in, 0 for others, missing where none is told."""
+        ...
+
     def to_shots(
         self,
         records: pl.DataFrame,
@@ -268,6 +272,12 @@ def key_columns(records: pl.DataFrame, cells: Mapping[str, Cell], *names: str) -
     return cleaned.select(
         pl.when(value >= low).then(value).alias(name) for name, value, low in values
     )
+
+
+def first_known(records: pl.DataFrame, *cells: Cell) -> pl.Series:
+    """The value of the first cell that can be read, of each record."""
+    cleaned, _ = _cleaned(records.select(cell.source for cell in cells))
+    return cleaned.select(pl.coalesce(*(cell.value for cell in cells)).alias("value")).to_series()
 
 
 def tidy_ft(feet: pl.Expr) -> pl.Expr:

@@ -14,7 +14,14 @@ import polars as pl
 
 from parivision import schema, spellings
 from parivision.sources import feed22, game_number
-from parivision.sources.format import Converted, Needs, as_records, whole
+from parivision.sources.format import (
+    Converted,
+    Needs,
+    as_records,
+    first_known,
+    flag,
+    whole,
+)
 
 COLUMNS: Final = MappingProxyType(
     {
@@ -77,6 +84,10 @@ class NbaApi:
     def keys(self, records: pl.DataFrame) -> pl.DataFrame:
         """Game and event number, and the digest of the feed's record that it means."""
         return feed22.FORMAT.keys(self._feed(records))
+
+    def made(self, records: pl.DataFrame) -> pl.Series:
+        """Whether each record's shot went in, as far as it is told."""
+        return first_known(records, flag("SHOT_MADE_FLAG"))
 
     def to_shots(
         self,

@@ -27,6 +27,7 @@ from parivision.sources.format import (
     convert,
     day,
     decimal,
+    first_known,
     flag,
     key_columns,
     points,
@@ -177,6 +178,14 @@ class SeasonCsv:
         return key_columns(records, _CELLS, "game_id").with_columns(
             pl.when(pl.col("game_id").is_not_null()).then(events).alias("event_id"),
             digests.alias(DIGEST),
+        )
+
+    def made(self, records: pl.DataFrame) -> pl.Series:
+        """Whether each record's shot went in, as far as it is told."""
+        return first_known(
+            as_records(records, COLUMNS, self.name, NEEDS),
+            _CELLS["stated_made"],
+            _CELLS["made_in_words"],
         )
 
     def to_shots(
