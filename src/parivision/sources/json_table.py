@@ -103,8 +103,9 @@ def _document(member: Member) -> Any:
     except RecursionError:
         raise SourceError(f"{member.label} is JSON in too many layers to be a table.") from None
     except json.JSONDecodeError as error:
+        lines = [line for line in text.splitlines() if line.strip()]
         try:
-            return [json.loads(line) for line in text.splitlines() if line.strip()]
+            return [json.loads(line) for line in lines or [text]]
         except (json.JSONDecodeError, RecursionError):
             raise SourceError(
                 f"{member.label} is not JSON ({error}); it may be cut off: fetch it anew."
