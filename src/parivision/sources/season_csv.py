@@ -267,9 +267,9 @@ def records_from_shots(shots: pl.DataFrame, frame: str = "normal") -> pl.DataFra
 def _numbered(records: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
     """Digests of records with all columns, and the event numbers made of them."""
     digests = row_digests(records, COLUMNS)
-    partial = season_gaps.is_partial(records)
-    if not partial.any():
+    if not any(cells.null_count() for cells in records):
         return digests, digests
+    partial = season_gaps.is_partial(records)
     return digests, (digests // PARTIAL_SHARE).zip_with(partial, digests)
 
 
