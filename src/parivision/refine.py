@@ -12,13 +12,15 @@ from parivision.ingest import Progress, known_format
 from parivision.lake.base import Lake, Pending, quarantined
 from parivision.sources import FORMATS, Format
 from parivision.sources.game_number import ALL_STAR
+from parivision.twins import without_twins
 
 
 @dataclass(frozen=True)
 class RefineReport:
     """What became of the records refined: silver + quarantined + duplicates = records.
 
-    `duplicates` were in the lake already, by a run that was killed or one at the same time.
+    `duplicates` were in the lake already: by a run that was killed or one at the same time, or by a
+    record with other columns (`parivision.twins`).
     `reasons` counts the quarantined records by reason. `strangers` counts the shots of games in
     which a team plays that is not known, by team: they are kept, but have no opponent.
     """
@@ -58,12 +60,13 @@ def refine(
     reasons: Counter[str] = Counter()
     strangers: Counter[str] = Counter()
     for pending in lake.pending():
-        shots, bad = _refined(pending, formats, check_geometry=check_geometry)
+        converted, bad = _refined(pending, formats, check_geometry=check_geometry)
+        shots = without_twins(converted, lake, formats[pending.format].partial_events)
         written = lake.write_refined(pending, shots, bad)
         records += pending.records.height
         silver += written.silver
         quarantined_rows += written.quarantined
-        duplicates += written.duplicates
+        duplicates += written.duplicates + converted.height - shots.height
         reasons.update(bad["reason"].to_list())
         strangers.update(_strangers(shots))
         if progress is not None:

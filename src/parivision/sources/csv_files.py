@@ -197,7 +197,7 @@ def _records(member: Member, table: TextTable, rows: int) -> Iterator[Block]:
         faulty += block.faulty
         is_empty = is_empty and rest.height == 0
         while count + rest.height >= rows:
-            yield Block(pl.concat([*held, rest[: rows - count]]), faulty)
+            yield Block(_joined([*held, rest[: rows - count]]), faulty)
             rest = rest[rows - count :]
             held, faulty, count = [], [], 0
         if rest.height:
@@ -206,8 +206,12 @@ def _records(member: Member, table: TextTable, rows: int) -> Iterator[Block]:
     if is_empty:
         raise _no_record(member, faulty)
     if held or faulty:
-        none = pl.DataFrame(schema=dict.fromkeys(table.match.layout.columns, pl.String()))
-        yield Block(pl.concat([none, *held]), faulty)
+        yield Block(_joined(held or [rest]), faulty)
+
+
+def _joined(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    """Tables as one whose columns lie in one piece: what follows picks rows of it."""
+    return pl.concat(parts, rechunk=True)
 
 
 def _in_full(cells: pl.DataFrame, table: TextTable) -> pl.DataFrame:

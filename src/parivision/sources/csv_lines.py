@@ -47,6 +47,8 @@ class CsvLines:
         self._ahead: deque[tuple[int, str]] = deque()
         self._names = names
         self._words = frozenset(plain(name) for name in names) - {""}
+        # A header that ends in separators has columns without a name, which rows may leave out.
+        self._nameless = len(names) - len(_without_nameless(names))
         self._label = label
         self._separator = separator
         self._encoding = encoding
@@ -93,6 +95,8 @@ class CsvLines:
         extra = cells - len(self._names)
         if extra > 0 and line.endswith(self._separator * extra):
             line, extra = line[:-extra], 0
+        elif 0 < -extra <= self._nameless:
+            line, extra = line + self._separator * -extra, 0
         if extra:
             return self._refuse(number, line, self._cut_off(cells))
         if plain(line.partition(self._separator)[0]) in self._words and self._is_header(
@@ -131,11 +135,12 @@ class CsvLines:
         if is_open or (taken and len(cells) != len(self._names)):
             self._ahead.extendleft(reversed(taken))
             return self._refuse(number, line, UNCLOSED)
-        if is_too_long or len(cells) < len(self._names):
+        if is_too_long or len(cells) < len(self._names) - self._nameless:
             return self._refuse(number, line, self._cut_off(len(cells)))
         if self._is_header(number, cells):
             return self._refuse(number, line, HEADER_AGAIN)
-        return _written(cells[: len(self._names)], self._separator)
+        padding = [""] * (len(self._names) - len(cells))
+        return _written([*cells[: len(self._names)], *padding], self._separator)
 
     def _cells(self, text: str) -> tuple[list[str], bool]:
         """The cells of a text, and whether the last one is still open at its end."""
@@ -177,6 +182,11 @@ class CsvLines:
         shown = line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         self.faulty.append(FaultyLine(number, shown[:MOST_TEXT], reason))
         return None
+
+
+def _without_nameless(names: Sequence[str]) -> Sequence[str]:
+    named = [place for place, name in enumerate(names, start=1) if name]
+    return names[: max(named, default=0)]
 
 
 def _written(cells: Sequence[str], separator: str) -> str:

@@ -11,7 +11,6 @@ from typing import IO, Any, Final
 
 import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.csv as pa_csv  # type: ignore[import-untyped]
 
 from parivision.errors import SourceError
@@ -77,13 +76,14 @@ class CsvTable:
             faulty.append(row)
             return "skip"
 
-        first_name = self._dialect.names[min(self.match.at.values())]
+        first, place = next(iter(self.match.at.items()))
+        first_name = self._dialect.names[place]
         with opened(self._member) as stream:
             for cells in self._parse(stream, note, skip_rows=1, newlines=False):
-                first = cells.column(str(min(self.match.at.values())))
-                if faulty or pc.any(pc.equal(first, first_name)).as_py():
+                records = self._frame(cells)
+                if faulty or (records[first] == first_name).any():
                     raise _FaultyRowError
-                yield self._frame(cells)
+                yield records
             if faulty:
                 raise _FaultyRowError
 

@@ -11,7 +11,8 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final
 
 from parivision.errors import SourceError
@@ -31,6 +32,14 @@ _MARKS: Final = (
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_CONTAINERS: Final = MappingProxyType(
+    {
+        b"PK\x03\x04": "a zip or an Excel workbook",
+        b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+        b"\x1f\x8b": "a gzip file",
+        b"PAR1": "a Parquet file",
+    }
 )
 _MULTIBYTE: Final = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}")
 # What other code pages look like when read as Windows-1252: c with acute at the end of a name of
@@ -97,6 +106,9 @@ def _dialect(
             "Fetch it anew."
         )
     best = max(_candidates(survey, lines, layouts), key=_fitness)
+    if _has_row_names(best, lines):
+        names = ["", *best.names]
+        best = replace(best, names=names, match=nearest(names, layouts))
     if not best.match.is_usable:
         raise SourceError(
             f"{member.label} {best.match.problem(best.names)}. {_hint(best)}"
@@ -155,6 +167,20 @@ def _fitness(candidate: Dialect) -> tuple[bool, int, int, int]:
     return match.is_usable, len(match.at), len(candidate.names), -candidate.header_line
 
 
+def _has_row_names(candidate: Dialect, lines: Sequence[str]) -> bool:
+    """Whether rows begin with a number that the header does not name, as R writes them."""
+    rows = [
+        split(line, candidate.separator)
+        for line in lines[candidate.header_line + 1 :]
+        if line.strip()
+    ][:-1]
+    width = len(candidate.names) + 1
+    return bool(rows) and all(
+        len(row) == width and row[0] == str(number) and row[-1]
+        for number, row in enumerate(rows, start=int(rows[0][0] == "1"))
+    )
+
+
 def _hint(candidate: Dialect) -> str:
     """Why a header may not have been understood."""
     names = candidate.names
@@ -171,6 +197,7 @@ def _survey(member: Member) -> Survey:
     is_utf8, last = True, b""
     decoder = codecs.getincrementaldecoder("utf-8")()
     start = b""
+    _refuse_containers(member)
     with opened(member) as stream:
         while chunk := stream.read(CHUNK_BYTES):
             start = start or chunk[:_START_BYTES]
@@ -186,6 +213,18 @@ def _survey(member: Member) -> Survey:
     encoding = _marked(start) or ("utf-8-sig" if is_utf8 or multibyte else _eight_bit(member))
     is_plain = is_utf8 and encoding == "utf-8-sig" and not nul and not lone_return
     return Survey(encoding, quotes, is_plain)
+
+
+def _refuse_containers(member: Member) -> None:
+    """Raise SourceError for a file that only has the name of a text."""
+    with opened(member) as stream:
+        start = stream.read(len(max(_CONTAINERS, key=len)))
+    kind = next((kind for mark, kind in _CONTAINERS.items() if start.startswith(mark)), None)
+    if kind:
+        raise SourceError(
+            f"{member.label} is {kind}, not text: give it the ending of its kind, or save it as a "
+            "CSV file."
+        )
 
 
 def _has_lone_return(before: bytes, chunk: bytes) -> bool:

@@ -104,6 +104,7 @@ class Feed22:
     name: Final = "feed22"
     columns: Final = COLUMNS
     needs: Final[Needs] = NEEDS
+    partial_events: Final = 0
     numbers: Final = frozenset(
         cell.source for name, cell in _CELLS.items() if name not in _IN_WORDS
     )

@@ -60,6 +60,14 @@ class Format(Protocol):
         """The columns whose cells are numbers, where a decimal comma is a decimal point."""
         ...
 
+    @property
+    def partial_events(self) -> int:
+        """Event numbers below this are of records that lack columns, where content is the number.
+
+        0 where the league numbers events.
+        """
+        ...
+
     def keys(self, records: pl.DataFrame) -> pl.DataFrame:
         """`game_id` and `event_id` of each record (missing where unusable), and its `digest`.
 

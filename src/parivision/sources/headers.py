@@ -34,6 +34,8 @@ class Match:
     def problem(self, names: Sequence[str]) -> str:
         """What is wrong with a table that has these columns, in a part of a sentence."""
         shown = list(names)[:MOST_NAMES_SHOWN]
+        if not self.at:
+            return f"lacks the columns of every known format; it has {shown}"
         if self.lacking:
             return (
                 f"lacks the columns {list(self.lacking)} of {self.layout.name}, the nearest "

@@ -80,6 +80,7 @@ class NbaApi:
         (name,) for name, feed in COLUMNS.items() if feed not in feed22.MAY_LACK
     )
     numbers: Final = frozenset(_NUMBERS)
+    partial_events: Final = 0
 
     def keys(self, records: pl.DataFrame) -> pl.DataFrame:
         """Game and event number, and the digest of the feed's record that it means."""

@@ -144,8 +144,7 @@ NO_FRAME: Final = (
     "the places of this season's records fit the reported distances in no known frame "
     f"({', '.join(FRAMES)}): a new frame must be added to parivision.sources.season_csv"
 )
-PARTIAL_SHARE: Final = 2**20
-PARTIAL_EVENTS: Final = 2**63 // PARTIAL_SHARE
+PARTIAL_EVENTS: Final = 2**43
 """Event numbers below this are of records that lack columns; a whole record gets such a number by
 chance once in a million."""
 CONTRADICTION: Final = "EVENT_TYPE and SHOT_MADE contradict each other"
@@ -161,6 +160,7 @@ class SeasonCsv:
     name: Final = "season_csv"
     columns: Final = COLUMNS
     needs: Final[Needs] = NEEDS
+    partial_events: Final = PARTIAL_EVENTS
     numbers: Final = frozenset(
         {
             *("SEASON_1", "TEAM_ID", "PLAYER_ID", "GAME_ID", "LOC_X", "LOC_Y"),
@@ -277,10 +277,10 @@ def records_from_shots(shots: pl.DataFrame, frame: str = "normal") -> pl.DataFra
 def _numbered(records: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
     """Digests of records with all columns, and the event numbers made of them."""
     digests = row_digests(records, COLUMNS)
-    partial = season_gaps.is_partial(records)
-    if not partial.any():
+    if not any(cells.null_count() for cells in records):
         return digests, digests
-    return digests, (digests // PARTIAL_SHARE).zip_with(partial, digests)
+    partial = season_gaps.is_partial(records)
+    return digests, (digests % PARTIAL_EVENTS).zip_with(partial, digests)
 
 
 def _share(frame: Frame) -> pl.Expr:
