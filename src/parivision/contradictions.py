@@ -9,6 +9,7 @@ taken from far beyond the line is no rule: scorers write some heaves as twos.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -85,6 +86,8 @@ TEAMS: Final = ("home_team", "away_team")
 ALL: Final = (OVERTIME, THREE_FROM_NEAR, MORE_MAKES, *OF_GAMES)
 """In the order in which they are looked at."""
 
+_GAMES_KEPT: Final = 4096
+"""Three times the pairs of teams that can meet, for either team."""
 _NUMBER: Final = {name: -1 - place for place, name in enumerate(sorted(league.ALL_STAR_TEAMS))}
 
 
@@ -112,12 +115,17 @@ def of_shot(shot: Mapping[str, Any]) -> Contradiction | None:
     if makes is not None and attempts is not None and MORE_MAKES.holds(attempts, makes):
         return MORE_MAKES
     home, away = get("home_team"), get("away_team")
-    if home is None or away is None:
-        return None
-    home, away, team = team_number(home), team_number(away), get("team_id")
+    return None if home is None or away is None else _of_game(get("team_id"), home, away)
+
+
+@lru_cache(_GAMES_KEPT)
+def _of_game(team_id: int | None, home_team: str, away_team: str) -> Contradiction | None:
+    """The contradiction between who shoots and who plays; the shots of a game share it."""
+    home, away = team_number(home_team), team_number(away_team)
     if SAME_TEAM.holds(home, away):
         return SAME_TEAM
-    return NEITHER_TEAM if team is not None and NEITHER_TEAM.holds(team, home, away) else None
+    is_known = team_id is not None
+    return NEITHER_TEAM if is_known and NEITHER_TEAM.holds(team_id, home, away) else None
 
 
 def first_of_columns(columns: Mapping[str, Sequence[Any]]) -> tuple[int, Contradiction] | None:

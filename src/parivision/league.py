@@ -86,6 +86,8 @@ ALL_STAR_TEAMS: Final = frozenset(
 
 _SPELLINGS_KEPT: Final = 1024
 """Far more than there are teams; who makes up more only loses time."""
+_GAMES_KEPT: Final = 4096
+"""More than there are pairs of teams, for either team."""
 
 
 @lru_cache(_SPELLINGS_KEPT)
@@ -112,6 +114,7 @@ def franchise(text: str) -> int:
     return team
 
 
+@lru_cache(_GAMES_KEPT)
 def opponent_id(team_id: int, home_team: str, away_team: str) -> int:
     """Franchise id of the team the shooter plays against.
 
