@@ -10,7 +10,7 @@ from parivision import schema
 from parivision.ingest import Progress, known_format
 from parivision.lake.base import Lake, Pending, quarantined
 from parivision.sources import FORMATS, Format
-from parivision.twins import without_twins
+from parivision.twins import new_to
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def refine(
     reasons: Counter[str] = Counter()
     for pending in lake.pending():
         converted, bad = _refined(pending, formats, check_geometry=check_geometry)
-        shots = without_twins(converted, lake, formats[pending.format].partial_events)
+        shots = new_to(lake, converted, formats[pending.format].partial_events)
         written = lake.write_refined(pending, shots, bad)
         records += pending.records.height
         silver += written.silver

@@ -49,7 +49,7 @@ def ingest(
             f"already, {report.conflicts:,} in conflict (see `parivision quarantine`)"
         )
         if report.faulty:
-            out.print(f"{report.faulty:,} lines are no records and came to quarantine")
+            out.print(f"{report.faulty:,} more in quarantine: lines of files that are no records")
     if failure is not None:
         raise failure
 

@@ -102,7 +102,7 @@ class Cell:
     source: str
     value: pl.Expr
     problem: str
-    is_missing: Callable[[str], bool] = spellings.is_missing
+    is_missing: Callable[[str], bool] = spellings.is_missing_word
 
 
 Read = Callable[[str], int | date | None]
@@ -144,7 +144,7 @@ def as_records(
 def text(source: str) -> Cell:
     """A cell's words; a text that stands for a missing value is none."""
     value = _mapped(source, _words, pl.String())
-    return Cell(source, value, f"{source} is blank", spellings.is_missing_word)
+    return Cell(source, value, f"{source} is blank")
 
 
 def whole(source: str, dtype: pl.DataType | type[pl.DataType]) -> Cell:
@@ -159,10 +159,10 @@ def whole(source: str, dtype: pl.DataType | type[pl.DataType]) -> Cell:
 
 
 def decimal(source: str) -> Cell:
-    """A finite decimal number."""
+    """A finite decimal number; NaN and NA are told as none, not as a missing one."""
     number = pl.col(source).str.replace("^\N{MINUS SIGN}", "-").cast(pl.Float64, strict=False)
     value = pl.when(number.is_finite()).then(number)
-    return Cell(source, value, f"{source} is not a number")
+    return Cell(source, value, f"{source} is not a number", _is_no_number)
 
 
 def day(source: str, pattern: str) -> Cell:
@@ -185,8 +185,8 @@ def flag(source: str, *usual: str) -> Cell:
 
 
 def points(source: str, *usual: str) -> Cell:
-    """Points that a shot is worth, as `spellings.points` reads them."""
-    return _few(source, spellings.points, usual)
+    """Points that a shot is worth, as `spellings.points` reads them; NA is told as none of them."""
+    return _few(source, spellings.points, usual, spellings.is_missing)
 
 
 def clock(minutes: str, seconds: str) -> tuple[Cell, Cell]:
@@ -310,16 +310,24 @@ def _read_on(cells: pl.Series, quick: pl.Series, read: Read) -> pl.Series:
     return quick.zip_with(quick.is_not_null(), slow)
 
 
-def _few(source: str, read: Read, usual: tuple[str, ...]) -> Cell:
+def _is_no_number(text: str) -> bool:
+    return spellings.is_missing(text) and "nan" not in text.lower()
+
+
+def _few(
+    source: str,
+    read: Read,
+    usual: tuple[str, ...],
+    is_missing: Callable[[str], bool] = spellings.is_missing_word,
+) -> Cell:
     """A number for each of a few words; every distinct text is read once."""
 
     def numbers(cells: pl.Series) -> pl.Series:
         nothing = pl.repeat(None, cells.len(), dtype=pl.Int8, eager=True)
         return _read_on(cells, nothing, read)
 
-    return Cell(
-        source, _mapped(source, numbers, pl.Int8()), f"{source} is not one of {list(usual)}"
-    )
+    value = _mapped(source, numbers, pl.Int8())
+    return Cell(source, value, f"{source} is not one of {list(usual)}", is_missing)
 
 
 def _words(cells: pl.Series) -> pl.Series:
