@@ -15,7 +15,7 @@
 Messages say what was expected, what came and what to do.
 """
 
-from collections.abc import Mapping
+import collections.abc
 
 
 class PariVisionError(Exception):
@@ -36,7 +36,7 @@ class FilesError(SourceError):
     `files` has the reason of each by its name.
     """
 
-    def __init__(self, message: str, files: Mapping[str, str]) -> None:
+    def __init__(self, message: str, files: collections.abc.Mapping[str, str]) -> None:
         """`message` tells of the files in words."""
         super().__init__(message)
         self.files = files

@@ -7,6 +7,7 @@ from typing import Final
 
 import polars as pl
 
+from parivision import schema
 from parivision.digest import row_digests
 from parivision.errors import FilesError, SchemaError
 from parivision.lake.base import Lake, quarantined
@@ -70,7 +71,7 @@ def ingest(
     """
     known_format(source.format, formats)
     total, has_news, games = Counter[str](), False, list[pl.DataFrame]()
-    cursor, failure = lake.cursor(source.name), None
+    cursor, failure = _cursor(source, lake), None
     try:
         for batch in source.batches(after=cursor):
             has_news = True
@@ -92,6 +93,13 @@ def ingest(
     if failure is not None:
         raise UnreadFilesError(failure, report)
     return report
+
+
+def _cursor(source: Source, lake: Lake) -> str | None:
+    """The cursor of a source, under its name or under one that it may have had."""
+    names = (source.name, *getattr(source, "former_names", ()))
+    cursors = (lake.cursor(name) for name in names)
+    return next((cursor for cursor in cursors if cursor is not None), None)
 
 
 def _take(
@@ -127,9 +135,9 @@ def faulty_lines(faulty: pl.DataFrame, source: str, layout: str) -> pl.DataFrame
     number, so that mending another line of the file does not make it a new one.
     """
     identity = faulty.select(pl.col(_IDENTITY).cast(pl.String))
-    nothing = pl.lit(None, pl.Int64)
-    keys = faulty.select(nothing.alias("game_id"), nothing.alias("event_id")).with_columns(
-        row_digests(identity, _IDENTITY).alias("digest"), pl.lit(source).alias("source")
+    keys = pl.DataFrame({"digest": row_digests(identity, _IDENTITY)}).with_columns(
+        *[pl.lit(None, pl.Int64).alias(name) for name in schema.KEY],
+        pl.lit(source).alias("source"),
     )
     return quarantined(faulty.select(_RECORD), keys, faulty["reason"], layout=layout)
 

@@ -12,7 +12,7 @@ from parivision.ingest import Progress, known_format
 from parivision.lake.base import Lake, Pending, quarantined
 from parivision.sources import FORMATS, Format
 from parivision.sources.game_number import ALL_STAR
-from parivision.twins import without_twins
+from parivision.twins import new_to
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def refine(
     strangers: Counter[str] = Counter()
     for pending in lake.pending():
         converted, bad = _refined(pending, formats, check_geometry=check_geometry)
-        shots = without_twins(converted, lake, formats[pending.format].partial_events)
+        shots = new_to(lake, converted, formats[pending.format].partial_events)
         written = lake.write_refined(pending, shots, bad)
         records += pending.records.height
         silver += written.silver

@@ -85,7 +85,10 @@ class Packaged:
 
 @leaves_last_words
 def ingest(settings: Settings, source: str) -> Counts:
-    """Bring new records of a source into bronze; see `parivision.ingest`."""
+    """Bring new records of a source into bronze; see `parivision.ingest`.
+
+    Raises FilesError when files of it cannot be used; what the others hold is in bronze then.
+    """
     from parivision.ingest import ingest as run
     from parivision.sources.open import open_source
 
@@ -95,6 +98,7 @@ def ingest(settings: Settings, source: str) -> Counts:
         "new": report.new,
         "duplicates": report.duplicates,
         "conflicts": report.conflicts,
+        "faulty": report.faulty,
         "games_without_miss": report.games_without_miss,
     }
 

@@ -9,8 +9,10 @@ from typing import Final
 
 import polars as pl
 
+from parivision import schema
 from parivision.lake.base import Lake
 
+EVENT: Final = "event_id"
 FACTS: Final = (
     *("game_id", "team_id", "player_id", "period", "clock_s"),
     *("x_ft", "y_ft", "shot_value", "made"),
@@ -19,30 +21,36 @@ FACTS: Final = (
 one player within a second. Whole records are never compared by them."""
 
 
-def without_twins(shots: pl.DataFrame, lake: Lake, partial_events: int) -> pl.DataFrame:
-    """Shots of which silver, or this table itself, has no other record.
+def new_to(lake: Lake, shots: pl.DataFrame, partial_events: int) -> pl.DataFrame:
+    """Shots of which neither silver nor this table has another record; see `without_twins`."""
+    if not shots.height or not partial_events:
+        return shots
+    days = shots["game_date"].unique().sort()
+    since, until = days[0], days[-1] + timedelta(days=1)
+    known = lake.silver([*FACTS, EVENT], since=since, until=until)
+    return without_twins(shots, known, partial_events)
+
+
+def without_twins(shots: pl.DataFrame, known: pl.DataFrame, partial_events: int) -> pl.DataFrame:
+    """Shots of which there is no other record among the `known` ones, or in this table itself.
 
     Event numbers below `partial_events` are of partial records. Which came first stays: a partial
     record of a known shot is left out, and so is a whole one of a shot that a partial one brought.
     """
-    if not shots.height or not partial_events:
+    is_partial = pl.col(EVENT) < partial_events
+    partial, brought = shots.filter(is_partial), known.filter(is_partial)
+    if not partial.height and not brought.height:
         return shots
-    first, last = shots["game_date"].min(), shots["game_date"].max()
-    known = lake.silver([*FACTS, "event_id"], since=first, until=last + timedelta(days=1))  # type: ignore[arg-type, operator]
-    is_partial = pl.col("event_id") < partial_events
-    partial, whole = shots.filter(is_partial), shots.filter(~is_partial)
-    if not partial.height and not known.filter(is_partial).height:
-        return shots
-    brought = known.filter(is_partial)
-    fresh_whole = _others(whole, brought)
-    fresh_partial = _others(partial, pl.concat([known, whole.select(known.columns)]))
-    kept = pl.concat([fresh_whole, fresh_partial]).select("game_id", "event_id")
-    return shots.join(kept, on=["game_id", "event_id"], how="semi", maintain_order="left")
+    whole = shots.filter(~is_partial)
+    columns = [*FACTS, EVENT]
+    known_or_whole = pl.concat([known.select(columns), whole.select(columns)])
+    kept = [_others(whole, brought), _others(partial, known_or_whole)]
+    key = list(schema.KEY)
+    return shots.join(pl.concat(kept).select(key), on=key, how="semi", maintain_order="left")
 
 
 def _others(shots: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """Shots whose facts no known one of another number has; the same number is left to the lake."""
-    same = shots.join(known, on=["game_id", "event_id"], how="semi")
-    twins = shots.join(known, on=list(FACTS), how="semi")
-    dropped = twins.join(same, on=["game_id", "event_id"], how="anti")
-    return shots.join(dropped, on=["game_id", "event_id"], how="anti", maintain_order="left")
+    key = list(schema.KEY)
+    twins = shots.join(known, on=list(FACTS), how="semi").join(known, on=key, how="anti")
+    return shots.join(twins, on=key, how="anti")

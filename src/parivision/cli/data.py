@@ -53,7 +53,7 @@ def ingest(
             f"already, {report.conflicts:,} in conflict (see `parivision quarantine`)"
         )
         if report.faulty:
-            out.print(f"{report.faulty:,} lines are no records and came to quarantine")
+            out.print(f"{report.faulty:,} more in quarantine: lines of files that are no records")
         if report.games_without_miss:
             told = makes_only.told_of_source(report.games_without_miss)
             out.print(told, markup=False, soft_wrap=True)

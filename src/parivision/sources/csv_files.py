@@ -49,6 +49,10 @@ class CsvFiles:
     def __init__(self, path: Path, layout: Format, batch_rows: int = BATCH_ROWS) -> None:
         self.name = f"{layout.name}:{path.resolve()}"
         self.format = layout.name
+        # Another first file may give the same files another name; their cursors say the same.
+        self.former_names = tuple(
+            f"{name}:{path.resolve()}" for name in FORMATS if name != layout.name
+        )
         self._path = path
         # The nearest of equally near formats is the first.
         self._layouts = (layout, *(other for other in FORMATS.values() if other is not layout))
@@ -215,10 +219,16 @@ def _joined(parts: list[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _in_full(cells: pl.DataFrame, table: TextTable) -> pl.DataFrame:
-    """All columns of the format, absent ones of missing cells, with decimal points."""
+    """All columns of the format, with decimal points.
+
+    A cell is null where its column is absent, and empty where it is missing: what is numbered by
+    its content is told by that.
+    """
     layout = table.match.layout
     columns = [
-        pl.col(name) if name in table.match.at else pl.lit(None, pl.String).alias(name)
+        pl.col(name).fill_null("")
+        if name in table.match.at
+        else pl.lit(None, pl.String).alias(name)
         for name in layout.columns
     ]
     whole = cells.select(columns)

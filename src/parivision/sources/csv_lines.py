@@ -99,9 +99,8 @@ class CsvLines:
             line, extra = line + self._separator * -extra, 0
         if extra:
             return self._refuse(number, line, self._cut_off(cells))
-        if plain(line.partition(self._separator)[0]) in self._words and self._is_header(
-            number, line.split(self._separator)
-        ):
+        # The name of a column begins with no digit, as most records do.
+        if not line[0].isdigit() and self._is_header(number, line.split(self._separator)):
             return self._refuse(number, line, HEADER_AGAIN)
         return f"{line}\n"
 

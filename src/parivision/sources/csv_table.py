@@ -18,7 +18,7 @@ from parivision.sources.csv_lines import CsvLines
 from parivision.sources.csv_members import CHUNK_BYTES, Member, opened
 from parivision.sources.dialect import dialect_of, text_of
 from parivision.sources.format import Format
-from parivision.sources.headers import Match
+from parivision.sources.headers import Match, plain
 from parivision.sources.text_table import Block
 
 _BLOCK_BYTES: Final = 16 << 20
@@ -76,12 +76,13 @@ class CsvTable:
             faulty.append(row)
             return "skip"
 
-        first, place = next(iter(self.match.at.items()))
-        first_name = self._dialect.names[place]
+        first = next(iter(self.match.at))
+        words = frozenset(map(plain, self._dialect.names)) - {""}
         with opened(self._member) as stream:
             for cells in self._parse(stream, note, skip_rows=1, newlines=False):
                 records = self._frame(cells)
-                if faulty or (records[first] == first_name).any():
+                is_header = any(plain(cell) in words for cell in records[first].unique())
+                if faulty or is_header:
                     raise _FaultyRowError
                 yield records
             if faulty:

@@ -6,7 +6,6 @@ Whatever cannot become a shot comes back with the reason; nothing is dropped.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from types import MappingProxyType
 from typing import Final, Protocol
 
@@ -14,8 +13,8 @@ import polars as pl
 
 from parivision import schema, spellings
 from parivision.errors import SchemaError
-from parivision.limits import CONTROL_CHARACTERS
 from parivision.sources import game_number
+from parivision.sources.cells import Read, cleaned, read_on, without_exchanged, words
 
 DIGEST: Final = "digest"
 ROW: Final = "row"
@@ -106,11 +105,9 @@ class Cell:
     source: str
     value: pl.Expr
     problem: str
-    is_missing: Callable[[str], bool] = spellings.is_missing
+    is_missing: Callable[[str], bool] = spellings.is_missing_word
 
 
-Read = Callable[[str], int | date | None]
-"""The meaning of a text, None if it has none: a function of `parivision.spellings`."""
 Needs = tuple[tuple[str, ...], ...]
 """Columns that a format cannot do without: of each group, one."""
 
@@ -147,21 +144,21 @@ def as_records(
 
 def text(source: str) -> Cell:
     """A cell's words; a text that stands for a missing value is none."""
-    value = _mapped(source, _words, pl.String())
-    return Cell(source, value, f"{source} is blank", spellings.is_missing_word)
+    value = _mapped(source, words, pl.String())
+    return Cell(source, value, f"{source} is blank")
 
 
 def spelled(source: str, spelling: Callable[[str], str]) -> Cell:
     """A cell's text in this library's spelling; each different text is looked at once."""
 
     def respelled(cells: pl.Series) -> pl.Series:
-        words = _words(cells)
-        known = {word: spelling(word) for word in words.drop_nulls().unique()}
-        other = {word: meant for word, meant in known.items() if word != meant}
-        return words.replace(other) if other else words
+        known = words(cells)
+        meant = {word: spelling(word) for word in known.drop_nulls().unique()}
+        other = {word: meaning for word, meaning in meant.items() if word != meaning}
+        return known.replace(other) if other else known
 
     value = _mapped(source, respelled, pl.String())
-    return Cell(source, value, f"{source} is blank", spellings.is_missing_word)
+    return Cell(source, value, f"{source} is blank")
 
 
 def whole(source: str, dtype: pl.DataType | type[pl.DataType]) -> Cell:
@@ -169,17 +166,17 @@ def whole(source: str, dtype: pl.DataType | type[pl.DataType]) -> Cell:
 
     def read(cells: pl.Series) -> pl.Series:
         quick = cells.str.strip_suffix(".0").cast(pl.Int64, strict=False)
-        return _read_on(cells, quick, spellings.whole).cast(dtype, strict=False)
+        return read_on(cells, quick, spellings.whole).cast(dtype, strict=False)
 
     problem = f"{source} is not a whole number of a possible size"
     return Cell(source, _mapped(source, read, dtype), problem)
 
 
 def decimal(source: str) -> Cell:
-    """A finite decimal number."""
+    """A finite decimal number; NaN and NA are told as none, not as a missing one."""
     number = pl.col(source).str.replace("^\N{MINUS SIGN}", "-").cast(pl.Float64, strict=False)
     value = pl.when(number.is_finite()).then(number)
-    return Cell(source, value, f"{source} is not a number")
+    return Cell(source, value, f"{source} is not a number", _is_no_number)
 
 
 def day(source: str, pattern: str) -> Cell:
@@ -187,7 +184,7 @@ def day(source: str, pattern: str) -> Cell:
 
     def read(cells: pl.Series) -> pl.Series:
         quick = cells.str.to_date(pattern, strict=False)
-        return _without_exchanged(cells, _read_on(cells, quick, spellings.day))
+        return without_exchanged(cells, read_on(cells, quick, spellings.day))
 
     problem = (
         f"{source} is not a date of the calendar that can be read in one way only: "
@@ -202,8 +199,8 @@ def flag(source: str, *usual: str) -> Cell:
 
 
 def points(source: str, *usual: str) -> Cell:
-    """Points that a shot is worth, as `spellings.points` reads them."""
-    return _few(source, spellings.points, usual)
+    """Points that a shot is worth, as `spellings.points` reads them; NA is told as none of them."""
+    return _few(source, spellings.points, usual, spellings.is_missing)
 
 
 def clock(minutes: str, seconds: str) -> tuple[Cell, Cell]:
@@ -237,9 +234,9 @@ def convert(
     is the first problem that it has: a broken rule, a cell that cannot be read, then a rule of the
     schema.
     """
-    cleaned, unprintable = _cleaned(records)
+    bare, unprintable = cleaned(records)
     read = (
-        cleaned.lazy()
+        bare.lazy()
         .with_row_index(ROW)
         .with_columns(**{name: cell.value for name, cell in cells.items()})
         .with_columns(**early)
@@ -276,16 +273,14 @@ def key_columns(records: pl.DataFrame, cells: Mapping[str, Cell], *names: str) -
     lowest = {column.name: column.low for column in schema.SHOTS}
     sources = [cells[name].source for name in names]
     values = [(name, cells[name].value, lowest[name]) for name in names]
-    cleaned, _ = _cleaned(records.select(sources))
-    return cleaned.select(
-        pl.when(value >= low).then(value).alias(name) for name, value, low in values
-    )
+    bare, _ = cleaned(records.select(sources))
+    return bare.select(pl.when(value >= low).then(value).alias(name) for name, value, low in values)
 
 
 def first_known(records: pl.DataFrame, *cells: Cell) -> pl.Series:
     """The value of the first cell that can be read, of each record."""
-    cleaned, _ = _cleaned(records.select(cell.source for cell in cells))
-    return cleaned.select(pl.coalesce(*(cell.value for cell in cells)).alias("value")).to_series()
+    bare, _ = cleaned(records.select(cell.source for cell in cells))
+    return bare.select(pl.coalesce(*(cell.value for cell in cells)).alias("value")).to_series()
 
 
 def tidy_ft(feet: pl.Expr) -> pl.Expr:
@@ -294,62 +289,30 @@ def tidy_ft(feet: pl.Expr) -> pl.Expr:
     return pl.when(rounded == 0).then(0.0).otherwise(rounded)
 
 
-def _cleaned(records: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
-    """Cells without surrounding blanks, and whether a row has one that cannot be printed.
-
-    A cell of which nothing is left is missing. Columns of shots hold few distinct texts, so these
-    are looked at first, and all cells only where one of them needs it.
-    """
-    columns: list[pl.Series] = []
-    unprintable = pl.repeat(value=False, n=records.height, eager=True)
-    for cells in records:
-        distinct = cells.unique().drop_nulls()
-        stripped = distinct.str.strip_chars()
-        kept = cells
-        if ((stripped != distinct) | (stripped == "")).any():
-            bare = cells.str.strip_chars()
-            kept = bare.set((bare == "").fill_null(value=False), None)
-        columns.append(kept)
-        if stripped.str.contains(CONTROL_CHARACTERS).any():
-            unprintable = unprintable | kept.str.contains(CONTROL_CHARACTERS).fill_null(value=False)
-    return pl.DataFrame(columns), unprintable
-
-
 def _mapped(
     source: str, read: Callable[[pl.Series], pl.Series], dtype: pl.DataType | type[pl.DataType]
 ) -> pl.Expr:
     return pl.col(source).map_batches(read, return_dtype=dtype, is_elementwise=True)
 
 
-def _read_on(cells: pl.Series, quick: pl.Series, read: Read) -> pl.Series:
-    """Values read quickly, and where that gave nothing, by `read`, once for each distinct text."""
-    if quick.null_count() == cells.null_count():
-        return quick
-    unread = cells.filter(quick.is_null()).drop_nulls().unique()
-    meanings = {cell: value for cell in unread if (value := read(cell)) is not None}
-    if not meanings:
-        return quick
-    slow = cells.replace_strict(meanings, default=None, return_dtype=quick.dtype)
-    return quick.zip_with(quick.is_not_null(), slow)
+def _is_no_number(text: str) -> bool:
+    return spellings.is_missing(text) and "nan" not in text.lower()
 
 
-def _few(source: str, read: Read, usual: tuple[str, ...]) -> Cell:
+def _few(
+    source: str,
+    read: Read,
+    usual: tuple[str, ...],
+    is_missing: Callable[[str], bool] = spellings.is_missing_word,
+) -> Cell:
     """A number for each of a few words; every distinct text is read once."""
 
     def numbers(cells: pl.Series) -> pl.Series:
         nothing = pl.repeat(None, cells.len(), dtype=pl.Int8, eager=True)
-        return _read_on(cells, nothing, read)
+        return read_on(cells, nothing, read)
 
-    return Cell(
-        source, _mapped(source, numbers, pl.Int8()), f"{source} is not one of {list(usual)}"
-    )
-
-
-def _words(cells: pl.Series) -> pl.Series:
-    """Cells whose text does not stand for a missing value; only short ones can."""
-    short = cells.filter(cells.str.len_bytes() <= spellings.LONGEST_MISSING).unique()
-    missing = [word for word in short.drop_nulls() if spellings.is_missing_word(word)]
-    return cells.set(cells.is_in(missing).fill_null(value=False), None) if missing else cells
+    value = _mapped(source, numbers, pl.Int8())
+    return Cell(source, value, f"{source} is not one of {list(usual)}", is_missing)
 
 
 def _unread(name: str, cell: Cell) -> pl.Expr:
@@ -367,26 +330,6 @@ def _unread(name: str, cell: Cell) -> pl.Expr:
     return pl.map_batches(
         [pl.col(name), pl.col(cell.source)], problems, return_dtype=pl.String, is_elementwise=True
     )
-
-
-def _without_exchanged(cells: pl.Series, days: pl.Series) -> pl.Series:
-    """Days without those whose day and month may be exchanged, if most of the column is so.
-
-    A date like 05/11/2022 is read with the month first, as the league writes it. Dates like
-    25/12/2022 show that their file has the day first.
-    """
-    if days.null_count() == cells.null_count():
-        return days
-    distinct = cells.filter(days.is_null()).drop_nulls().unique()
-    day_first = [cell for cell in distinct if spellings.is_day_first(cell)]
-    if not day_first:
-        return days
-    either = [cell for cell in cells.drop_nulls().unique() if spellings.is_either_first(cell)]
-    may_be_either = cells.is_in(either).fill_null(value=False)
-    month_first = (days.is_not_null() & ~may_be_either).sum()
-    if cells.is_in(day_first).sum() <= month_first:
-        return days
-    return days.set(may_be_either, None)
 
 
 def _within(value: pl.Expr, low: int, high: int) -> pl.Expr:

@@ -4,8 +4,9 @@ import polars as pl
 
 from parivision import schema
 from parivision.errors import DataError, FilesError
-from parivision.sources import FORMATS
+from parivision.sources import FORMATS, Format
 from parivision.sources.base import Source
+from parivision.twins import without_twins
 
 
 def read_shots(
@@ -17,21 +18,28 @@ def read_shots(
     Files that cannot be used are a FilesError; with `unread` it is put there, to be raised when
     the caller has done its work on the others.
     """
-    good: list[pl.DataFrame] = []
+    good: dict[str, list[pl.DataFrame]] = {}
     bad: list[pl.DataFrame] = []
     try:
         for batch in source.batches():
             layout = FORMATS[batch.format or source.format]
             converted = layout.to_shots(batch.records)
-            good.append(converted.shots)
+            if converted.shots.height:
+                good.setdefault(layout.name, []).append(converted.shots)
             bad += [converted.bad, batch.faulty.drop("occurrence")]
     except FilesError as error:
-        if unread is None or not any(len(shots) for shots in good):
+        if unread is None or not good:
             raise
         unread.append(error)
     refused = pl.concat(bad, how="diagonal") if bad else pl.DataFrame()
-    if not any(len(part) for part in good):
+    if not good:
         why = refused["reason"].value_counts(sort=True)["reason"][:1].to_list() if bad else []
         raise DataError(f"{source.name} holds no valid shot{': ' + why[0] if why else ''}")
-    shots = pl.concat(good).unique(subset=list(schema.KEY), keep="first", maintain_order=True)
-    return shots, refused
+    shots = pl.concat(_once(parts, FORMATS[name]) for name, parts in good.items())
+    return shots.unique(subset=list(schema.KEY), keep="first", maintain_order=True), refused
+
+
+def _once(parts: list[pl.DataFrame], layout: Format) -> pl.DataFrame:
+    """A format's shots without those that came with other columns too."""
+    shots = pl.concat(parts)
+    return without_twins(shots, shots.clear(), layout.partial_events)

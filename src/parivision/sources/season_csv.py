@@ -2,8 +2,8 @@
 
 Most seasons put the hoop at (0, 5.25); some have both axes scaled and one turned. Which frame a
 season uses is seen from its own reported distances, never from its year. The files have no event
-number, so a record is numbered by its content: equal rows are one shot. Columns that nothing reads
-or that others tell may be absent (`parivision.sources.season_gaps`).
+number, so a record is numbered by its content: equal rows are one shot. Columns that nothing
+reads, or whose facts others tell or a shot can do without, may be absent; see `MAY_LACK`.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ import polars as pl
 
 from parivision import court, league, schema
 from parivision.digest import row_digests
-from parivision.sources import game_number, season_gaps
+from parivision.sources import game_number
 from parivision.sources.format import (
     DIGEST,
     PLACE_DECIMALS,
@@ -173,7 +173,7 @@ class SeasonCsv:
 
     def keys(self, records: pl.DataFrame) -> pl.DataFrame:
         """Game number as the record states it, and an event number made of the record's content."""
-        records = self._all_columns(records)
+        records = as_records(records, COLUMNS, self.name, NEEDS)
         digests, events = _numbered(records)
         return key_columns(records, _CELLS, "game_id").with_columns(
             pl.when(pl.col("game_id").is_not_null()).then(events).alias("event_id"),
@@ -200,11 +200,11 @@ class SeasonCsv:
         The frame of each season is detected on the records at hand.
         """
         records = as_records(records, COLUMNS, self.name, NEEDS)
-        events = _numbered(season_gaps.filled(records))[1] if keys is None else keys["event_id"]
+        events = _numbered(records)[1] if keys is None else keys["event_id"]
         early = {
             "season": pl.coalesce(
                 "stated_season",
-                season_gaps.season_in_words("SEASON_2"),
+                _season_in_words("SEASON_2"),
                 game_number.season("game_id", "game_date"),
             ),
             "made": pl.coalesce("stated_made", "made_in_words"),
@@ -228,9 +228,6 @@ class SeasonCsv:
             check_geometry=check_geometry,
             where=self.name,
         )
-
-    def _all_columns(self, records: pl.DataFrame) -> pl.DataFrame:
-        return season_gaps.filled(as_records(records, COLUMNS, self.name, NEEDS))
 
     def _places(self) -> dict[str, pl.Expr]:
         if self._assumed is not None:
@@ -275,12 +272,17 @@ def records_from_shots(shots: pl.DataFrame, frame: str = "normal") -> pl.DataFra
 
 
 def _numbered(records: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
-    """Digests of records with all columns, and the event numbers made of them."""
+    """Digests of records, and the event numbers made of them; an absent column is all null."""
     digests = row_digests(records, COLUMNS)
     if not any(cells.null_count() for cells in records):
         return digests, digests
-    partial = season_gaps.is_partial(records)
+    partial = records.select(partial=pl.any_horizontal(pl.all().is_null())).to_series()
     return digests, (digests % PARTIAL_EVENTS).zip_with(partial, digests)
+
+
+def _season_in_words(words: str) -> pl.Expr:
+    """The year in which a season like 2003-04 ends."""
+    return pl.col(words).str.extract(r"^(\d{4})-\d{2}$").cast(pl.Int16) + 1
 
 
 def _share(frame: Frame) -> pl.Expr:
