@@ -1,5 +1,7 @@
 """Game numbers, parts of a season and teams: what is not known is never taken for what is usual."""
 
+import json
+
 import polars as pl
 import pytest
 
@@ -166,3 +168,31 @@ def test_teams_that_are_not_known_are_counted(tmp_path) -> None:
     assert report.silver == 5
     assert report.strangers == {"XYZ": 2, "ABC": 1, "DEF": 1}
     assert "ABC (1 shots), DEF (1 shots), XYZ (2 shots)" in report.strangers_told
+
+
+def test_the_commands_tell_makes_only_and_strangers(run, tmp_path) -> None:
+    """Whoever fetches makes only reads so at ingest and at refine, with what to do."""
+    rows = [
+        shot(game_id=22200000 + game, event_id=event, made=int(event % 2 == 0 or game == 2))
+        for game in (1, 2)
+        for event in range(20)
+    ]
+    shots = table(*rows).with_columns(
+        pl.when(pl.col("event_id") == 3)
+        .then(pl.lit("XYZ"))
+        .otherwise("away_team")
+        .alias("away_team")
+    )
+    feed22.records_from_shots(shots).write_csv(tmp_path / "shots.csv")
+    code, out, _ = run("ingest", str(tmp_path / "shots.csv"))
+    assert code == 0
+    assert "1 games came without a single miss" in out
+    assert "context_measure_simple='FGA'" in out
+    code, out, _ = run("refine")
+    assert code == 0
+    assert "XYZ (2 shots)" in out
+    assert "1 of them (20 shots) are kept out of training" in out
+    assert "20 shots in " in out
+    _, out, _ = run("refine", "--json")
+    report = json.loads(out)
+    assert (report["snapshot"], report["games_left_out"]) == (20, 1)
