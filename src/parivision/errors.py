@@ -3,6 +3,7 @@
     PariVisionError
     ├── DataError            what came in is not what a stage can use
     │   ├── SourceError      a source could not be read or reached
+    │   │   └── FilesError   some of a source's files cannot be used; the others were read
     │   └── SchemaError      a table breaks its declared columns, types or ranges
     ├── StoreError           the lake could not be read or written
     ├── RegistryError        the model registry could not be read or written
@@ -13,6 +14,8 @@
 
 Messages say what was expected, what came and what to do.
 """
+
+import collections.abc
 
 
 class PariVisionError(Exception):
@@ -25,6 +28,18 @@ class DataError(PariVisionError):
 
 class SourceError(DataError):
     """A source could not be read or reached."""
+
+
+class FilesError(SourceError):
+    """Some of a source's files cannot be used; it is raised when the others are read.
+
+    `files` has the reason of each by its name.
+    """
+
+    def __init__(self, message: str, files: collections.abc.Mapping[str, str]) -> None:
+        """`message` tells of the files in words."""
+        super().__init__(message)
+        self.files = files
 
 
 class SchemaError(DataError):

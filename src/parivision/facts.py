@@ -160,4 +160,4 @@ def _teams(team_id: int | None, home_team: str | None, away_team: str | None) ->
     opponent = league.opponent_id(team, home, away)
     if opponent == league.UNKNOWN_TEAM:
         return opponent, float("nan")
-    return opponent, float(team == league.FRANCHISE.get(home))
+    return opponent, float(team == league.franchise(home))

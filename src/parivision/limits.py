@@ -14,6 +14,8 @@ MIN_DATE: Final = date(1946, 11, 1)
 MAX_DATE: Final = date(2100, 12, 31)
 SHOT_VALUES: Final = (2, 3)
 LARGEST_ID: Final = 2**63 - 1
+CONTROL_CHARACTERS: Final = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
+"""What no text of a record or request may hold (a pattern): controls, and breaks of a line."""
 
 
 @dataclass(frozen=True)

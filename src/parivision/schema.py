@@ -5,12 +5,21 @@ validated when it enters a stage and before it leaves; a row that breaks a rule 
 with the rule's name, a table that lacks a column is an error.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
 from parivision import court
+from parivision.contradictions import (
+    OF_GAMES,
+    OVERTIME,
+    TEAMS,
+    THREE_FROM_NEAR,
+    Contradiction,
+    team_number,
+)
 from parivision.errors import SchemaError
 from parivision.limits import MIN_DATE, RANGES, SHOT_VALUES, Range
 
@@ -42,7 +51,15 @@ class Column:
         return RANGES.get(self.name, Range()).high
 
 
-SEASON_TYPES: Final = ("Regular Season", "Playoffs", "PlayIn", "Pre Season", "All Star")
+SEASON_TYPES: Final = (
+    "Regular Season",
+    "Playoffs",
+    "PlayIn",
+    "Pre Season",
+    "All Star",
+    "NBA Cup",
+)
+"""The parts of a season. Of the NBA Cup only the final is one; its other games are the season's."""
 
 SHOTS: Final = (
     Column("game_id", pl.Int64(), "the league's game number"),
@@ -73,6 +90,7 @@ POLARS_SCHEMA: Final = {column.name: column.dtype for column in SHOTS}
 
 # Half a foot of play: reported distances are cut to whole feet and places rounded to a tenth.
 GEOMETRY_TOLERANCE_FT: Final = 0.5
+_MAX_QUOTE: Final = 40
 
 
 @dataclass(frozen=True)
@@ -114,17 +132,47 @@ def split_valid(
     reason = pl.coalesce(
         *[_column_rule(column) for column in SHOTS],
         _broken(pl.col("game_date") < MIN_DATE, f"game_date is before {MIN_DATE}"),
+        _contradicted(OVERTIME),
+        *_game_rules(table),
         *(_geometry_rules() if check_geometry else []),
     )
     marked = table.with_columns(reason.alias(REASON))
     return Checked(
         good=marked.filter(pl.col(REASON).is_null()).select(*NAMES, *keep),
-        bad=marked.filter(pl.col(REASON).is_not_null()),
+        bad=_with_words(marked.filter(pl.col(REASON).is_not_null())),
     )
 
 
 def _broken(condition: pl.Expr, reason: str) -> pl.Expr:
     return pl.when(condition).then(pl.lit(reason))
+
+
+def _contradicted(rule: Contradiction) -> pl.Expr:
+    return _broken(rule.holds(*map(pl.col, rule.names)), rule.reason)
+
+
+def _game_rules(table: pl.DataFrame) -> list[pl.Expr]:
+    """The rules on who plays; none where no game breaks one, which few rows tell."""
+    number = {text: team_number(text) for name in TEAMS for text in table[name].unique()}
+    numbered = {"team_id": pl.col("team_id"), **dict(zip(TEAMS, _numbers(number), strict=True))}
+    rules = {rule.reason: rule.holds(*map(numbered.get, rule.names)) for rule in OF_GAMES}
+    games = table.select("team_id", *TEAMS).unique()
+    is_any = games.select(pl.any_horizontal(*rules.values()).any()).item()
+    return [_broken(holds, reason) for reason, holds in rules.items()] if is_any else []
+
+
+def _numbers(number: Mapping[str | None, int]) -> list[pl.Expr]:
+    return [
+        pl.col(name).replace_strict(number, default=None, return_dtype=pl.Int64) for name in TEAMS
+    ]
+
+
+def _with_words(bad: pl.DataFrame) -> pl.DataFrame:
+    """Refused rows; a season type that is not known is quoted, since it may be a new one."""
+    is_quoted = pl.col(REASON).str.starts_with("season_type is not one of")
+    words = pl.col("season_type").str.head(_MAX_QUOTE)
+    reason = pl.when(is_quoted).then(pl.format("{}: {}", REASON, words)).otherwise(REASON)
+    return bad.with_columns(reason.alias(REASON))
 
 
 def _column_rule(column: Column) -> pl.Expr:
@@ -152,4 +200,5 @@ def _geometry_rules() -> list[pl.Expr]:
             "place and reported distance disagree: is it in feet from the hoop?",
         ),
         _broken((y > court.FAR_BASELINE_Y_FT + 1), "y_ft is beyond the far baseline"),
+        _contradicted(THREE_FROM_NEAR),
     ]

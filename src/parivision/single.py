@@ -145,7 +145,7 @@ class Single:
         opponent = league.opponent_id(team, home, get("away_team") or "")
         is_home = _NAN
         if opponent != league.UNKNOWN_TEAM:
-            is_home = float(team == league.FRANCHISE.get(home))
+            is_home = float(team == league.franchise(home))
         period, clock_s, player = shot["period"], shot["clock_s"], shot["player_id"]
         near = self._form.near(place)
         row = (

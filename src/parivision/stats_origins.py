@@ -19,8 +19,8 @@ from parivision import schema
 from parivision.errors import SourceError
 from parivision.lake.base import Lake
 from parivision.sources import FORMATS, feed22
-from parivision.sources.base import Source
-from parivision.sources.csv_files import FeedCsv, SeasonZips, is_feed
+from parivision.sources.csv_files import open_files
+from parivision.sources.csv_members import SUFFIXES
 from parivision.sources.synthetic import SyntheticConfig, SyntheticSource, season_size
 
 SHOTS_A_READ: Final = 100_000
@@ -86,7 +86,7 @@ def _short(text: str) -> str:
 
 
 def _files(path: Path) -> list[Path]:
-    suffixes = (".csv", ".csv.gz", ".zip", *_TABLE_SUFFIXES)
+    suffixes = (*SUFFIXES, *_TABLE_SUFFIXES)
     if not path.exists():
         raise SourceError(f"There is no archive {path}; give a file or a folder that exists.")
     inside = sorted(path.iterdir()) if path.is_dir() else [path]
@@ -126,9 +126,9 @@ def _table_records(files: list[Path]) -> Iterator[pl.DataFrame]:
 
 
 def _csv_records(path: Path) -> Iterator[pl.DataFrame]:
-    source: Source = FeedCsv(path) if is_feed(path) else SeasonZips(path)
-    layout = FORMATS[source.format]
+    source = open_files(path)
     for batch in source.batches():
+        layout = FORMATS[batch.format or source.format]
         if layout.name == feed22.FORMAT.name:
             yield batch.records
         else:

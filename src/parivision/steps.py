@@ -88,7 +88,10 @@ class Packaged:
 @leaves_last_words
 @shows_life
 def ingest(settings: Settings, source: str) -> Counts:
-    """Bring new records of a source into bronze; see `parivision.ingest`."""
+    """Bring new records of a source into bronze; see `parivision.ingest`.
+
+    Raises FilesError when files of it cannot be used; what the others hold is in bronze then.
+    """
     from parivision.ingest import ingest as run
     from parivision.sources.open import open_source
 
@@ -98,6 +101,8 @@ def ingest(settings: Settings, source: str) -> Counts:
         "new": report.new,
         "duplicates": report.duplicates,
         "conflicts": report.conflicts,
+        "faulty": report.faulty,
+        "games_without_miss": report.games_without_miss,
     }
 
 
@@ -112,17 +117,21 @@ def refine(settings: Settings, until: str, shots: Path) -> Refined:
     last = _day(until)
     lake = _lake(settings)
     report = run(lake)
-    rows = write_snapshot(lake, shots, until=last)
+    snapshot = write_snapshot(lake, shots, until=last)
     told, trouble = _tell_outcomes(settings, lake)
     counts = {
         "records": report.records,
         "silver": report.silver,
         "quarantined": report.quarantined,
         "duplicates": report.duplicates,
-        "snapshot": rows,
+        "snapshot": snapshot.rows,
+        "games_left_out": len(snapshot.doubted.left_out),
         "outcomes": told,
     }
-    return Refined(counts, pipeline_views.counts_text(report.reasons) + trouble, rows)
+    remarks = (report.strangers_told, snapshot.doubted.told)
+    said = "".join(f"\n{words}\n" for words in remarks if words)
+    refused = pipeline_views.counts_text(report.reasons)
+    return Refined(counts, refused + said + trouble, snapshot.rows)
 
 
 def _tell_outcomes(settings: Settings, lake: "Lake") -> tuple[int, str]:

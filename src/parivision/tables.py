@@ -91,9 +91,10 @@ def _vocabulary(words: pl.Series) -> tuple[tuple[str, ...], Ints]:
 
 
 def _franchise(abbreviations: pl.Series) -> Ints:
-    names, ids = list(league.FRANCHISE), list(league.FRANCHISE.values())
+    """Franchise ids; a lake of before spellings were made one may hold others."""
+    known = {name: league.franchise(name) for name in abbreviations.drop_nulls().unique()}
     return abbreviations.replace_strict(
-        names, ids, default=league.UNKNOWN_TEAM, return_dtype=pl.Int64
+        known, default=league.UNKNOWN_TEAM, return_dtype=pl.Int64
     ).to_numpy()
 
 

@@ -97,12 +97,20 @@ def test_every_tenth_of_a_foot_survives(x: int, y: int) -> None:
         ({"Seconds_Remaining": "60"}, "Seconds Remaining is not between 0 and 59"),
         ({"Minutes_Remaining": "12", "Seconds_Remaining": "1"}, "clock_s is above 720"),
         ({"Shot_Type": "4PT Field Goal"}, "Shot Type is not one of"),
-        ({"Shot_Made_Flag": "yes"}, "Shot Made Flag is not one of ['0', '1']"),
+        ({"Shot_Made_Flag": "perhaps"}, "Shot Made Flag is not one of ['0', '1']"),
         ({"X_Location": "NaN"}, "X Location is not a number"),
         ({"Y_Location": "inf"}, "Y Location is not a number"),
         ({"X_Location": "251"}, "place and reported distance disagree"),
         ({"Game_Date": "20190231"}, "Game Date is not a date of the calendar"),
         ({"Game_Date": "19010101"}, "season is below 1947"),
+        ({"Game_Date": "2019-10-23T00:30:00Z"}, "Game Date is not a date of the calendar"),
+        ({"Game_Date": "22.10.2019"}, "Game Date is not a date of the calendar"),
+        ({"Game_Date": "10/22/19"}, "Game Date is not a date of the calendar"),
+        ({"Game_ID": "2.19E+07"}, "Game ID is not a whole number of a possible size"),
+        ({"Period": "1,000"}, "Period is not a whole number of a possible size"),
+        ({"Player_Name": "NULL"}, "player_name is missing"),
+        ({"Home_Team": "nan"}, "home_team is missing"),
+        ({"Shot_Made_Flag": "None"}, "made is missing"),
         ({"Season_Type": "Summer League"}, "season_type is not one of"),
     ],
 )
@@ -124,6 +132,21 @@ def test_what_cannot_be_a_shot_says_why(changes: dict[str, str | None], reason: 
         {"Shot_Type": "2pt field goal", "Home_Team": " TOR"},
         {"Season_Type": ""},
         {"Season_Type": None},
+        {"Season_Type": "NULL"},
+        {"Game_Date": "2019-10-22 00:00:00"},
+        {"Game_Date": "2019-10-22T00:00:00Z"},
+        {"Game_Date": "2019-10-22T00:00:00.000+00:00"},
+        {"Game_Date": "2019-10-22 19:30:00-05:00"},
+        {"Game_Date": "20191022.0"},
+        {"Game_Date": "10-22-2019"},
+        {"Game_Date": "10/22/2019 12:00:00 AM"},
+        {"Game_Date": "OCT 22, 2019"},
+        {"Shot_Made_Flag": "0.0"},
+        {"Shot_Made_Flag": "FALSE"},
+        {"Shot_Made_Flag": "Missed Shot"},
+        {"Game_ID": "21900001.00", "Game_Event_ID": "7.0", "Shot_Distance": "+11"},
+        {"Team_ID": "1,610,612,740", "Minutes_Remaining": "1.1e1"},
+        {"Shot_Type": "2.0"},
     ],
 )
 def test_other_spellings_mean_the_same_shot(changes: dict[str, str | None]) -> None:
@@ -169,6 +192,32 @@ def test_keys_are_missing_where_they_cannot_be_used() -> None:
 def test_geometry_may_go_unchecked() -> None:
     """A place far from the reported distance passes when the caller says so."""
     assert FEED.to_shots(record(X_Location="200"), check_geometry=False).shots.height == 1
+
+
+@pytest.mark.parametrize("name", sorted(feed22.MAY_LACK))
+def test_a_fact_that_may_be_unknown_may_be_a_missing_column(name: str) -> None:
+    """The shot is the same as with empty cells; the season's part comes from the game's number."""
+    lacking = record().drop(name)
+    empty = FEED.to_shots(record(**{name.replace(" ", "_"): None}))
+    assert_frame_equal(FEED.to_shots(lacking).shots, empty.shots)
+    assert FEED.keys(lacking).equals(FEED.keys(record(**{name.replace(" ", "_"): None})))
+
+
+def test_complete_records_keep_their_digests() -> None:
+    """A lake that was filled before finds its records again, however their numbers are written."""
+    facts = "203078,{},1610612764,Washington Wizards,1,11,{}"
+    place = "3PT Field Goal,Left Corner 3,Left Side,24+ ft.,24,-234,77,1"
+    other = "2PT Field Goal,Mid-Range,Center,16-24 ft.,18,10,180,0"
+    part = "Regular Season"
+    rows = [
+        f"22200004,7,{facts.format('Bradley Beal', 20)},Jump Shot,{place},20221019,IND,WAS,{part}",
+        f"0022200004,8.0,{facts.format('Nikola Jokić', 2)},,{other},2022-10-19,IND,WAS,",
+    ]
+    records = pl.DataFrame([dict(zip(feed22.COLUMNS, row.split(","), strict=True)) for row in rows])
+    assert FEED.keys(records).rows() == [
+        (22200004, 7, 6554059511247904147),
+        (22200004, 8, 5971369138838601698),
+    ]
 
 
 @pytest.mark.parametrize("use", ["keys", "to_shots"])

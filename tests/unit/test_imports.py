@@ -15,6 +15,7 @@ CORE = (
     "court",
     "league",
     "limits",
+    "contradictions",
     "errors",
     "facts",
     "actions",

@@ -113,7 +113,7 @@ def test_a_season_can_be_fed_unconverted(shots: pl.DataFrame) -> None:
         ("GAME_DATE", "02-30-2004", "GAME_DATE is not a date of the calendar"),
         ("GAME_DATE", "14-04-2004", "GAME_DATE is not a date of the calendar"),
         ("EVENT_TYPE", "Blocked Shot", "EVENT_TYPE is not one of"),
-        ("SHOT_MADE", "T", "SHOT_MADE is not one of ['TRUE', 'FALSE']"),
+        ("SHOT_MADE", "perhaps", "SHOT_MADE is not one of ['TRUE', 'FALSE']"),
         ("SHOT_TYPE", "NA", "SHOT_TYPE is not one of"),
         ("LOC_X", "1,5", "LOC_X is not a number"),
         ("LOC_Y", "NA", "LOC_Y is not a number"),
@@ -199,3 +199,129 @@ def test_any_text_becomes_a_valid_shot_or_a_bad_record(changes: list[dict[str, s
     assert schema.split_valid(converted.shots, "test").bad.height == 0
     kept = SEASON.keys(records)[converted.shot_rows]
     assert kept.select(schema.KEY).equals(converted.shots.select(schema.KEY))
+
+
+TODAY = {
+    "2023,2022-23,1610612764,Washington Wizards,203078,Bradley Beal,G,SG,10-19-2022,22200004,IND,"
+    "WAS,Made Shot,TRUE,Jump Shot,3PT Field Goal,Left Corner 3,Left Side,L,24+ ft.,23.4,12.95,24,1,"
+    "11,20": 6736759463050842897,
+    "2004,2003-04,1610612747,Made Up Lakers,977,Some Body,NA,NA,04-14-2004,20301187,POR,LAL,"
+    "Missed Shot,FALSE,Driving Layup Shot,2PT Field Goal,Restricted Area,Center,C,Less Than 8 ft.,"
+    "-0.4,5.75,0,6,0,0": 1335702785371404116,
+    "2021,2020-21,1610612753,Orlando Magic,1630175,Nikola Jokić,F,PF-SF,05-16-2021,22001075,PHI,"
+    "ORL,Missed Shot,FALSE,,2PT Field Goal,Mid-Range,Right Side Center,RC,16-24 ft.,-1.3,-3.95,18,"
+    "4,0,15": 5175637834529511597,
+}
+"""Complete records and their numbers, as lakes of before hold them."""
+COMPLETE = pl.DataFrame(
+    [dict(zip(season_csv.COLUMNS, line.split(","), strict=True)) for line in TODAY]
+)
+
+
+def test_complete_records_keep_their_numbers() -> None:
+    """A lake that was filled before does not double."""
+    keys = SEASON.keys(COMPLETE)
+    assert keys["event_id"].to_list() == list(TODAY.values())
+    assert keys["digest"].to_list() == list(TODAY.values())
+
+
+@pytest.mark.parametrize(
+    ("absent", "unknown"),
+    [
+        (["ZONE_ABB"], []),
+        (["SEASON_1"], []),
+        (["SEASON_2"], []),
+        (["SEASON_1", "SEASON_2"], []),
+        (["EVENT_TYPE"], []),
+        (["SHOT_MADE"], []),
+        (["POSITION"], []),
+        (["POSITION", "POSITION_GROUP"], []),
+        (["ACTION_TYPE"], ["action_type"]),
+        (["ZONE_NAME", "ZONE_ABB"], ["zone_area"]),
+        (["BASIC_ZONE", "ZONE_RANGE"], ["zone_basic", "zone_range"]),
+    ],
+    ids=str,
+)
+def test_a_column_that_is_not_needed_may_be_missing(
+    records: pl.DataFrame, absent: list[str], unknown: list[str]
+) -> None:
+    """All other facts are the same, and the numbers tell that the records are not whole."""
+    shots = SEASON.to_shots(records).shots
+    keys = SEASON.keys(records.drop(absent))
+    lacking = SEASON.to_shots(records.drop(absent)).shots
+    same = [name for name in shots.columns if name not in {*unknown, "event_id"}]
+    assert_frame_equal(lacking.select(same), shots.select(same))
+    assert all(lacking[name].null_count() == lacking.height for name in unknown)
+    assert keys["event_id"].max() < season_csv.PARTIAL_EVENTS
+    assert keys.select(schema.KEY).n_unique() == records.drop(absent).n_unique()
+    assert keys.equals(SEASON.keys(records.drop(absent)))
+
+
+@pytest.mark.parametrize(
+    "name", [name for group in season_csv.NEEDS for name in group if len(group) == 1]
+)
+def test_a_column_that_is_needed_is_named(records: pl.DataFrame, name: str) -> None:
+    """What a shot cannot do without makes the table another layout."""
+    with pytest.raises(SchemaError, match=rf"lack the columns \['{name}'\]"):
+        SEASON.to_shots(records.drop(name))
+
+
+def test_one_statement_of_the_result_is_enough(records: pl.DataFrame) -> None:
+    """In a cell as in a column; without any the table is refused."""
+    shots = SEASON.to_shots(records).shots.drop("event_id")
+    for name, missing in (("EVENT_TYPE", "NULL"), ("SHOT_MADE", ""), ("SHOT_MADE", "NA")):
+        told = SEASON.to_shots(with_cell(records, name, missing)).shots
+        assert_frame_equal(told.drop("event_id"), shots)
+    with pytest.raises(SchemaError, match="EVENT_TYPE or SHOT_MADE"):
+        SEASON.to_shots(records.drop("EVENT_TYPE", "SHOT_MADE"))
+
+
+@pytest.mark.parametrize(
+    ("column", "cells"),
+    [
+        ("GAME_ID", ["{}.0", "{}.00", "+{}", " {} ", '="{}"']),
+        ("QUARTER", ["1", "1.0", "1.", "1e0"]),
+        ("SHOT_MADE", ["0", "0.0", "False", "false", "f", "No", "missed"]),
+        ("EVENT_TYPE", ["missed shot", "MISSED SHOT", "0", "Missed"]),
+        ("SHOT_TYPE", ["2", "2.0", "2PT", "2pt field goal", "2-Pointer"]),
+        ("GAME_DATE", ["2003-10-28", "2003-10-28 00:00:00", "10/28/2003", "20031028.0"]),
+        ("SEASON_1", ["2004.0", "", "NULL", "NA"]),
+    ],
+)
+def test_other_spellings_mean_the_same_shot(
+    records: pl.DataFrame, column: str, cells: list[str]
+) -> None:
+    """Each kind of cell is read in one way, whatever wrote it."""
+    is_it = (pl.col("SHOT_MADE") == "FALSE") & (pl.col("QUARTER") == "1")
+    table = records.filter(is_it & (pl.col("SHOT_TYPE") == "2PT Field Goal")).head(1)
+    table = with_cell(table, "GAME_DATE", "10-28-2003")
+    usual = table[column][0]
+    for cell in cells:
+        converted = SEASON.to_shots(with_cell(table, column, cell.format(usual)))
+        expected = SEASON.to_shots(table).shots.drop("event_id")
+        assert_frame_equal(converted.shots.drop("event_id"), expected)
+
+
+def test_dates_with_the_day_first_are_not_exchanged(records: pl.DataFrame) -> None:
+    """A file of them is refused row by row, instead of being half wrong."""
+    days = pl.Series(["19/10/2022", "11/10/2022", "25/12/2022", "05/11/2022"])
+    european = records.head(4).with_columns(days.alias("GAME_DATE"))
+    converted = SEASON.to_shots(european)
+    assert converted.shots.height == 0
+    assert all("in one way only" in reason for reason in converted.bad["reason"])
+    american = pl.Series(["10/19/2022", "10/11/2022", "12/25/2022", "11/05/2022"])
+    assert (
+        SEASON.to_shots(records.head(4).with_columns(american.alias("GAME_DATE"))).bad.height == 0
+    )
+
+
+@pytest.mark.parametrize("word", ["NULL", "null", "NaN", "nan", "\\N", "None", "<NA>", "N/A", "-"])
+@pytest.mark.parametrize("column", ["ACTION_TYPE", "BASIC_ZONE", "ZONE_NAME", "ZONE_RANGE"])
+def test_text_for_a_missing_value_is_no_action_and_no_zone(
+    records: pl.DataFrame, word: str, column: str
+) -> None:
+    """The shot is the same as with an empty cell."""
+    empty = SEASON.to_shots(with_cell(records, column, "")).shots.drop("event_id")
+    assert_frame_equal(
+        SEASON.to_shots(with_cell(records, column, word)).shots.drop("event_id"), empty
+    )

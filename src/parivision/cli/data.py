@@ -2,18 +2,22 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from parivision.cli import context
 from parivision.cli.console import bar, now_serving, out, print_json, say, working
+from parivision.errors import FilesError
+
+if TYPE_CHECKING:
+    from parivision.refine import RefineReport
 
 commands = typer.Typer()
 
 SOURCE_HELP = (
     "synthetic:?seed=1&seasons=2021-2023&games=400, live:?seasons=2024&until=2024-04-14, "
-    "http://stats-api:8000, or a file or folder of season zips or feed CSVs"
+    "http://stats-api:8000, or a file or folder of season files, feed records or nba_api's tables"
 )
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -24,13 +28,23 @@ def ingest(
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many records.")] = None,
     json: Json = False,
 ) -> None:
-    """Bring new records of a source into bronze, from where the last run stopped."""
+    """Bring new records of a source into bronze, from where the last run stopped.
+
+    A faulty line goes to quarantine. Files that cannot be used are listed at the end, with exit
+    code 1; what the others hold is in bronze, and the next run tries them again.
+    """
+    from parivision import makes_only
+    from parivision.ingest import UnreadFilesError
     from parivision.ingest import ingest as run
     from parivision.sources.open import open_source
 
     lake = context.lake(context.current())
+    failure: UnreadFilesError | None = None
     with bar("records") as progress:
-        report = run(open_source(source), lake, limit=limit, progress=progress)
+        try:
+            report = run(open_source(source), lake, limit=limit, progress=progress)
+        except UnreadFilesError as error:
+            failure, report = error, error.report
     if json:
         print_json(vars(report))
     else:
@@ -38,6 +52,13 @@ def ingest(
             f"{report.records:,} records read: {report.new:,} new, {report.duplicates:,} there "
             f"already, {report.conflicts:,} in conflict (see `parivision quarantine`)"
         )
+        if report.faulty:
+            out.print(f"{report.faulty:,} more in quarantine: lines of files that are no records")
+        if report.games_without_miss:
+            told = makes_only.told_of_source(report.games_without_miss)
+            out.print(told, markup=False, soft_wrap=True)
+    if failure is not None:
+        raise failure
 
 
 @commands.command()
@@ -62,18 +83,28 @@ def refine(
     lake = context.lake(settings)
     with bar("records") as progress:
         report = run(lake, check_geometry=check_geometry, progress=progress)
+    if not json:
+        _print_refined(report)
     with working("writing the snapshot"):
-        rows = write_snapshot(lake, settings.shots, until=until.date() if until else None)
+        snapshot = write_snapshot(lake, settings.shots, until=until.date() if until else None)
+    told, doubted = snapshot.doubted.told, len(snapshot.doubted.left_out)
     if json:
-        print_json({**vars(report), "snapshot": rows})
+        print_json({**vars(report), "snapshot": snapshot.rows, "games_left_out": doubted})
         return
+    if told:
+        out.print(told, markup=False, soft_wrap=True)
+    out.print(f"{snapshot.rows:,} shots in {settings.shots}", markup=False, soft_wrap=True)
+
+
+def _print_refined(report: "RefineReport") -> None:
     out.print(
         f"{report.records:,} records refined: {report.silver:,} shots, "
         f"{report.quarantined:,} in quarantine, {report.duplicates:,} there already"
     )
     for reason, count in report.reasons.items():
         out.print(f"  {count:,}  {reason}", markup=False)
-    out.print(f"{rows:,} shots in {settings.shots}", markup=False, soft_wrap=True)
+    if report.strangers:
+        out.print(report.strangers_told, markup=False, soft_wrap=True)
 
 
 @commands.command()
@@ -131,19 +162,28 @@ def eda(
         Path | None, typer.Option(help="HTML file; default HOME/reports/eda.html")
     ] = None,
 ) -> None:
-    """Write the report on the shots: correlations, success by everything, maps of the court."""
+    """Write the report on the shots: correlations, success by everything, maps of the court.
+
+    Files of --data that cannot be used are listed at the end, with exit code 1.
+    """
     from parivision.eda import write
     from parivision.sources.open import open_source
     from parivision.sources.read import read_shots
 
     settings = context.current()
+    unread: list[FilesError] = []
     with working("reading the shots"):
-        shots = read_shots(open_source(source))[0] if source else context.lake(settings).silver()
+        if source:
+            shots, _ = read_shots(open_source(source), unread)
+        else:
+            shots = context.lake(settings).silver()
     path = to or settings.reports / "eda.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     with bar("sections") as progress:
         write(shots, path, progress=progress)
     out.print(str(path), markup=False, soft_wrap=True)
+    if unread:
+        raise unread[0]
 
 
 @commands.command("stats-api")

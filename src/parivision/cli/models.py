@@ -8,6 +8,7 @@ import typer
 from parivision.cli import context
 from parivision.cli.console import out, print_json, print_scores, say, working
 from parivision.cli.data import SOURCE_HELP, Json
+from parivision.errors import FilesError
 
 if TYPE_CHECKING:
     from parivision.models.training import Recipe
@@ -58,7 +59,7 @@ def evaluate(
 
     With --data the state of all models is brought up to date after every day of games, as in
     production; `champion, frozen` is the champion without that. Games the champion knows already
-    are left out.
+    are left out. Files that cannot be used are listed at the end, with exit code 1.
     """
     from parivision import stages
     from parivision.sources.open import open_source
@@ -67,9 +68,10 @@ def evaluate(
     settings = context.current()
     registry = context.registry(settings)
     folder = report or settings.reports
+    unread: list[FilesError] = []
     if data:
         with working("reading the shots"):
-            shots, bad = read_shots(open_source(data))
+            shots, bad = read_shots(open_source(data), unread)
         if len(bad):
             say(f"{len(bad):,} records of {data} are no valid shots and are left out")
         with working("evaluating the models on games that they have not seen"):
@@ -91,9 +93,11 @@ def evaluate(
         best = scores.get("champion") or min(scores.values(), key=lambda score: score.log_loss)
         models_json = {name: score.to_dict() for name, score in scores.items()}
         print_json({**best.to_dict(), "models": models_json, "report": folder / stages.EVALUATION})
-        return
-    print_scores(scores, data or "later games")
-    out.print(f"report: {folder / stages.EVALUATION}", markup=False, soft_wrap=True)
+    else:
+        print_scores(scores, data or "later games")
+        out.print(f"report: {folder / stages.EVALUATION}", markup=False, soft_wrap=True)
+    if unread:
+        raise unread[0]
 
 
 @commands.command()

@@ -3,7 +3,8 @@
 bronze      records as they came, one for each key (game id, event id); records without a usable
             key are kept too, told apart by their content
 silver      canonical, typed, valid shots, one for each key
-quarantine  what could not become a shot, with the reason and the record as JSON
+quarantine  what could not become a shot, with the reason and the record as JSON; also lines of
+            files that are no records, with their file, number and text
 
 Every operation may be repeated: what is there already is counted as a duplicate and changes
 nothing. A record with the key of an earlier one and other content goes to quarantine. A process
@@ -105,6 +106,13 @@ class Lake(Protocol):
         self, records: pl.DataFrame, keys: pl.DataFrame, *, source: str, layout: str
     ) -> Appended:
         """Keep records of the format `layout`, durably; `keys` are what its `keys` gives."""
+        ...
+
+    def add_quarantine(self, refused: pl.DataFrame) -> int:
+        """Keep what is no record, such as faulty lines; how many of them were not there yet.
+
+        `refused` has the columns of QUARANTINE_SCHEMA.
+        """
         ...
 
     def pending(self) -> Iterator[Pending]:

@@ -109,6 +109,11 @@ class FilesLake:
         repeated = len(sifted.conflicts) - conflicting
         return Appended(len(sifted.new), sifted.duplicates + repeated, conflicting)
 
+    def add_quarantine(self, refused: pl.DataFrame) -> int:
+        """Keep what is no record."""
+        with self._transaction() as change:
+            return change.add_quarantine(refused)
+
     def pending(self) -> Iterator[Pending]:
         """Records not refined yet, one data file at a time; what comes meanwhile is left out."""
         upto = self._manifest().commit

@@ -150,6 +150,11 @@ class MongoLake:
             sum(part.conflicts for part in parts),
         )
 
+    def add_quarantine(self, refused: pl.DataFrame) -> int:
+        """Keep what is no record."""
+        with asking(self._url):
+            return self._add_quarantine(refused.select(*QUARANTINE_SCHEMA))
+
     def pending(self) -> Iterator[Pending]:
         """Records not refined yet, batch by batch; what comes meanwhile is left out."""
         with asking(self._url):

@@ -14,10 +14,20 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
+from parivision.contradictions import first_of_columns
 from parivision.limits import MAX_DATE, MIN_DATE
 from parivision.service.predictor import Answer, Predictor
-from parivision.service.requests import Problem, Refusal, quote, read
-from parivision.service.shot import FIELDS, MAX_SHOTS, REQUIRED, Rows, rules_of
+from parivision.service.requests import Problem, Refusal, contradiction, quote, read
+from parivision.service.shot import (
+    FIELDS,
+    MAX_SHOTS,
+    REQUIRED,
+    Rows,
+    day,
+    is_usable,
+    rules_of,
+    whole,
+)
 
 Column = Sequence[Any]
 _TEXTS: Final = "BYTES"
@@ -138,25 +148,23 @@ def _checked(name: str, data: list[Any]) -> Column:
 def _texts(name: str, data: list[Any], rules: Mapping[str, Any]) -> Column:
     """Texts as they came, or the dates that they mean; each different one is looked at once."""
     are_texts = set(map(type, data)) <= {str, type(None)}
-    known = {text: _meaning(text, rules) for text in set(data) - {None}} if are_texts else {}
+    known = {text: _meaning(name, text, rules) for text in set(data) - {None}} if are_texts else {}
     if not are_texts or None in known.values():
-        wrong = (value is not None and _meaning(value, rules) is None for value in data)
+        wrong = (value is not None and _meaning(name, value, rules) is None for value in data)
         place = next(place for place, is_wrong in enumerate(wrong) if is_wrong)
         raise _at(name, place, data[place])
     return list(map(known.get, data)) if rules.get("format") == "date" else data
 
 
-def _meaning(value: Any, rules: Mapping[str, Any]) -> str | date | None:
+def _meaning(name: str, value: Any, rules: Mapping[str, Any]) -> str | date | None:
     """The text or the date that a value is; None if it is neither, or may not be."""
     if not isinstance(value, str):
         return None
     if rules.get("format") != "date":
-        return value if rules["minLength"] <= len(value) <= rules["maxLength"] else None
-    try:
-        day = date.fromisoformat(value)
-    except ValueError:
-        return None
-    return day if MIN_DATE <= day <= MAX_DATE else None
+        fits = rules["minLength"] <= len(value) <= rules["maxLength"]
+        return value if fits and is_usable(name, value) else None
+    meant = day(value)
+    return meant if meant is not None and MIN_DATE <= meant <= MAX_DATE else None
 
 
 def _numbers(name: str, data: list[Any], rules: Mapping[str, Any]) -> Column:
@@ -164,6 +172,9 @@ def _numbers(name: str, data: list[Any], rules: Mapping[str, Any]) -> Column:
     is_whole, is_listed = rules.get("type") == "integer", "enum" in rules
     allowed = {type(None), int, *([bool, float] if is_listed else [] if is_whole else [float])}
     kinds = set(map(type, data))
+    if is_whole and float in kinds:
+        data = list(map(whole, data))
+        kinds = set(map(type, data))
     if not kinds <= allowed:
         place = next(i for i, value in enumerate(data) if type(value) not in allowed)
         raise _at(name, place, data[place])
@@ -199,17 +210,21 @@ def _outside(name: str, data: list[Any], rules: Mapping[str, Any]) -> Refusal:
 
 
 def _check_together(rows: Rows) -> None:
-    """What no column says alone: that none is missing, and that nobody made more than he took."""
+    """What no column says alone: that none is missing, and that they can be true together."""
     columns = rows.columns
     missing = [name for name in REQUIRED if name not in columns]
     if missing:
         raise Refusal.of(*(Problem(name, FIELDS[name], "nothing") for name in missing))
-    place = rows.first_impossible()
-    if place is not None:
-        attempts, makes = (columns[name][place] for name in ("player_attempts", "player_makes"))
-        raise _wrong(
-            f"player_makes[{place}]", f"at most player_attempts, which is {attempts:g}", int(makes)
-        )
+    found = first_of_columns(columns)
+    if found is not None:
+        place, rule = found
+        shot = {name: _plain(columns[name][place]) for name in rule.names}
+        raise Refusal.of(contradiction(rule, shot, f"{rule.field}[{place}]"))
+
+
+def _plain(value: Any) -> Any:
+    """A value of a column, which may be an array, as JSON has it."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _at(name: str, place: int, came: Any) -> Refusal:

@@ -5,6 +5,7 @@ neither side needs memory for more than some thousands of them.
 """
 
 import asyncio
+from codecs import BOM_UTF8
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Final
 
@@ -46,11 +47,12 @@ async def blocks(receive: Receive) -> AsyncGenerator[list[bytes]]:
     `GAP_S` and is a block of its own. What was not read when a block is handed over is not read
     before it is answered. Raises Refusal, as the body's server does, and ClientGoneError.
     """
-    rest, more = b"", True
+    rest, more, is_first = b"", True, True
     async with _Arriving(receive) as arriving:
         while more:
             data, more = await arriving.take(rest)
-            *lines, rest = data.split(b"\n")
+            *lines, rest = (data.removeprefix(BOM_UTF8) if is_first else data).split(b"\n")
+            is_first = False
             if len(rest) > _LONGEST:
                 raise Refusal(413, f"A line is too long: expected at most {_LONGEST} bytes.")
             if not more:

@@ -14,10 +14,14 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec.structs import astuple
 
+from parivision.contradictions import first_of_columns
+from parivision.league import ALL_STAR_TEAMS, FRANCHISE
 from parivision.limits import MAX_DATE, MIN_DATE
 from parivision.service.shot import FIELDS, MAX_SHOTS, REQUIRED, SHOTS, Rows, Shot, rules_of
 
 _DATES: Final = (date,)
+_TEAMS: Final = frozenset((*FRANCHISE, *ALL_STAR_TEAMS, None))
+"""Teams in the usual spelling; other spellings are looked at more closely."""
 
 
 def shot(body: bytes) -> Shot | None:
@@ -28,8 +32,13 @@ def shot(body: bytes) -> Shot | None:
         return None
     # What the body does not name is left out; null stays.
     facts: Shot = msgspec.to_builtins(found, builtin_types=_DATES)
-    day = facts.get("game_date")
-    return facts if day is None or MIN_DATE <= day <= MAX_DATE else None
+    day, words = facts.get("game_date"), facts.get("action_type")
+    if day is not None and not MIN_DATE <= day <= MAX_DATE:
+        return None
+    if words is not None and not words.isprintable():
+        return None
+    is_usual = facts.get("home_team") in _TEAMS and facts.get("away_team") in _TEAMS
+    return facts if is_usual else None
 
 
 def of_list(body: bytes) -> Rows | None:
@@ -49,7 +58,7 @@ def of_lines(lines: Sequence[bytes]) -> Rows | None:
 
 
 def _rows(shots: Sequence[Any]) -> Rows | None:
-    """Shots in columns; None if a date or a number of makes cannot be, or there are none."""
+    """Shots in columns; None if one of them cannot be or is unusual, or there are none."""
     # A fifth of the time that it takes to walk over all shots for each column.
     values, width = list(chain.from_iterable(map(astuple, shots))), len(FIELDS)
     columns = {name: values[place::width] for place, name in enumerate(FIELDS)}
@@ -61,8 +70,11 @@ def _rows(shots: Sequence[Any]) -> Rows | None:
     days = {MIN_DATE, *known.get("game_date", ())} - {None}
     if not shots or min(days) < MIN_DATE or max(days) > MAX_DATE:
         return None
-    rows = Rows(known, len(shots))
-    return rows if rows.first_impossible() is None else None
+    words = {*known.get("action_type", ())} - {None}
+    teams = {*known.get("home_team", ()), *known.get("away_team", ())}
+    if not teams <= _TEAMS or not all(map(str.isprintable, words)):
+        return None
+    return Rows(known, len(shots)) if first_of_columns(known) is None else None
 
 
 def _struct(missing: Any) -> type[msgspec.Struct]:

@@ -3,6 +3,7 @@
 The structure (an object, a list of so many shots) is checked by hand and the fields by pydantic.
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -12,6 +13,8 @@ import msgspec
 import pydantic_core
 from pydantic import FailFast, TypeAdapter, ValidationError
 
+from parivision import contradictions
+from parivision.contradictions import Contradiction
 from parivision.service import quick
 from parivision.service.shot import FIELDS, MAX_SHOTS, SHOT, SHOTS, Rows, Shot
 
@@ -74,7 +77,7 @@ class Form(Generic[Thing]):
         try:
             content = read(body)
         except ValueError as error:
-            if not body.strip():
+            if not body.removeprefix(BOM_UTF8).strip():
                 sentence = f"The body is empty: send one {self.noun} as JSON, or {shown}."
                 raise Refusal(400, sentence) from error
             raise Refusal(400, f"The body is not JSON: {error}.") from error
@@ -157,6 +160,7 @@ def parse(body: bytes) -> Request:
 
 def parse_rows(body: bytes) -> Shot | Rows:
     """The one shot of a body, or those of a list in columns; refuses what `parse` refuses."""
+    body = body.removeprefix(BOM_UTF8)
     asked = _quick(body) or quick.of_list(body)
     if asked is not None:
         return asked
@@ -165,20 +169,23 @@ def parse_rows(body: bytes) -> Shot | Rows:
 
 
 def _quick(body: bytes) -> Shot | None:
-    """The one shot of a body that needs no words; raises Refusal for impossible makes."""
+    """The one shot of a body that needs no words; raises Refusal for contradictions."""
     shot = quick.shot(body)
     if shot is not None:
-        _check_makes(shot, "")
+        _check_together(shot, "")
     return shot
 
 
 def read(body: bytes) -> Any:
-    """What a body's JSON says; raises ValueError, which says what is wrong with it."""
+    """What a body's JSON says; raises ValueError, which says what is wrong with it.
+
+    A byte order mark before it, as some editors and shells write one, is no part of it.
+    """
     try:
         return msgspec.json.decode(body)
     except (ValueError, RecursionError):
         # It takes twice as long, knows NaN, and names the line and the column.
-        return pydantic_core.from_json(body)
+        return pydantic_core.from_json(body.removeprefix(BOM_UTF8))
 
 
 def parse_lines(lines: Sequence[bytes], before: int = 0) -> list[Shot]:
@@ -216,11 +223,16 @@ def _short(text: str) -> str:
     return text if len(text) <= _MAX_QUOTE else text[:_MAX_QUOTE] + "..."
 
 
-def _check_makes(shot: Shot, prefix: str) -> None:
-    attempts, makes = shot.get("player_attempts"), shot.get("player_makes")
-    if attempts is not None and makes is not None and makes > attempts:
-        expected = f"at most player_attempts, which is {attempts}"
-        raise Refusal.of(Problem(f"{prefix}player_makes", expected, str(makes)))
+def contradiction(rule: Contradiction, shot: Mapping[str, Any], name: str) -> Problem:
+    """What is wrong with the field `name`, which contradicts other facts of the shot."""
+    facts = [shot.get(each) for each in rule.names]
+    return Problem(name, rule.sentence(*facts), quote(shot[rule.field]))
+
+
+def _check_together(shot: Shot, prefix: str) -> None:
+    rule = contradictions.of_shot(shot)
+    if rule is not None:
+        raise Refusal.of(contradiction(rule, shot, f"{prefix}{rule.field}"))
 
 
 _SHOTS: Final = Form(
@@ -229,5 +241,5 @@ _SHOTS: Final = Form(
     fields=FIELDS,
     noun="shot",
     plural=SHOTS,
-    check=_check_makes,
+    check=_check_together,
 )

@@ -3,18 +3,27 @@
 A field's description says what is expected of it; refusals and the OpenAPI document quote it.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any, Final, Literal, NamedTuple, Required
 
-import numpy as np
-from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, with_config
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    with_config,
+)
 from typing_extensions import TypedDict
 
-from parivision.limits import LARGEST_ID, MAX_DATE, MIN_DATE, RANGES
+from parivision import league, spellings
+from parivision.limits import CONTROL_CHARACTERS, LARGEST_ID, MAX_DATE, MIN_DATE, RANGES
 
 SHOTS: Final = "shots"
 """The field of a request with many."""
+TEAMS: Final = frozenset(("home_team", "away_team"))
 MAX_SHOTS: Final = 10_000
 MAX_TEXT: Final = 100
 LONGEST_GAME_S: Final = 4 * 720 + 10 * 300
@@ -22,14 +31,50 @@ MOST_ATTEMPTS: Final = 200
 """More than twice the shots that any player has taken in a game."""
 
 
+_control: Final = re.compile(CONTROL_CHARACTERS).search
+
+
+def day(text: str) -> date | None:
+    """The day that a text means, as `spellings.day` reads it in files.
+
+    05/11/2025 is none: a file shows whether its days come first, a request does not.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None if spellings.is_either_first(text) else spellings.day(text)
+
+
+def is_usable(name: str, text: str) -> bool:
+    """Whether a text may be that of a field: no control characters, and a team that there is."""
+    is_clean = text.isprintable() or not _control(text)
+    return is_clean and (name not in TEAMS or league.is_known(text))
+
+
+def whole(value: object) -> object:
+    """The whole number that a JSON number means; 4.0 is 4, as in tables with missing values.
+
+    Anything else stays for the check of the type: a number in quotes is a text.
+    """
+    if not isinstance(value, float):
+        return value
+    meant = spellings.whole(str(value))
+    return value if meant is None else meant
+
+
 def _iso_date(value: object) -> object:
-    """The date that an ISO text means; anything else stays for the check of the type."""
-    if isinstance(value, str):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            return value
-    return value
+    return (day(value) or value) if isinstance(value, str) else value
+
+
+def _usable(name: str) -> AfterValidator:
+    """The check of a field's text by `is_usable`, for pydantic."""
+
+    def checked(text: str | None) -> str | None:
+        if text is not None and not is_usable(name, text):
+            raise ValueError(name)
+        return text
+
+    return AfterValidator(checked)
 
 
 def _number(low: float | None, high: float | None, meaning: str) -> Any:
@@ -43,7 +88,14 @@ def _whole(low: int, high: int, meaning: str) -> Any:
 
 
 def _text(meaning: str) -> Any:
-    described = f"a text of 1 to {MAX_TEXT} characters ({meaning})"
+    described = f"a text of 1 to {MAX_TEXT} characters, none of them a control one ({meaning})"
+    return Field(min_length=1, max_length=MAX_TEXT, description=described)
+
+
+def _team(meaning: str) -> Any:
+    described = (
+        f"a team's abbreviation ({meaning}, the league's or an All Star team's; null for any other)"
+    )
     return Field(min_length=1, max_length=MAX_TEXT, description=described)
 
 
@@ -52,6 +104,7 @@ def _within(name: str, meaning: str) -> Any:
 
 
 _LAST_PERIOD: Final = int(RANGES["period"].high or 0)
+_WHOLE: Final = BeforeValidator(whole)
 _Flag = Literal[False, True, 0, 1]
 
 
@@ -62,8 +115,10 @@ class Shot(TypedDict, total=False):
     Five are required. The others make the answer better; null stands for not known.
     """
 
-    player_id: Required[Annotated[int, _whole(1, LARGEST_ID, "the league's number of the shooter")]]
-    period: Required[Annotated[int, _whole(1, _LAST_PERIOD, "overtimes from 5 on")]]
+    player_id: Required[
+        Annotated[int, _whole(1, LARGEST_ID, "the league's number of the shooter"), _WHOLE]
+    ]
+    period: Required[Annotated[int, _whole(1, _LAST_PERIOD, "overtimes from 5 on"), _WHOLE]]
     clock_s: Required[Annotated[float, _within("clock_s", "seconds left in the period")]]
     x_ft: Required[
         Annotated[float, _within("x_ft", "feet across the court from the hoop, left is positive")]
@@ -74,21 +129,27 @@ class Shot(TypedDict, total=False):
         BeforeValidator(_iso_date, json_schema_input_type=date | None),
         Field(description=f"a date from {MIN_DATE} to {MAX_DATE} (the game's day; else today)"),
     ]
-    game_id: Annotated[int | None, _whole(1, LARGEST_ID, "the league's number of the game")]
+    game_id: Annotated[int | None, _whole(1, LARGEST_ID, "the league's number of the game"), _WHOLE]
     event_id: Annotated[
-        int | None, _whole(0, LARGEST_ID, "the shot's number in the game; a label, never a feature")
+        int | None,
+        _whole(0, LARGEST_ID, "the shot's number in the game; a label, never a feature"),
+        _WHOLE,
     ]
     team_id: Annotated[
-        int | None, _whole(1, LARGEST_ID, "the league's number of the shooter's team")
+        int | None, _whole(1, LARGEST_ID, "the league's number of the shooter's team"), _WHOLE
     ]
-    home_team: Annotated[str | None, _text("the home team's abbreviation, such as BOS")]
-    away_team: Annotated[str | None, _text("the visiting team's abbreviation, such as LAL")]
+    home_team: Annotated[str | None, _team("the home team's, such as BOS"), _usable("home_team")]
+    away_team: Annotated[
+        str | None, _team("the visiting team's, such as LAL"), _usable("away_team")
+    ]
     shot_value: Annotated[
         Literal[2, 3] | None,
         Field(description="2 or 3 (points if it goes in; else what the place is worth)"),
     ]
     action_type: Annotated[
-        str | None, _text("the scorer's words for the shot, such as Driving Layup Shot")
+        str | None,
+        _text("the scorer's words for the shot, such as Driving Layup Shot"),
+        _usable("action_type"),
     ]
     since_last_shot_s: Annotated[
         float | None, _number(0, LONGEST_GAME_S, "seconds since the last shot of the game")
@@ -101,10 +162,12 @@ class Shot(TypedDict, total=False):
         _Flag | None, Field(description="true or false (whether the game's last shot went in)")
     ]
     player_attempts: Annotated[
-        int | None, _whole(0, MOST_ATTEMPTS, "the shooter's shots in this game before this one")
+        int | None,
+        _whole(0, MOST_ATTEMPTS, "the shooter's shots in this game before this one"),
+        _WHOLE,
     ]
     player_makes: Annotated[
-        int | None, _whole(0, MOST_ATTEMPTS, "those of player_attempts that went in")
+        int | None, _whole(0, MOST_ATTEMPTS, "those of player_attempts that went in"), _WHOLE
     ]
 
 
@@ -123,15 +186,6 @@ class Rows(NamedTuple):
         named = {name for shot in shots for name in shot}
         columns = {name: [shot.get(name) for shot in shots] for name in FIELDS if name in named}
         return cls(columns, len(shots))
-
-    def first_impossible(self) -> int | None:
-        """Where somebody is said to have made more shots than he took, if anywhere."""
-        names = ("player_attempts", "player_makes")
-        if not self.columns.keys() >= {*names}:
-            return None
-        attempts, makes = (np.array(self.columns[name], np.float64) for name in names)
-        places = np.flatnonzero(makes > attempts)
-        return int(places[0]) if len(places) else None
 
 
 SHOT: Final = TypeAdapter(Shot)

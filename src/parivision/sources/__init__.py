@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from parivision.sources import feed22, season_csv
+from parivision.sources import feed22, nba_api, season_csv
 from parivision.sources.format import Converted, Format
 
 __all__ = ["FORMATS", "Converted", "Format"]
 
 FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
-    {chosen.name: chosen for chosen in (feed22.FORMAT, season_csv.FORMAT)}
+    {chosen.name: chosen for chosen in (feed22.FORMAT, season_csv.FORMAT, nba_api.FORMAT)}
 )
 """Every format by its name."""
 

@@ -1,10 +1,19 @@
 """What every source of shots is: batches of records as they came, and a way to resume."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Final, Protocol
 
 import polars as pl
+
+FAULTY_SCHEMA: Final = {
+    "file": pl.String(),
+    "line": pl.Int64(),
+    "text": pl.String(),
+    "occurrence": pl.Int64(),
+    "reason": pl.String(),
+}
+"""Faulty lines: where they are, what they say, the how manyth of this text in its file, and why."""
 
 
 @dataclass(frozen=True)
@@ -13,10 +22,14 @@ class Batch:
 
     `records` carries the format's own columns. `cursor` is opaque; handing it back to
     `Source.batches` goes on with the next record. None: the batch ends a pass over the source.
+    `format` is that of the records where it is not the source's. `faulty` are what came and is no
+    record, with the columns FAULTY_SCHEMA; a source that cannot tell such things has none.
     """
 
     records: pl.DataFrame
     cursor: str | None
+    format: str = ""
+    faulty: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=FAULTY_SCHEMA))
 
 
 class Source(Protocol):

@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +12,14 @@ from typing import IO, Final, Protocol, cast
 
 from parivision.errors import SourceError
 
-SUFFIXES: Final = (".csv", ".csv.gz", ".zip")
+BARE_SUFFIXES: Final = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
+"""Tables, also within a zip; `csv_files.CONTAINERS` says how each is read."""
+SUFFIXES: Final = (
+    *(".csv", ".csv.gz", ".zip", ".tsv", ".tsv.gz"),
+    *(".json", ".json.gz", ".jsonl", ".ndjson", ".parquet"),
+)
 
-_CHUNK_BYTES: Final = 1 << 20
+CHUNK_BYTES: Final = 1 << 20
 # What the standard library raises on damaged, encrypted or unreadable archives and files.
 _UNREADABLE: Final = (
     zipfile.BadZipFile,
@@ -81,11 +86,32 @@ class _ZipMember:
             yield stream
 
 
+@dataclass(frozen=True)
+class _Unusable:
+    """A file of which nothing can be read; whoever tries is told why."""
+
+    label: str
+    problem: SourceError
+
+    def fingerprint(self) -> str:
+        raise self.problem
+
+    def open(self) -> AbstractContextManager[IO[bytes]]:
+        raise self.problem
+
+
 def members(path: Path) -> Iterator[Member]:
-    """The CSV texts at a path, in the order of their names; raises SourceError if there is none."""
+    """The tables at a path, in the order of their names; raises SourceError if there is none.
+
+    A zip that cannot be opened comes as a member that says so when it is read.
+    """
     for file in _files(path):
         if file.suffix.lower() == ".zip":
-            yield from _zip_members(file)
+            try:
+                inside = _zip_members(file)
+            except SourceError as error:
+                inside = [_Unusable(file.name, error)]
+            yield from inside
         else:
             yield _File(file)
 
@@ -95,15 +121,6 @@ def opened(member: Member) -> Iterator[IO[bytes]]:
     """The member's bytes; whatever goes wrong while it is read becomes a SourceError."""
     with unreadable(member.label), member.open() as stream:
         yield stream
-
-
-def verify(member: Member) -> None:
-    """Read a compressed member to its end, so that its checksum speaks before its first record."""
-    if isinstance(member, _File) and not member.label.lower().endswith(".gz"):
-        return
-    with opened(member) as stream:
-        while stream.read(_CHUNK_BYTES):
-            pass
 
 
 @contextmanager
@@ -138,15 +155,15 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
-def _zip_members(path: Path) -> list[Member]:
+def _zip_members(path: Path) -> Sequence[Member]:
     with unreadable(path.name), zipfile.ZipFile(path) as archive:
         entries = [entry for entry in archive.infolist() if _is_table(entry.filename)]
     if not entries:
-        raise SourceError(f"{path.name} holds no .csv: fetch it anew.")
+        raise SourceError(f"{path.name} holds no {' or '.join(BARE_SUFFIXES)}: fetch it anew.")
     return [_ZipMember(path, entry) for entry in sorted(entries, key=lambda one: one.filename)]
 
 
 def _is_table(name: str) -> bool:
     parts = name.split("/")
     by_macos = "__MACOSX" in parts or parts[-1].startswith("._")
-    return name.lower().endswith(".csv") and not by_macos
+    return name.lower().endswith(BARE_SUFFIXES) and not by_macos

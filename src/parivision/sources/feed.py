@@ -109,18 +109,21 @@ class FeedSource:
 
 
 def as_text(rows: list[dict[str, Any]]) -> pl.DataFrame:
-    """Feed records of JSON objects; raises KeyError when one lacks a column.
+    """Feed records of JSON objects; raises KeyError when one lacks a column that is needed.
 
-    Null becomes a missing cell.
+    Null becomes a missing cell, and so does what may be missing.
     """
     return pl.DataFrame(
-        {
-            name: pl.Series(
-                [None if row[name] is None else str(row[name]) for row in rows], dtype=pl.String
-            )
-            for name in feed22.COLUMNS
-        }
+        {name: pl.Series(_cells(rows, name), dtype=pl.String) for name in feed22.COLUMNS}
     )
+
+
+def _cells(rows: list[dict[str, Any]], name: str) -> list[str | None]:
+    if name in feed22.MAY_LACK:
+        values = [row.get(name) for row in rows]
+    else:
+        values = [row[name] for row in rows]
+    return [None if value is None else str(value) for value in values]
 
 
 def _detail(answer: httpx.Response) -> str:

@@ -9,19 +9,24 @@ from typing import Final
 
 import polars as pl
 
+from parivision import league
 from parivision.digest import row_digests
 from parivision.sources import game_number
 from parivision.sources.format import (
     DIGEST,
     Converted,
+    Needs,
     as_records,
-    choice,
     clock,
     clock_s,
     convert,
     day,
     decimal,
+    first_known,
+    flag,
     key_columns,
+    points,
+    spelled,
     text,
     tidy_ft,
     whole,
@@ -51,6 +56,11 @@ COLUMNS: Final = (
     "Away Team",
     "Season Type",
 )
+MAY_LACK: Final = frozenset(
+    {"Action Type", "Shot Zone Basic", "Shot Zone Area", "Shot Zone Range", "Season Type"}
+)
+"""What a shot may do without, or its game's number tells."""
+NEEDS: Final = tuple((name,) for name in COLUMNS if name not in MAY_LACK)
 SHOT_VALUES: Final = MappingProxyType({"2PT Field Goal": 2, "3PT Field Goal": 3})
 UNITS_PER_FOOT: Final = 10
 
@@ -58,9 +68,9 @@ _CELLS: Final = MappingProxyType(
     {
         "game_id": whole("Game ID", pl.Int64),
         "event_id": whole("Game Event ID", pl.Int64),
-        "game_date": day("Game Date", "%Y%m%d", "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"),
-        "home_team": text("Home Team"),
-        "away_team": text("Away Team"),
+        "game_date": day("Game Date", "%Y%m%d"),
+        "home_team": spelled("Home Team", league.abbreviation),
+        "away_team": spelled("Away Team", league.abbreviation),
         "team_id": whole("Team ID", pl.Int64),
         "team_name": text("Team Name"),
         "player_id": whole("Player ID", pl.Int64),
@@ -69,15 +79,21 @@ _CELLS: Final = MappingProxyType(
         "minutes": clock("Minutes Remaining", "Seconds Remaining")[0],
         "seconds": clock("Minutes Remaining", "Seconds Remaining")[1],
         "action_type": text("Action Type"),
-        "shot_value": choice("Shot Type", SHOT_VALUES),
+        "shot_value": points("Shot Type", *SHOT_VALUES),
         "x_units": decimal("X Location"),
         "y_units": decimal("Y Location"),
         "distance_ft": whole("Shot Distance", pl.Int16),
         "zone_basic": text("Shot Zone Basic"),
         "zone_area": text("Shot Zone Area"),
         "zone_range": text("Shot Zone Range"),
-        "made": choice("Shot Made Flag", {"0": 0, "1": 1}),
-        "stated_season_type": text("Season Type"),
+        "made": flag("Shot Made Flag", "0", "1"),
+        "stated_season_type": spelled("Season Type", game_number.part_of_season),
+    }
+)
+_IN_WORDS: Final = frozenset(
+    {
+        *("home_team", "away_team", "team_name", "player_name", "action_type", "game_date"),
+        *("zone_basic", "zone_area", "zone_range", "shot_value", "stated_season_type"),
     }
 )
 
@@ -87,12 +103,21 @@ class Feed22:
 
     name: Final = "feed22"
     columns: Final = COLUMNS
+    needs: Final[Needs] = NEEDS
+    partial_events: Final = 0
+    numbers: Final = frozenset(
+        cell.source for name, cell in _CELLS.items() if name not in _IN_WORDS
+    )
 
     def keys(self, records: pl.DataFrame) -> pl.DataFrame:
         """Game and event number as the record states them, and the record's digest."""
-        records = as_records(records, COLUMNS, self.name)
+        records = as_records(records, COLUMNS, self.name, NEEDS)
         numbers = key_columns(records, _CELLS, "game_id", "event_id")
         return numbers.with_columns(row_digests(records, COLUMNS).alias(DIGEST))
+
+    def made(self, records: pl.DataFrame) -> pl.Series:
+        """Whether each record's shot went in, as far as it is told."""
+        return first_known(as_records(records, COLUMNS, self.name, NEEDS), _CELLS["made"])
 
     def to_shots(
         self,
@@ -102,7 +127,7 @@ class Feed22:
         check_geometry: bool = True,
     ) -> Converted:
         """Canonical shots of feed records, and the records that cannot be one."""
-        records = as_records(records, COLUMNS, self.name)
+        records = as_records(records, COLUMNS, self.name, NEEDS)
         derived = {
             "season": game_number.season("game_id", "game_date"),
             "season_type": pl.coalesce("stated_season_type", game_number.season_type("game_id")),

@@ -4,21 +4,22 @@ A format knows its columns, the key of a record, and how to make canonical shots
 Whatever cannot become a shot comes back with the reason; nothing is dropped.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Protocol
 
 import polars as pl
 
-from parivision import schema
+from parivision import schema, spellings
 from parivision.errors import SchemaError
+from parivision.sources import game_number
+from parivision.sources.cells import Read, cleaned, read_on, without_exchanged, words
 
 DIGEST: Final = "digest"
 ROW: Final = "row"
 PLACE_DECIMALS: Final = 4
 UNPRINTABLE: Final = "a cell holds a line break or control character: is a quotation mark missing?"
-
-_CONTROL: Final = r"[\x00-\x1f\x7f]"
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,34 @@ class Format(Protocol):
         """The columns of its records, in their usual order."""
         ...
 
+    @property
+    def needs(self) -> "Needs":
+        """The columns without which no shot can be made: of each group, one."""
+        ...
+
+    @property
+    def numbers(self) -> frozenset[str]:
+        """The columns whose cells are numbers, where a decimal comma is a decimal point."""
+        ...
+
+    @property
+    def partial_events(self) -> int:
+        """Event numbers below this are of records that lack columns, where content is the number.
+
+        0 where the league numbers events.
+        """
+        ...
+
     def keys(self, records: pl.DataFrame) -> pl.DataFrame:
         """`game_id` and `event_id` of each record (missing where unusable), and its `digest`.
 
         The digest is a fingerprint of the record's content: two records with one key and the same
         digest are one record that came twice.
         """
+        ...
+
+    def made(self, records: pl.DataFrame) -> pl.Series:
+        """1 for each record of a shot that went in, 0 for others, missing where none is told."""
         ...
 
     def to_shots(
@@ -75,66 +98,109 @@ class Cell:
     """How a canonical column is read from a record: the value, or missing and then the problem.
 
     The value is computed on cells without surrounding blanks, where an empty cell is missing.
-    `problem` is said when `source`, the record's cell, holds something and the value is missing.
+    `problem` is said when `source`, the record's cell, holds something and the value is missing,
+    unless the text stands for a missing value.
     """
 
     source: str
     value: pl.Expr
     problem: str
+    is_missing: Callable[[str], bool] = spellings.is_missing_word
 
 
-def as_records(records: pl.DataFrame, columns: tuple[str, ...], where: str) -> pl.DataFrame:
+Needs = tuple[tuple[str, ...], ...]
+"""Columns that a format cannot do without: of each group, one."""
+
+
+def lacking(names: Collection[str], needs: Needs) -> list[str]:
+    """What is needed and not among the names; alternatives are joined by `or`."""
+    return [" or ".join(group) for group in needs if not any(name in names for name in group)]
+
+
+def as_records(
+    records: pl.DataFrame, columns: tuple[str, ...], where: str, needs: Needs | None = None
+) -> pl.DataFrame:
     """The format's columns of a table of text, in their order; raises SchemaError.
 
-    Columns beyond the format's are left out.
+    Columns beyond the format's are left out, and cells of those that may be missing are missing.
+    Without `needs` all columns are needed.
     """
-    missing = [name for name in columns if name not in records.columns]
+    every = tuple((name,) for name in columns)
+    missing = lacking(records.columns, every if needs is None else needs)
     if missing:
         raise SchemaError(
             f"{where}: the records lack the columns {missing}; they have {records.columns[:40]}. "
             "Check that this is the right format for this source."
         )
-    wrong = [name for name in columns if records.schema[name] not in (pl.String(), pl.Null())]
+    present = [name for name in columns if name in records.columns]
+    wrong = [name for name in present if records.schema[name] not in (pl.String(), pl.Null())]
     if wrong:
         raise SchemaError(f"{where}: the columns {wrong} are not text; read all cells as strings.")
-    return records.select(pl.col(columns).cast(pl.String))
+    return records.select(
+        pl.col(name).cast(pl.String) if name in present else pl.lit(None, pl.String).alias(name)
+        for name in columns
+    )
 
 
 def text(source: str) -> Cell:
-    """A cell's text."""
-    return Cell(source, pl.col(source), f"{source} is blank")
+    """A cell's words; a text that stands for a missing value is none."""
+    value = _mapped(source, words, pl.String())
+    return Cell(source, value, f"{source} is blank")
+
+
+def spelled(source: str, spelling: Callable[[str], str]) -> Cell:
+    """A cell's text in this library's spelling; each different text is looked at once."""
+
+    def respelled(cells: pl.Series) -> pl.Series:
+        known = words(cells)
+        meant = {word: spelling(word) for word in known.drop_nulls().unique()}
+        other = {word: meaning for word, meaning in meant.items() if word != meaning}
+        return known.replace(other) if other else known
+
+    value = _mapped(source, respelled, pl.String())
+    return Cell(source, value, f"{source} is blank")
 
 
 def whole(source: str, dtype: pl.DataType | type[pl.DataType]) -> Cell:
-    """A whole number; `12.0`, as some tools write it, is one too."""
-    number = pl.col(source).str.strip_suffix(".0").cast(pl.Int64, strict=False)
+    """A whole number, as `spellings.whole` reads it."""
+
+    def read(cells: pl.Series) -> pl.Series:
+        quick = cells.str.strip_suffix(".0").cast(pl.Int64, strict=False)
+        return read_on(cells, quick, spellings.whole).cast(dtype, strict=False)
+
     problem = f"{source} is not a whole number of a possible size"
-    return Cell(source, number.cast(dtype, strict=False), problem)
+    return Cell(source, _mapped(source, read, dtype), problem)
 
 
 def decimal(source: str) -> Cell:
-    """A finite decimal number."""
-    number = pl.col(source).cast(pl.Float64, strict=False)
+    """A finite decimal number; NaN and NA are told as none, not as a missing one."""
+    number = pl.col(source).str.replace("^\N{MINUS SIGN}", "-").cast(pl.Float64, strict=False)
     value = pl.when(number.is_finite()).then(number)
-    return Cell(source, value, f"{source} is not a number")
+    return Cell(source, value, f"{source} is not a number", _is_no_number)
 
 
-def day(source: str, *patterns: str) -> Cell:
-    """A date of the calendar, written in one of the strptime `patterns`."""
-    return Cell(
-        source,
-        pl.coalesce(*[pl.col(source).str.to_date(pattern, strict=False) for pattern in patterns]),
-        f"{source} is not a date of the calendar",
+def day(source: str, pattern: str) -> Cell:
+    """A day, as `spellings.day` reads it; `pattern` is the strptime form that is read at once."""
+
+    def read(cells: pl.Series) -> pl.Series:
+        quick = cells.str.to_date(pattern, strict=False)
+        return without_exchanged(cells, read_on(cells, quick, spellings.day))
+
+    problem = (
+        f"{source} is not a date of the calendar that can be read in one way only: "
+        "write it as 2025-11-05"
     )
+    return Cell(source, _mapped(source, read, pl.Date()), problem)
 
 
-def choice(source: str, values: Mapping[str, int]) -> Cell:
-    """A number for each of a few words; letter case does not matter."""
-    words = {word.lower(): number for word, number in values.items()}
-    number = (
-        pl.col(source).str.to_lowercase().replace_strict(words, default=None, return_dtype=pl.Int8)
-    )
-    return Cell(source, number, f"{source} is not one of {list(values)}")
+def flag(source: str, *usual: str) -> Cell:
+    """1 or 0, as `spellings.flag` reads it; `usual` are the format's own words, for the problem."""
+    return _few(source, spellings.flag, usual)
+
+
+def points(source: str, *usual: str) -> Cell:
+    """Points that a shot is worth, as `spellings.points` reads them; NA is told as none of them."""
+    return _few(source, spellings.points, usual, spellings.is_missing)
 
 
 def clock(minutes: str, seconds: str) -> tuple[Cell, Cell]:
@@ -157,35 +223,32 @@ def convert(
     derived: Mapping[str, pl.Expr],
     rules: Mapping[str, pl.Expr],
     *,
+    early: Mapping[str, pl.Expr] = MappingProxyType({}),
     check_geometry: bool,
     where: str,
 ) -> Converted:
     """Canonical shots of records.
 
-    `cells` are read first, `derived` columns are made of them, and `rules` (reason: what must not
-    be) look at both and at the record's own columns. A row's reason is the first problem that it
-    has: a broken rule, a cell that cannot be read, then a rule of the schema.
+    `cells` are read first, `early` columns are made of them, `derived` ones of both, and `rules`
+    (reason: what must not be) look at all of these and at the record's own columns. A row's reason
+    is the first problem that it has: a broken rule, a cell that cannot be read, then a rule of the
+    schema.
     """
+    bare, unprintable = cleaned(records)
     read = (
-        records.lazy()
-        .with_columns(_cleaned())
+        bare.lazy()
         .with_row_index(ROW)
         .with_columns(**{name: cell.value for name, cell in cells.items()})
+        .with_columns(**early)
         .with_columns(**derived)
     )
-    unprintable = pl.any_horizontal(pl.col(records.columns).str.contains(_CONTROL))
-    rules = {UNPRINTABLE: unprintable, **rules}
-    unread = [
-        pl.when(pl.col(name).is_null() & pl.col(cell.source).is_not_null()).then(
-            pl.lit(cell.problem)
-        )
-        for name, cell in cells.items()
-    ]
+    rules = {UNPRINTABLE: pl.lit(unprintable), **rules}
+    unread = [_unread(name, cell) for name, cell in cells.items()]
     broken = [pl.when(rule).then(pl.lit(reason)) for reason, rule in rules.items()]
     typed = read.select(
         ROW,
         *[pl.col(name).cast(dtype) for name, dtype in schema.POLARS_SCHEMA.items()],
-        pl.coalesce(*broken, *unread).alias(schema.REASON),
+        pl.coalesce(*broken, *unread, game_number.problem("game_id")).alias(schema.REASON),
     ).collect()
     readable = typed.filter(pl.col(schema.REASON).is_null()).drop(schema.REASON)
     checked = schema.split_valid(readable, where, check_geometry=check_geometry, keep=(ROW,))
@@ -210,11 +273,14 @@ def key_columns(records: pl.DataFrame, cells: Mapping[str, Cell], *names: str) -
     lowest = {column.name: column.low for column in schema.SHOTS}
     sources = [cells[name].source for name in names]
     values = [(name, cells[name].value, lowest[name]) for name in names]
-    return (
-        records.select(sources)
-        .with_columns(_cleaned())
-        .select(pl.when(value >= low).then(value).alias(name) for name, value, low in values)
-    )
+    bare, _ = cleaned(records.select(sources))
+    return bare.select(pl.when(value >= low).then(value).alias(name) for name, value, low in values)
+
+
+def first_known(records: pl.DataFrame, *cells: Cell) -> pl.Series:
+    """The value of the first cell that can be read, of each record."""
+    bare, _ = cleaned(records.select(cell.source for cell in cells))
+    return bare.select(pl.coalesce(*(cell.value for cell in cells)).alias("value")).to_series()
 
 
 def tidy_ft(feet: pl.Expr) -> pl.Expr:
@@ -223,10 +289,47 @@ def tidy_ft(feet: pl.Expr) -> pl.Expr:
     return pl.when(rounded == 0).then(0.0).otherwise(rounded)
 
 
-def _cleaned() -> pl.Expr:
-    """All cells without surrounding blanks; a cell of which nothing is left is missing."""
-    stripped = pl.all().str.strip_chars()
-    return pl.when(stripped != "").then(stripped)
+def _mapped(
+    source: str, read: Callable[[pl.Series], pl.Series], dtype: pl.DataType | type[pl.DataType]
+) -> pl.Expr:
+    return pl.col(source).map_batches(read, return_dtype=dtype, is_elementwise=True)
+
+
+def _is_no_number(text: str) -> bool:
+    return spellings.is_missing(text) and "nan" not in text.lower()
+
+
+def _few(
+    source: str,
+    read: Read,
+    usual: tuple[str, ...],
+    is_missing: Callable[[str], bool] = spellings.is_missing_word,
+) -> Cell:
+    """A number for each of a few words; every distinct text is read once."""
+
+    def numbers(cells: pl.Series) -> pl.Series:
+        nothing = pl.repeat(None, cells.len(), dtype=pl.Int8, eager=True)
+        return read_on(cells, nothing, read)
+
+    value = _mapped(source, numbers, pl.Int8())
+    return Cell(source, value, f"{source} is not one of {list(usual)}", is_missing)
+
+
+def _unread(name: str, cell: Cell) -> pl.Expr:
+    """The cell's problem where it holds something that could not be read."""
+
+    def problems(columns: Sequence[pl.Series]) -> pl.Series:
+        values, cells = columns
+        if values.null_count() == cells.null_count():
+            return pl.repeat(None, cells.len(), dtype=pl.String, eager=True)
+        lost = cells.zip_with(values.is_null(), cells.clear(cells.len()))
+        unread = lost.unique().drop_nulls()
+        told = {word: cell.problem for word in unread if not cell.is_missing(word)}
+        return lost.replace_strict(told, default=None, return_dtype=pl.String)
+
+    return pl.map_batches(
+        [pl.col(name), pl.col(cell.source)], problems, return_dtype=pl.String, is_elementwise=True
+    )
 
 
 def _within(value: pl.Expr, low: int, high: int) -> pl.Expr:

@@ -1,5 +1,10 @@
-"""What the league's game numbers tell: part of the season and year, as in 2 03 01187."""
+"""What the league's game numbers tell: league, part of the season and year, as in 00 2 03 01187.
 
+Numbers have ten digits: two of the league (00 is the NBA's, so they are left out where a number is
+kept as one), one of the part of the season, two of the year in which it begins, five of the game.
+"""
+
+from collections.abc import Mapping
 from datetime import date
 from types import MappingProxyType
 from typing import Final
@@ -7,22 +12,113 @@ from typing import Final
 import polars as pl
 
 REGULAR_SEASON: Final = "Regular Season"
+ALL_STAR: Final = "All Star"
 SEASON_TYPE_OF_DIGIT: Final = MappingProxyType(
-    {1: "Pre Season", 2: REGULAR_SEASON, 3: "All Star", 4: "Playoffs", 5: "PlayIn"}
+    {
+        1: "Pre Season",
+        2: REGULAR_SEASON,
+        3: ALL_STAR,
+        4: "Playoffs",
+        5: "PlayIn",
+        6: "NBA Cup",
+    }
+)
+OTHER_LEAGUES: Final = MappingProxyType(
+    {
+        "01": "ABA",
+        "10": "WNBA",
+        "13": "Summer League, Sacramento",
+        "14": "Summer League, Orlando",
+        "15": "Summer League, Las Vegas",
+        "16": "Summer League, Utah",
+        "20": "G League",
+    }
+)
+"""Leagues and tournaments by the first two of a number's ten digits."""
+NO_LEAGUE: Final = (
+    "game_id has more than eight digits, and the first two of ten are no known league's"
 )
 
+SPELLINGS: Final = MappingProxyType(
+    {
+        REGULAR_SEASON: ("regular", "reg"),
+        "Pre Season": ("pre",),
+        "PlayIn": ("play in tournament", "play in game", "play ins"),
+        "Playoffs": ("playoff", "post season", "post"),
+        ALL_STAR: ("all star game", "all stars", "all star weekend"),
+        "NBA Cup": ("IST", "in season tournament", "emirates nba cup", "nba cup final", "cup"),
+    }
+)
+"""What others call a part of the season, beside its own name."""
+
 _TYPE_UNIT: Final = 10_000_000
+_TYPES: Final = 10
 _YEAR_UNIT: Final = 100_000
 _FIRST_YEAR: Final = 46
 _NEW_SEASON_MONTH: Final = date(2000, 9, 1).month
 
 
 def season_type(game_id: str) -> pl.Expr:
-    """The part of the season that the number's first digit means; regular season if none."""
+    """The part of the season that the number's digit of the type means.
+
+    A number of less than eight digits has none, as other numbering has it: the regular season is
+    meant there. `problem` says which numbers mean nothing.
+    """
     digit = pl.col(game_id) // _TYPE_UNIT
     return digit.replace_strict(
-        dict(SEASON_TYPE_OF_DIGIT), default=REGULAR_SEASON, return_dtype=pl.String
+        {0: REGULAR_SEASON, **SEASON_TYPE_OF_DIGIT}, default=None, return_dtype=pl.String
     )
+
+
+def stated_type(number: pl.Expr) -> pl.Expr:
+    """The same of a game's number, missing where that has no digit of the type that is known."""
+    return (number // _TYPE_UNIT).replace_strict(
+        dict(SEASON_TYPE_OF_DIGIT), default=None, return_dtype=pl.String
+    )
+
+
+def problem(game_id: str) -> pl.Expr:
+    """Why a number is not one of a game of this league; missing where it may be one."""
+    return pl.col(game_id).map_batches(_problems, return_dtype=pl.String)
+
+
+def part_of_season(words: str) -> str:
+    """A part of the season in this library's spelling: `Play-In` is PlayIn.
+
+    Neither case nor what stands between the letters matters. Other words come back as they are.
+    """
+    return _PARTS.get(_letters(words), words)
+
+
+def _problems(numbers: pl.Series) -> pl.Series:
+    prefix = numbers // _TYPE_UNIT
+    last = max(SEASON_TYPE_OF_DIGIT)
+    if not (prefix > last).any():  # nearly always, and much faster than to look at each
+        return pl.Series(numbers.name, [None], pl.String).new_from_index(0, len(numbers))
+    reasons = {code: _reason(code) for code in prefix.drop_nulls().unique()}
+    return prefix.replace_strict(reasons, default=None, return_dtype=pl.String)
+
+
+def _reason(prefix: int) -> str | None:
+    """What is wrong with a number whose league and type are these digits."""
+    league, digit = f"{prefix // _TYPES:02d}", prefix % _TYPES
+    if prefix < _TYPES:
+        is_known = prefix <= max(SEASON_TYPE_OF_DIGIT)
+        types = ", ".join(f"{key} {words}" for key, words in SEASON_TYPE_OF_DIGIT.items())
+        return None if is_known else f"game_id has the type digit {digit}: known are {types}"
+    if league in OTHER_LEAGUES:
+        return f"game_id is of another league: {league} ({OTHER_LEAGUES[league]}), not 00 (NBA)"
+    return NO_LEAGUE
+
+
+def _letters(words: str) -> str:
+    return "".join(filter(str.isalpha, words.lower()))
+
+
+def _parts() -> Mapping[str, str]:
+    return {
+        _letters(words): part for part, others in SPELLINGS.items() for words in (part, *others)
+    }
 
 
 def season(game_id: str, game_date: str) -> pl.Expr:
@@ -36,6 +132,9 @@ def season(game_id: str, game_date: str) -> pl.Expr:
     digits = pl.col(game_id) % _TYPE_UNIT // _YEAR_UNIT
     century = pl.when(digits >= _FIRST_YEAR).then(1900).otherwise(2000)
     by_number = (digits + century + 1).cast(pl.Int32)
-    numbered = (pl.col(game_id) // _TYPE_UNIT).is_between(1, 5)
+    numbered = (pl.col(game_id) // _TYPE_UNIT).is_between(1, max(SEASON_TYPE_OF_DIGIT))
     trusted = numbered & ((by_number - by_date).abs() <= 1)
     return pl.when(trusted).then(by_number).otherwise(by_date).cast(pl.Int16)
+
+
+_PARTS: Final = _parts()

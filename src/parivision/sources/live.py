@@ -17,9 +17,12 @@ from parivision.errors import SettingsError, SourceError
 from parivision.schema import SEASON_TYPES
 from parivision.sources import feed22
 from parivision.sources.base import Batch
+from parivision.sources.nba_api import COLUMNS, feed_records
 from parivision.sources.retry import Retry, TransientError
 from parivision.sources.scope import season_scope
 
+ASKED_TYPES: Final = SEASON_TYPES[:5]
+"""Parts of a season that nba_api has a word for."""
 WINDOW_DAYS: Final = 7
 """About 9,000 shots and 3 MB an answer; a whole season in one often times out."""
 TIMEOUT_S: Final = 60.0
@@ -31,32 +34,6 @@ LATE_ENDS: Final = MappingProxyType({2020: date(2020, 10, 14)})
 FIRST_SEASON: Final = 1997
 """The first season whose shots the league has."""
 
-COLUMNS: Final = MappingProxyType(
-    {
-        "GAME_ID": "Game ID",
-        "GAME_EVENT_ID": "Game Event ID",
-        "PLAYER_ID": "Player ID",
-        "PLAYER_NAME": "Player Name",
-        "TEAM_ID": "Team ID",
-        "TEAM_NAME": "Team Name",
-        "PERIOD": "Period",
-        "MINUTES_REMAINING": "Minutes Remaining",
-        "SECONDS_REMAINING": "Seconds Remaining",
-        "ACTION_TYPE": "Action Type",
-        "SHOT_TYPE": "Shot Type",
-        "SHOT_ZONE_BASIC": "Shot Zone Basic",
-        "SHOT_ZONE_AREA": "Shot Zone Area",
-        "SHOT_ZONE_RANGE": "Shot Zone Range",
-        "SHOT_DISTANCE": "Shot Distance",
-        "LOC_X": "X Location",
-        "LOC_Y": "Y Location",
-        "SHOT_MADE_FLAG": "Shot Made Flag",
-        "GAME_DATE": "Game Date",
-        "HTM": "Home Team",
-        "VTM": "Away Team",
-    }
-)
-"""The league's columns and the feed's; the season type is the one that was asked for."""
 _CURSOR: Final = re.compile(r"(\d{4}):(\d{4}-\d{2}-\d{2})")
 
 
@@ -113,8 +90,8 @@ class LiveSource:
             raise SettingsError(
                 f"seasons are {list(seasons)}; give at least one, from {FIRST_SEASON} on"
             )
-        if season_type not in SEASON_TYPES:
-            raise SettingsError(f"season_type is {season_type!r}; give one of {SEASON_TYPES}")
+        if season_type not in ASKED_TYPES:
+            raise SettingsError(f"season_type is {season_type!r}; give one of {ASKED_TYPES}")
         if window_days < 1:
             raise SettingsError(f"window_days is {window_days}; give at least 1")
         self._seasons = sorted(set(seasons))
@@ -177,7 +154,7 @@ def records(answer: Answer, season_type: str) -> pl.DataFrame:
         raise SourceError(
             f"The league's table of shots lacks the columns {lacking}; it has "
             f"{list(answer.headers)[:40]}. It was changed: update nba_api, and if that does not "
-            "help, parivision.sources.live.COLUMNS."
+            "help, parivision.sources.nba_api.COLUMNS."
         )
     uneven = [row for row in answer.rows if len(row) != len(answer.headers)]
     if uneven:
@@ -186,12 +163,9 @@ def records(answer: Answer, season_type: str) -> pl.DataFrame:
             "the header has; the answer is damaged, ask again later."
         )
     at = {name: list(answer.headers).index(name) for name in COLUMNS}
-    cells = {
-        feed_name: [_text(row[at[name]]) for row in answer.rows]
-        for name, feed_name in COLUMNS.items()
-    }
-    cells["Season Type"] = [season_type] * len(answer.rows)
-    return pl.DataFrame(cells, schema=dict.fromkeys(feed22.COLUMNS, pl.String))
+    cells = {name: [_text(row[place]) for row in answer.rows] for name, place in at.items()}
+    table = pl.DataFrame(cells, schema=dict.fromkeys(COLUMNS, pl.String))
+    return feed_records(table, season_type)
 
 
 def ask_league(window: Window, timeout_s: float = TIMEOUT_S) -> Answer:

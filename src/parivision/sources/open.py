@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 from parivision.errors import SettingsError
 from parivision.sources.base import Source
-from parivision.sources.csv_files import FeedCsv, SeasonZips, is_feed
+from parivision.sources.csv_files import open_files
 from parivision.sources.feed import FeedSource
 from parivision.sources.live import LiveSource
 from parivision.sources.synthetic import Drift, SyntheticConfig, SyntheticSource
@@ -37,7 +37,7 @@ def open_source(uri: str) -> Source:
         path = Path(uri).expanduser()
     except (RuntimeError, ValueError) as error:
         raise SettingsError(f"{uri!r} is no path of a source ({error})") from error
-    return FeedCsv(path) if is_feed(path) else SeasonZips(path)
+    return open_files(path)
 
 
 def synthetic_config(uri: str) -> SyntheticConfig:

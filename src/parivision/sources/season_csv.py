@@ -2,7 +2,8 @@
 
 Most seasons put the hoop at (0, 5.25); some have both axes scaled and one turned. Which frame a
 season uses is seen from its own reported distances, never from its year. The files have no event
-number, so a record is numbered by its content: equal rows are one shot.
+number, so a record is numbered by its content: equal rows are one shot. Columns that nothing
+reads, or whose facts others tell or a shot can do without, may be absent; see `MAY_LACK`.
 """
 
 from collections.abc import Mapping
@@ -12,21 +13,25 @@ from typing import Final
 
 import polars as pl
 
-from parivision import court, schema
+from parivision import court, league, schema
 from parivision.digest import row_digests
 from parivision.sources import game_number
 from parivision.sources.format import (
     DIGEST,
     PLACE_DECIMALS,
     Converted,
+    Needs,
     as_records,
-    choice,
     clock,
     clock_s,
     convert,
     day,
     decimal,
+    first_known,
+    flag,
     key_columns,
+    points,
+    spelled,
     text,
     tidy_ft,
     whole,
@@ -61,13 +66,26 @@ COLUMNS: Final = (
     "SECS_LEFT",
 )
 
+MAY_LACK: Final = frozenset(
+    {
+        *("SEASON_1", "SEASON_2", "POSITION_GROUP", "POSITION", "ACTION_TYPE"),
+        *("BASIC_ZONE", "ZONE_NAME", "ZONE_ABB", "ZONE_RANGE"),
+    }
+)
+"""What nothing reads, what a shot may do without, and what other columns tell."""
+_LABELS: Final = ("EVENT_TYPE", "SHOT_MADE")
+NEEDS: Final = (
+    *((name,) for name in COLUMNS if name not in MAY_LACK and name not in _LABELS),
+    _LABELS,
+)
+
 _CELLS: Final = MappingProxyType(
     {
         "game_id": whole("GAME_ID", pl.Int64),
-        "season": whole("SEASON_1", pl.Int16),
-        "game_date": day("GAME_DATE", "%m-%d-%Y", "%Y-%m-%d"),
-        "home_team": text("HOME_TEAM"),
-        "away_team": text("AWAY_TEAM"),
+        "stated_season": whole("SEASON_1", pl.Int16),
+        "game_date": day("GAME_DATE", "%m-%d-%Y"),
+        "home_team": spelled("HOME_TEAM", league.abbreviation),
+        "away_team": spelled("AWAY_TEAM", league.abbreviation),
         "team_id": whole("TEAM_ID", pl.Int64),
         "team_name": text("TEAM_NAME"),
         "player_id": whole("PLAYER_ID", pl.Int64),
@@ -76,15 +94,15 @@ _CELLS: Final = MappingProxyType(
         "minutes": clock("MINS_LEFT", "SECS_LEFT")[0],
         "seconds": clock("MINS_LEFT", "SECS_LEFT")[1],
         "action_type": text("ACTION_TYPE"),
-        "shot_value": choice("SHOT_TYPE", {"2PT Field Goal": 2, "3PT Field Goal": 3}),
+        "shot_value": points("SHOT_TYPE", "2PT Field Goal", "3PT Field Goal"),
         "loc_x": decimal("LOC_X"),
         "loc_y": decimal("LOC_Y"),
         "distance_ft": whole("SHOT_DISTANCE", pl.Int16),
         "zone_basic": text("BASIC_ZONE"),
         "zone_area": text("ZONE_NAME"),
         "zone_range": text("ZONE_RANGE"),
-        "made": choice("SHOT_MADE", {"TRUE": 1, "FALSE": 0}),
-        "made_in_words": choice("EVENT_TYPE", {"Made Shot": 1, "Missed Shot": 0}),
+        "stated_made": flag("SHOT_MADE", "TRUE", "FALSE"),
+        "made_in_words": flag("EVENT_TYPE", "Made Shot", "Missed Shot"),
     }
 )
 _FROM_BASELINE: Final = pl.col("loc_y") + court.BASELINE_Y_FT
@@ -126,6 +144,9 @@ NO_FRAME: Final = (
     "the places of this season's records fit the reported distances in no known frame "
     f"({', '.join(FRAMES)}): a new frame must be added to parivision.sources.season_csv"
 )
+PARTIAL_EVENTS: Final = 2**43
+"""Event numbers below this are of records that lack columns; a whole record gets such a number by
+chance once in a million."""
 CONTRADICTION: Final = "EVENT_TYPE and SHOT_MADE contradict each other"
 
 
@@ -138,17 +159,33 @@ class SeasonCsv:
 
     name: Final = "season_csv"
     columns: Final = COLUMNS
+    needs: Final[Needs] = NEEDS
+    partial_events: Final = PARTIAL_EVENTS
+    numbers: Final = frozenset(
+        {
+            *("SEASON_1", "TEAM_ID", "PLAYER_ID", "GAME_ID", "LOC_X", "LOC_Y"),
+            *("SHOT_DISTANCE", "QUARTER", "MINS_LEFT", "SECS_LEFT"),
+        }
+    )
 
     def __init__(self, assume_frame: str | None = None) -> None:
         self._assumed = None if assume_frame is None else FRAMES[assume_frame]
 
     def keys(self, records: pl.DataFrame) -> pl.DataFrame:
         """Game number as the record states it, and an event number made of the record's content."""
-        records = as_records(records, COLUMNS, self.name)
-        digests = row_digests(records, COLUMNS)
+        records = as_records(records, COLUMNS, self.name, NEEDS)
+        digests, events = _numbered(records)
         return key_columns(records, _CELLS, "game_id").with_columns(
-            pl.when(pl.col("game_id").is_not_null()).then(digests).alias("event_id"),
+            pl.when(pl.col("game_id").is_not_null()).then(events).alias("event_id"),
             digests.alias(DIGEST),
+        )
+
+    def made(self, records: pl.DataFrame) -> pl.Series:
+        """Whether each record's shot went in, as far as it is told."""
+        return first_known(
+            as_records(records, COLUMNS, self.name, NEEDS),
+            _CELLS["stated_made"],
+            _CELLS["made_in_words"],
         )
 
     def to_shots(
@@ -162,20 +199,34 @@ class SeasonCsv:
 
         The frame of each season is detected on the records at hand.
         """
-        records = as_records(records, COLUMNS, self.name)
-        events = row_digests(records, COLUMNS) if keys is None else keys["event_id"]
+        records = as_records(records, COLUMNS, self.name, NEEDS)
+        events = _numbered(records)[1] if keys is None else keys["event_id"]
+        early = {
+            "season": pl.coalesce(
+                "stated_season",
+                _season_in_words("SEASON_2"),
+                game_number.season("game_id", "game_date"),
+            ),
+            "made": pl.coalesce("stated_made", "made_in_words"),
+        }
         derived = {
             "event_id": pl.lit(events),
             "season_type": game_number.season_type("game_id"),
             "clock_s": clock_s(pl.col("minutes"), pl.col("seconds")),
             **self._places(),
         }
-        rules = {CONTRADICTION: pl.col("made") != pl.col("made_in_words")}
+        rules = {CONTRADICTION: pl.col("stated_made") != pl.col("made_in_words")}
         if check_geometry and self._assumed is None:
             best = pl.max_horizontal(*[_share(frame) for frame in FRAMES.values()])
             rules[NO_FRAME] = best < LEAST_AGREEMENT
         return convert(
-            records, _CELLS, derived, rules, check_geometry=check_geometry, where=self.name
+            records,
+            _CELLS,
+            derived,
+            rules,
+            early=early,
+            check_geometry=check_geometry,
+            where=self.name,
         )
 
     def _places(self) -> dict[str, pl.Expr]:
@@ -203,6 +254,7 @@ def records_from_shots(shots: pl.DataFrame, frame: str = "normal") -> pl.DataFra
     season_2 = pl.format("{}-{}", start, (pl.col("season") % 100).cast(pl.String).str.zfill(2))
     cells = {
         **{cell.source: pl.col(name) for name, cell in _CELLS.items() if name in schema.NAMES},
+        "SEASON_1": pl.col("season"),
         "SEASON_2": season_2,
         "POSITION_GROUP": pl.lit("NA"),
         "POSITION": pl.lit("NA"),
@@ -217,6 +269,20 @@ def records_from_shots(shots: pl.DataFrame, frame: str = "normal") -> pl.DataFra
         "SECS_LEFT": pl.col("clock_s") % 60,
     }
     return shots.select(cells[name].cast(pl.String).fill_null("").alias(name) for name in COLUMNS)
+
+
+def _numbered(records: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
+    """Digests of records, and the event numbers made of them; an absent column is all null."""
+    digests = row_digests(records, COLUMNS)
+    if not any(cells.null_count() for cells in records):
+        return digests, digests
+    partial = records.select(partial=pl.any_horizontal(pl.all().is_null())).to_series()
+    return digests, (digests % PARTIAL_EVENTS).zip_with(partial, digests)
+
+
+def _season_in_words(words: str) -> pl.Expr:
+    """The year in which a season like 2003-04 ends."""
+    return pl.col(words).str.extract(r"^(\d{4})-\d{2}$").cast(pl.Int16) + 1
 
 
 def _share(frame: Frame) -> pl.Expr:
