@@ -24,6 +24,7 @@ from mlflow.environment_variables import (
     MLFLOW_HTTP_REQUEST_MAX_RETRIES,
     MLFLOW_HTTP_REQUEST_TIMEOUT,
     MLFLOW_TRACKING_PASSWORD,
+    MLFLOW_TRACKING_URI,
     MLFLOW_TRACKING_USERNAME,
 )
 from mlflow.exceptions import MlflowException
@@ -62,6 +63,8 @@ class Registry:
 
     def __init__(self, uri: str, artifacts: Path | None = None, login: Login | None = None) -> None:
         """Connect lazily; `artifacts` is where a local store keeps files, a server knows."""
+        if "@" in os.environ.get(MLFLOW_TRACKING_URI.name, ""):  # MLflow quotes it in messages
+            os.environ[MLFLOW_TRACKING_URI.name] = uri
         if login is not None:  # MLflow takes it from there only
             os.environ[MLFLOW_TRACKING_USERNAME.name] = login.name
             os.environ[MLFLOW_TRACKING_PASSWORD.name] = login.password

@@ -53,7 +53,7 @@ def kubeflow(chosen: Settings, endpoint: str = "") -> "Kubeflow":
     """Kubeflow Pipelines at an endpoint, or at the one that the settings name."""
     from parivision.kfp_client import KfpAccess, connect
 
-    return connect(endpoint or chosen.kfp, KfpAccess.read(os.environ))
+    return connect(endpoint or chosen.kfp, KfpAccess.read(os.environ, chosen.kfp_ca_file))
 
 
 def models(chosen: Settings, names: list[str]) -> dict[str, Path]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from parivision.addresses import http_address
 from parivision.cli import context
 from parivision.cli.console import say
 from parivision.errors import SettingsError
@@ -82,6 +83,7 @@ def _watcher(
 
     if not settings.prometheus:
         raise SettingsError("PARIVISION_PROMETHEUS is not set: expected its address, http://...")
+    http_address("PARIVISION_PROMETHEUS", settings.prometheus, "expected http://prometheus:9090")
     given: dict[str, Any] = json.loads(rules.read_text()) if rules else {}
     place = rollout.Place.parse(settings.deployment)
     client = httpx.Client(base_url=settings.prometheus, timeout=TIMEOUT_S, trust_env=False)
