@@ -11,6 +11,7 @@ from parivision.lake import Lake, open_lake
 from parivision.settings import Settings
 
 if TYPE_CHECKING:
+    from parivision.kfp_access import KfpAccess
     from parivision.kfp_client import Kubeflow
     from parivision.registry import Registry
     from parivision.served import Store
@@ -51,9 +52,16 @@ def registry(chosen: Settings) -> "Registry":
 
 def kubeflow(chosen: Settings, endpoint: str = "") -> "Kubeflow":
     """Kubeflow Pipelines at an endpoint, or at the one that the settings name."""
-    from parivision.kfp_client import KfpAccess, connect
+    from parivision.kfp_client import connect
 
-    return connect(endpoint or chosen.kfp, KfpAccess.read(os.environ, chosen.kfp_ca_file))
+    return connect(endpoint or chosen.kfp, kfp_access(chosen))
+
+
+def kfp_access(chosen: Settings) -> "KfpAccess":
+    """How Kubeflow Pipelines is to know who asks; raises SettingsError for what cannot be used."""
+    from parivision.kfp_access import KfpAccess
+
+    return KfpAccess.read(os.environ, chosen.kfp_ca_file)
 
 
 def models(chosen: Settings, names: list[str]) -> dict[str, Path]:
