@@ -112,10 +112,9 @@ def _page(server: "Standin", items: list[Json], query: Json, name: str) -> Json:
     # A server gives fewer than it is asked for when it likes.
     size = min(asked, server.page)
     answer: Json = {name: items[start : start + size], "total_size": len(items)}
-    if server.circles:
-        answer["next_page_token"] = "0"
-    elif start + size < len(items):
-        answer["next_page_token"] = str(start + size)
+    further = 0 if server.circles else start + size
+    if further < len(items):
+        answer["next_page_token"] = str(further)
     return answer
 
 

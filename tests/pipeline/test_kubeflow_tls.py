@@ -125,14 +125,16 @@ def test_what_is_wrong_with_a_certificate_is_told(
     authority: Authority, host: str, begins: timedelta, hint: str
 ) -> None:
     """Another name or address, one that was, one that will be: each with what to do."""
-    with kfp_standin.serving(authority.server(host, begins)) as server:
-        with pytest.raises(PipelineError, match=hint) as told:
-            connect(server.url, KfpAccess(ca_file=str(authority.file)))
+    with (
+        kfp_standin.serving(authority.server(host, begins)) as server,
+        pytest.raises(PipelineError, match=hint) as told,
+    ):
+        connect(server.url, KfpAccess(ca_file=str(authority.file)))
     assert CA_FILE not in str(told.value)
 
 
 def test_the_wrong_scheme_is_told(server: Standin) -> None:
-    """http to an encrypted port, and https to one that is not."""
+    """An encrypted port asked by http, and one that is not by https."""
     with pytest.raises(PipelineError, match="encrypted port, which needs https://"):
         connect(server.url.replace("https:", "http:"))
     with (
