@@ -3,7 +3,7 @@
 import os
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from parivision import settings
 from parivision.errors import SettingsError
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from parivision.kfp_client import Kubeflow
     from parivision.registry import Registry
     from parivision.served import Store
+
+
+ANSWER_S: Final = 10
+"""How long a command waits for the registry's first answer."""
 
 
 def current() -> Settings:
@@ -41,7 +45,23 @@ def served(chosen: Settings) -> "Store":
     return open_store(chosen.prediction_log)
 
 
-def registry(chosen: Settings) -> "Registry":
+def registry(chosen: Settings, *, is_long: bool = False) -> "Registry":
+    """The registry that the settings name, once it has answered; raises RegistryError if not.
+
+    Nobody waits for long in front of a screen. Work that takes minutes (`is_long`) asks again for
+    some minutes when the server goes away meanwhile.
+    """
+    opened = unasked_registry(chosen)
+    from parivision.registry import impatient, steady
+
+    impatient(ANSWER_S)
+    opened.require(ANSWER_S)
+    if is_long:
+        steady()
+    return opened
+
+
+def unasked_registry(chosen: Settings) -> "Registry":
     """The registry that the settings name; importing MLflow takes seconds, so only here."""
     warnings.filterwarnings("ignore", module="mlflow")
     from parivision.registry import Registry, quiet

@@ -114,7 +114,7 @@ class _RegistryModels:
 
 
 def _registry(settings: Settings) -> "Registry":
-    opened = context.registry(settings)
+    opened = context.unasked_registry(settings)
     from parivision.registry import impatient
 
     impatient(ANSWER_WAIT_S)

@@ -5,7 +5,7 @@ made only of a bundle that takes the alias; its tags say why.
 """
 
 from parivision.registered import DriftReport, PipelineRun, Version
-from parivision.registry.patience import impatient, quiet
+from parivision.registry.patience import impatient, quiet, steady
 from parivision.registry.runs import DRIFT, EXPERIMENT, PIPELINE, ROLLOUT, SEVERITY, TRAINING
 from parivision.registry.versions import ALIAS, MODEL_NAME, Registry
 
@@ -24,4 +24,5 @@ __all__ = [
     "Version",
     "impatient",
     "quiet",
+    "steady",
 ]

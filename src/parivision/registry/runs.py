@@ -38,6 +38,7 @@ PIPELINE: Final = "pipeline"
 """The same of whole pipelines."""
 SEVERITY: Final = "severity."
 """What the metrics of a drift report that tell of a column begin with."""
+_MOST_SHOWN: Final = 600
 KNOWN_RUNS: Final = 500
 """How many pipeline runs are looked at; they are counted by those who watch, not archived."""
 
@@ -223,9 +224,16 @@ class Runs:
             raise
         except Exception as error:  # each kind of store has its driver, and each driver its errors
             raise RegistryError(
-                f"cannot {doing}: {error}. "
-                "Is the MLflow store reachable, and are its credentials set?"
+                f"cannot {doing}: {_short(error)}. "
+                "Is the MLflow store reachable, is MLFLOW_TRACKING_URI its address, and are its "
+                "credentials set?"
             ) from error
+
+
+def _short(error: Exception) -> str:
+    """What is wrong, in a line; a server may answer with a page."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
 
 
 def moment(milliseconds: int) -> datetime:

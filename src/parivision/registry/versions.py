@@ -22,6 +22,7 @@ from parivision.logins import Login
 from parivision.models.bundle import Bundle
 from parivision.promotion import Decision
 from parivision.registered import Version
+from parivision.registry.patience import within
 from parivision.registry.runs import Runs, moment
 from parivision.registry.succession import NOBODY, SUCCEEDS, Succession, is_ours
 
@@ -40,6 +41,15 @@ class Registry(Runs):
         """Connect lazily; `artifacts` is where a local store keeps files, a server knows."""
         super().__init__(uri, artifacts, login)
         self._succession = Succession(self._client, MODEL_NAME, ALIAS)
+
+    def require(self, seconds: float) -> None:
+        """Raise a RegistryError unless a server answers within `seconds`, and lets us in."""
+        if self.uri.startswith("http"):
+            trouble = (
+                f"MLflow at {self.uri} gave no answer within {seconds:g} s: is it running, and is "
+                "MLFLOW_TRACKING_URI its address?"
+            )
+            within(seconds, self.champion, trouble)
 
     def champion(self) -> Version | None:
         """The version that holds the alias, or None before the first promotion."""
@@ -85,6 +95,16 @@ class Registry(Runs):
         self._refuse_by_hand(champion)
         return champion
 
+    def standing(self) -> tuple[Version | None, Mapping[str, str]]:
+        """The champion for people who look, and under `trouble` what is wrong with it."""
+        champion = self.champion()
+        if champion is not None and self.is_by_hand(champion):
+            return champion, {"trouble": self._by_hand(champion)}
+        champion = champion or self.incumbent()
+        if champion is None or champion.has_alias:
+            return champion, {}
+        return champion, {"trouble": without_alias(champion.number)}
+
     def is_by_hand(self, version: Version) -> bool:
         """Whether a version was registered by hand in MLflow, without a bundle of ours."""
         if is_ours(version.tags):
@@ -99,14 +119,16 @@ class Registry(Runs):
         return not kept
 
     def _refuse_by_hand(self, version: Version) -> None:
-        if not self.is_by_hand(version):
-            return
+        if self.is_by_hand(version):
+            raise RegistryError(self._by_hand(version))
+
+    def _by_hand(self, version: Version) -> str:
         with self._translated("look the last champion up"):
             last = self._succession.last()
         advice = "train and promote"
         if last is not None:
             advice = f"give the alias to version {last.version}, which held it last, or remove it"
-        raise RegistryError(
+        return (
             f"version {version.number} of the model {MODEL_NAME!r} was made by hand in MLflow: it "
             f"has no bundle, so nothing can be done with it as {ALIAS!r}; {advice}"
         )
