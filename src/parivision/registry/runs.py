@@ -231,8 +231,12 @@ class Runs:
 
 
 def _short(error: Exception) -> str:
-    """What is wrong, in a line; a server may answer with a page."""
+    """What is wrong, in a line: a server may answer with a page, and the client quotes a lot."""
     text = " ".join(str(error).split())
+    address, _, cause = text.partition("(Caused by ")
+    if cause and "failed with exception" in address:
+        asked = address.partition("API request to ")[2].partition("/api/")[0]
+        text = f"no answer from {asked} ({cause.removesuffix(')')})"
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
 
 
