@@ -10,7 +10,7 @@ from parivision.logins import Login, credential
 _MLFLOW: Final = "MLFLOW_TRACKING_URI"
 _EXPECTED: Final = "expected http://HOST:PORT, such as http://mlflow:5000, or sqlite:////FILE"
 # What MLflow opens beside an HTTP server: databases, with or without a driver's name, and files.
-_STORES: Final = re.compile(r"(sqlite|postgresql|mysql|mssql|oracle)(\+\w+)?://|file:/|/")
+_STORES: Final = re.compile(r"(sqlite|postgresql|mysql|mssql|oracle)(\+\w+)?://|file:/|/(?!/)")
 _LOGIN_WITHOUT_SCHEME: Final = re.compile(r"[^/]*:[^/]*@.*", re.DOTALL)
 
 

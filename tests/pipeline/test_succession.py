@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("mlf
 
 WON = Decision("lightgbm", promoted=True, reason="lightgbm is better")
 LOST = Decision("champion", promoted=False, reason="nobody is better")
-WAIT_S = 120
+WAIT_S = 600
 
 
 class Waiting(Registry):
@@ -49,13 +49,15 @@ def promote(
     try:
         made = registry.record(WON, bundle, None, against=seen)
         told.put(("promoted", made.number if made else ""))
-    except (ModelError, RegistryError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is what the process came to
         told.put((type(error).__name__, str(error)))
 
 
 def at_once(count: int, *where: Any) -> list[tuple[str, str]]:
     """What so many promotions at once came to."""
-    context = multiprocessing.get_context("spawn")
+    # A process that has imported MLflow once, and opened nothing, is the parent of all.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["parivision.registry", __name__])
     barrier, told = context.Barrier(count), context.Queue()
     processes = [
         context.Process(target=promote, args=(*where, barrier, told)) for _ in range(count)
@@ -97,7 +99,7 @@ def test_of_eight_first_champions_one_is(
     losers = [said for outcome, said in outcomes if outcome == "ModelError"]
     assert len(losers) == 7, outcomes
     for said in losers:
-        assert "decided against no champion, and version " in said
+        assert "decided against no champion, and " in said
         assert said.endswith("nothing was promoted; evaluate once more")
     # Two against the same champion are told apart in the same way.
     outcomes = at_once(2, *store, small_bundle_dir, model)

@@ -39,6 +39,7 @@ PIPELINE: Final = "pipeline"
 SEVERITY: Final = "severity."
 """What the metrics of a drift report that tell of a column begin with."""
 _MOST_SHOWN: Final = 600
+PAGE: Final = 500
 KNOWN_RUNS: Final = 500
 """How many pipeline runs are looked at; they are counted by those who watch, not archived."""
 
@@ -211,7 +212,7 @@ class Runs:
                     [experiment.experiment_id],
                     filter_string=f"tags.kind = '{kind}' and attributes.status = 'FINISHED'",
                     order_by=["attributes.start_time DESC"],
-                    max_results=KNOWN_RUNS,
+                    max_results=PAGE,
                     page_token=token,
                 )
             )
