@@ -5,6 +5,7 @@ to fail. Runs are played from frames, or run for real by `parivision.local_runs`
 """
 
 import json
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -40,6 +41,9 @@ class Standin:
     token: str = ""
     cookies: str = ""
     multi_user: bool = False
+    page: int = 2
+    circles: bool = False
+    ignores_filters: bool = False
     engine: Engine = lambda server, run: server.set_state(run, "SUCCEEDED")
     faults: list[Fault] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
@@ -208,11 +212,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving() -> Iterator[Standin]:
-    """A stand-in on a free port of 127.0.0.1."""
+def serving(tls: ssl.SSLContext | None = None) -> Iterator[Standin]:
+    """A stand-in on a free port of 127.0.0.1, encrypted with `tls`."""
     standin = Standin()
     http = _Http(standin)
     standin.url = f"http://127.0.0.1:{http.server_port}"
+    if tls is not None:
+        # The handshake comes with the first byte that is read, in the request's own thread.
+        http.socket = tls.wrap_socket(http.socket, True, do_handshake_on_connect=False)
+        standin.url = standin.url.replace("http:", "https:")
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

@@ -97,9 +97,10 @@ def _check_model(value: Any, model: Any, where: str) -> None:
         _check(item, kind, f"{where}.{name}")
 
 
-def _page(items: list[Json], query: Json, name: str) -> Json:
+def _page(server: "Standin", items: list[Json], query: Json, name: str) -> Json:
     """A page of what the filter lets through."""
-    for predicate in json.loads(query.get("filter") or "{}").get("predicates", []):
+    condition = "{}" if server.ignores_filters else query.get("filter") or "{}"
+    for predicate in json.loads(condition).get("predicates", []):
         matches = MATCHES.get(predicate["operation"])
         if matches is None:
             raise ApiError(400, f"the filter {predicate} is not known here")
@@ -107,10 +108,13 @@ def _page(items: list[Json], query: Json, name: str) -> Json:
         items = [item for item in items if matches(str(item.get(key)), text)]
     if query.get("sort_by") == "created_at desc":
         items = items[::-1]
-    start, size = int(query.get("page_token") or 0), int(query.get("page_size") or 10)
+    start, asked = int(query.get("page_token") or 0), int(query.get("page_size") or 10)
+    # A server gives fewer than it is asked for when it likes.
+    size = min(asked, server.page)
     answer: Json = {name: items[start : start + size], "total_size": len(items)}
-    if start + size < len(items):
-        answer["next_page_token"] = str(start + size)
+    further = 0 if server.circles else start + size
+    if further < len(items):
+        answer["next_page_token"] = str(further)
     return answer
 
 
@@ -127,7 +131,7 @@ def _create_pipeline(server: "Standin", _ids: Any, _query: Json, body: Json) -> 
 
 
 def _list_pipelines(server: "Standin", _ids: Any, query: Json, _body: Json) -> Json:
-    return _page(list(server.pipelines.values()), query, "pipelines")
+    return _page(server, list(server.pipelines.values()), query, "pipelines")
 
 
 def _upload_version(server: "Standin", _ids: Any, query: Json, text: str) -> Json:
@@ -156,7 +160,7 @@ def _upload_version(server: "Standin", _ids: Any, query: Json, text: str) -> Jso
 def _list_versions(server: "Standin", ids: Any, query: Json, _body: Json) -> Json:
     mine = [item for item in server.versions.values() if item["pipeline_id"] == ids[0]]
     shown = [{key: v for key, v in item.items() if key != "text"} for item in mine]
-    return _page(shown, query, "pipeline_versions")
+    return _page(server, shown, query, "pipeline_versions")
 
 
 def _create_experiment(server: "Standin", _ids: Any, _query: Json, body: Json) -> Json:
@@ -168,7 +172,7 @@ def _create_experiment(server: "Standin", _ids: Any, _query: Json, body: Json) -
 
 def _list_experiments(server: "Standin", _ids: Any, query: Json, _body: Json) -> Json:
     _check_namespace(server, query.get("namespace"))
-    return _page(list(server.experiments.values()), query, "experiments")
+    return _page(server, list(server.experiments.values()), query, "experiments")
 
 
 def _check_namespace(server: "Standin", namespace: str | None) -> None:
@@ -208,7 +212,7 @@ def _list_runs(server: "Standin", _ids: Any, query: Json, _body: Json) -> Json:
     wanted = query.get("experiment_id")
     mine = [run for run in server.runs.values() if run["experiment_id"] == wanted]
     shown = [{key: v for key, v in run.items() if key != "run_details"} for run in mine]
-    return _page(shown, query, "runs")
+    return _page(server, shown, query, "runs")
 
 
 def _get_run(server: "Standin", ids: Any, _query: Json, _body: Json) -> Json:
@@ -236,7 +240,7 @@ def _create_recurring(server: "Standin", _ids: Any, _query: Json, body: Json) ->
 def _list_recurring(server: "Standin", _ids: Any, query: Json, _body: Json) -> Json:
     wanted = query.get("experiment_id")
     mine = [item for item in server.recurring.values() if item["experiment_id"] == wanted]
-    return _page(mine, query, "recurringRuns")
+    return _page(server, mine, query, "recurringRuns")
 
 
 def _delete_recurring(server: "Standin", ids: Any, _query: Json, _body: Json) -> Json:

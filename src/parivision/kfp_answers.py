@@ -10,6 +10,28 @@ from parivision.kfp_runs import ENDED, Node, RunState
 from parivision.kfp_schedule import Existing, Recurring, Trigger
 
 _MESSAGE_CHARACTERS: Final = 500
+_BROKEN_OFF: Final = ("RemoteDisconnected", "BadStatusLine", "Connection aborted", "reset by peer")
+# The first that fits counts: a certificate of another name or time has failed to verify, too.
+_SIGNS: Final = (
+    (
+        "mismatch",
+        "its certificate is for another name: use an address that the certificate names",
+    ),
+    ("certificate has expired", "its certificate has expired: have it renewed"),
+    ("not yet valid", "its certificate is not valid yet: check the clock here, and there"),
+    (
+        "certificate required",
+        "it asks for a certificate of ours, which is not supported: use a token or cookies",
+    ),
+    (
+        "certificate_verify_failed",
+        "the authority that signed its certificate is not known: PARIVISION_KFP_CA_FILE names it",
+    ),
+    ("wrong_version_number", "this port is not encrypted: write http://"),
+    ("record layer failure", "this port is not encrypted: write http://"),
+    ("[ssl", "it does not speak TLS as expected here: is this the right port?"),
+)
+"""What stands in errors of the encryption, in small letters, and what to do then."""
 
 
 def run_state(run: Any) -> RunState:
@@ -88,10 +110,18 @@ def refusal(endpoint: str, status: int | None, body: object) -> str:
 
 def silence(endpoint: str, why: str) -> str:
     """What it means that no answer came."""
-    return (
-        f"no answer from Kubeflow Pipelines at {endpoint} ({_short(why)}): is it running "
-        "and its port forwarded?"
+    hint = next((hint for sign, hint in _SIGNS if sign in why.lower()), "")
+    if not hint and endpoint.startswith("http:") and any(sign in why for sign in _BROKEN_OFF):
+        hint = "is it running, or is this an encrypted port, which needs https://?"
+    return f"no answer from Kubeflow Pipelines at {endpoint} ({_short(why)}): " + (
+        hint or "is it running and its port forwarded?"
     )
+
+
+def spoken(text: str) -> str:
+    """A hint where a server says that it was spoken to without encryption; else nothing."""
+    is_https = "HTTPS server" in text or "HTTPS port" in text
+    return ". This is an encrypted port: write https://" if is_https else ""
 
 
 def said(body: object) -> str:

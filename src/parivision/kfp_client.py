@@ -10,22 +10,28 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from parivision import strict_json
 from parivision.compiled import Compiled
 from parivision.errors import PipelineError, SettingsError
-from parivision.kfp_answers import existing, is_object, refusal, run_state, said, silence
-from parivision.kfp_runs import Finished, RunState
+from parivision.kfp_access import KfpAccess, checked_endpoint, configure
+from parivision.kfp_answers import existing, is_object, refusal, run_state, said, silence, spoken
+from parivision.kfp_pages import all_pages
+from parivision.kfp_runs import SUCCEEDED, Finished, RunState
 from parivision.kfp_schedule import Existing, Recurring
+from parivision.redaction import Redactor
 
 if TYPE_CHECKING:
     import kfp
     import kfp_server_api
+
+__all__ = ["KfpAccess", "Kubeflow", "Version", "connect"]
 
 EXPERIMENT: Final = "parivision"
 PREFIX: Final = "parivision-"
@@ -34,33 +40,6 @@ NEWEST_RUNS: Final = 500
 _PAGE: Final = 100
 _TIMEOUT_S: Final = 20.0
 _DIGEST_CHARACTERS: Final = 12
-
-
-@dataclass(frozen=True)
-class KfpAccess:
-    """How KFP knows who asks, all empty where nobody needs to: never shown.
-
-    `namespace` is the user's, for a KFP of many users.
-    """
-
-    token: str = field(default="", repr=False)
-    cookies: str = field(default="", repr=False)
-    token_file: str = ""
-    namespace: str = ""
-
-    @classmethod
-    def read(cls, environment: Mapping[str, str]) -> "KfpAccess":
-        """From the variables that KFP's own command line and client read, and KFP_COOKIES."""
-        return cls(
-            token=environment.get("KFP_EXISTING_TOKEN", ""),
-            cookies=environment.get("KFP_COOKIES", ""),
-            token_file=environment.get("KF_PIPELINES_SA_TOKEN_PATH", ""),
-            namespace=environment.get("KFP_NAMESPACE", ""),
-        )
-
-    def refresh_api_key_hook(self, configuration: Any) -> None:
-        """Put the token of today into KFP's configuration; KFP calls this before every request."""
-        configuration.api_key["authorization"] = Path(self.token_file).read_text().strip()
 
 
 @dataclass(frozen=True)
@@ -80,16 +59,18 @@ class Kubeflow:
         self.endpoint = endpoint
         self._access = access
         self._api = api
+        self._clear = Redactor(access.secrets())
 
     def check(self) -> None:
         """Raise a PipelineError that says what is wrong, unless KFP answers here and lets us in."""
         status, body = self._health()
         if status in (401, 403):
-            raise PipelineError(refusal(self.endpoint, status, body))
+            raise self._refused(status, body)
         if status != 200 or not is_object(body):
             raise PipelineError(
                 f"{self.endpoint} is not Kubeflow Pipelines, or asks to log in first: "
-                f"{status}, {said(body)[:80]!r} where its health was expected"
+                f"{status}, {self._clear(said(body))[:80]!r} where its health was expected"
+                f"{spoken(said(body))}"
             )
 
     def upload(self, compiled: Compiled) -> Version:
@@ -134,25 +115,37 @@ class Kubeflow:
 
     def recent(self, newest: int = NEWEST_RUNS) -> list[RunState]:
         """The project's newest runs, the newest first, without their nodes."""
+        return list(islice(self._newest_runs(), newest))
+
+    def past(self, pipeline: str) -> list[RunState]:
+        """A pipeline's runs, the newest first, back to the last that succeeded or further.
+
+        `NEWEST_RUNS` runs of all pipelines are looked at in any case: runs may overtake each other.
+        """
+        ours = {id_ for id_, name in self.pipelines().items() if name == pipeline}
+        found: list[RunState] = []
+        for number, run in enumerate(self._newest_runs(), 1):
+            if run.pipeline_id in ours:
+                found.append(run)
+            if number >= NEWEST_RUNS and any(each.state == SUCCEEDED for each in found):
+                break
+        return found
+
+    def _newest_runs(self) -> Iterator[RunState]:
+        """Runs of the project, newest first, as pages are asked for."""
         experiment_id = self._experiment_id()
         if experiment_id is None:
-            return []
-        found: list[RunState] = []
-        token = ""
-        with self._asking() as api:
-            while len(found) < newest:
-                page = api.RunServiceApi(self._api).run_service_list_runs(
-                    experiment_id=experiment_id,
-                    sort_by="created_at desc",
-                    page_size=min(_PAGE, newest - len(found)),
-                    page_token=token,
-                    _request_timeout=_TIMEOUT_S,
-                )
-                found += [run_state(run) for run in page.runs or []]
-                token = page.next_page_token or ""
-                if not token:
-                    break
-        return found
+            return
+        yield from map(
+            run_state,
+            self._pages(
+                "RunServiceApi",
+                "run_service_list_runs",
+                "runs",
+                experiment_id=experiment_id,
+                sort_by="created_at desc",
+            ),
+        )
 
     def runs(self, newest: int = NEWEST_RUNS) -> list[Finished]:
         """The project's newest runs in short: pipeline, state as KFP names it, when it ended."""
@@ -164,15 +157,9 @@ class Kubeflow:
 
     def pipelines(self) -> dict[str, str]:
         """Names of the project's pipelines there, by id."""
-        with self._asking() as api:
-            found = api.PipelineServiceApi(self._api).pipeline_service_list_pipelines(
-                filter=_named(PREFIX, "IS_SUBSTRING"),
-                page_size=_PAGE,
-                _request_timeout=_TIMEOUT_S,
-            )
         return {
             item.pipeline_id: item.display_name.removeprefix(PREFIX)
-            for item in found.pipelines or []
+            for item in self._list_pipelines(_named(PREFIX, "IS_SUBSTRING"))
             if item.display_name.startswith(PREFIX)
         }
 
@@ -181,11 +168,13 @@ class Kubeflow:
         experiment_id = self._experiment_id()
         if experiment_id is None:
             return []
-        with self._asking() as api:
-            found = api.RecurringRunServiceApi(self._api).recurring_run_service_list_recurring_runs(
-                experiment_id=experiment_id, page_size=_PAGE, _request_timeout=_TIMEOUT_S
-            )
-        return [existing(run) for run in found.recurring_runs or []]
+        found = self._pages(
+            "RecurringRunServiceApi",
+            "recurring_run_service_list_recurring_runs",
+            "recurring_runs",
+            experiment_id=experiment_id,
+        )
+        return [existing(run) for run in found]
 
     def repeat(self, recurring: Recurring) -> None:
         """Make a recurring run: one at a time, and none for what was missed."""
@@ -222,12 +211,26 @@ class Kubeflow:
                 return error.status, error.body
             return answer.status, answer.data
 
+    def _pages(self, service: str, call: str, name: str, *ids: str, **asked: Any) -> Iterator[Any]:
+        """All items of a list of KFP's, page by page."""
+
+        def page(token: str) -> tuple[list[Any], str]:
+            with self._asking() as api:
+                found = getattr(getattr(api, service)(self._api), call)(
+                    *ids, **asked, page_size=_PAGE, page_token=token, _request_timeout=_TIMEOUT_S
+                )
+            return getattr(found, name) or [], found.next_page_token or ""
+
+        return all_pages(page, f"{self.endpoint} ({name})")
+
+    def _list_pipelines(self, condition: str) -> Iterator[Any]:
+        call = "pipeline_service_list_pipelines"
+        return self._pages("PipelineServiceApi", call, "pipelines", filter=condition)
+
     def _pipeline_id(self, compiled: Compiled) -> str | None:
-        with self._asking() as api:
-            found = api.PipelineServiceApi(self._api).pipeline_service_list_pipelines(
-                filter=_named(PREFIX + compiled.name), _request_timeout=_TIMEOUT_S
-            )
-        return found.pipelines[0].pipeline_id if found.pipelines else None
+        name = PREFIX + compiled.name
+        found = (each for each in self._list_pipelines(_named(name)) if each.display_name == name)
+        return next((str(each.pipeline_id) for each in found), None)
 
     def _new_pipeline(self, compiled: Compiled) -> str:
         """A pipeline without versions: `kfp.Client` can only make one with an unnamed version."""
@@ -241,12 +244,15 @@ class Kubeflow:
         return str(made.pipeline_id)
 
     def _version_id(self, pipeline_id: str, name: str) -> str:
-        with self._asking() as api:
-            found = api.PipelineServiceApi(self._api).pipeline_service_list_pipeline_versions(
-                pipeline_id, filter=_named(name), _request_timeout=_TIMEOUT_S
-            )
-        versions = found.pipeline_versions
-        return str(versions[0].pipeline_version_id) if versions else ""
+        found = self._pages(
+            "PipelineServiceApi",
+            "pipeline_service_list_pipeline_versions",
+            "pipeline_versions",
+            pipeline_id,
+            filter=_named(name),
+        )
+        mine = (version for version in found if version.display_name == name)
+        return next((str(version.pipeline_version_id) for version in mine), "")
 
     def _upload(self, text: str, name: str, pipeline_id: str) -> str:
         with tempfile.TemporaryDirectory() as folder, self._changing() as client:
@@ -258,17 +264,22 @@ class Kubeflow:
         return str(made.pipeline_version_id)
 
     def _experiment(self, client: "kfp.Client") -> str:
+        there = self._experiment_id()
+        if there is not None:
+            return there
         made = client.create_experiment(EXPERIMENT, namespace=self._access.namespace or None)
         return str(made.experiment_id)
 
     def _experiment_id(self) -> str | None:
-        with self._asking() as api:
-            found = api.ExperimentServiceApi(self._api).experiment_service_list_experiments(
-                filter=_named(EXPERIMENT),
-                namespace=self._access.namespace,
-                _request_timeout=_TIMEOUT_S,
-            )
-        return found.experiments[0].experiment_id if found.experiments else None
+        found = self._pages(
+            "ExperimentServiceApi",
+            "experiment_service_list_experiments",
+            "experiments",
+            filter=_named(EXPERIMENT),
+            namespace=self._access.namespace,
+        )
+        mine = (each for each in found if each.display_name == EXPERIMENT)
+        return next((str(each.experiment_id) for each in mine), None)
 
     @contextmanager
     def _asking(self) -> Iterator[Any]:
@@ -279,7 +290,9 @@ class Kubeflow:
         try:
             yield kfp_server_api
         except kfp_server_api.ApiException as error:
-            raise PipelineError(refusal(self.endpoint, error.status, error.body)) from error
+            if not error.status:  # the encryption failed
+                raise PipelineError(silence(self.endpoint, str(error.reason))) from error
+            raise self._refused(error.status, error.body) from error
         except urllib3.exceptions.HTTPError as error:
             raise PipelineError(silence(self.endpoint, str(error))) from error
         except AttributeError as error:
@@ -288,6 +301,10 @@ class Kubeflow:
             if not isinstance(cause, kfp_server_api.ApiException):
                 raise
             raise PipelineError(silence(self.endpoint, str(cause.reason))) from error
+
+    def _refused(self, status: int | None, body: object) -> PipelineError:
+        # Servers quote what they were sent.
+        return PipelineError(self._clear(refusal(self.endpoint, status, body)))
 
     @contextmanager
     def _changing(self) -> Iterator["kfp.Client"]:
@@ -301,17 +318,16 @@ class Kubeflow:
                 existing_token=self._access.token or None,
                 cookies=self._access.cookies or None,
                 credentials=self._access if self._access.token_file else None,
+                ssl_ca_cert=self._access.ca_file or None,
                 **({"namespace": self._access.namespace} if self._access.namespace else {}),
             )
 
 
 def connect(endpoint: str, access: KfpAccess = KfpAccess()) -> Kubeflow:  # noqa: B008 - frozen
     """Kubeflow Pipelines at an endpoint; raises a PipelineError that says why it cannot be used."""
-    if not endpoint.startswith(("http://", "https://")):
-        raise SettingsError(
-            f"the endpoint of Kubeflow Pipelines is {endpoint!r}: expected an address such as "
-            "http://localhost:8888, in --endpoint or PARIVISION_KFP"
-        )
+    host = checked_endpoint(endpoint)
+    if access.token_file and not access.token:
+        access.token_of_today()
     try:
         import kfp_server_api
     except ImportError as error:
@@ -319,25 +335,11 @@ def connect(endpoint: str, access: KfpAccess = KfpAccess()) -> Kubeflow:  # noqa
             "the client of Kubeflow Pipelines is not installed here: "
             "pip install 'parivision[kubeflow]'"
         ) from error
-    host = endpoint.rstrip("/")
-    api = kfp_server_api.ApiClient(_configuration(host, access), cookie=access.cookies or None)
+    configuration = configure(kfp_server_api.Configuration(host=host), access)
+    api = kfp_server_api.ApiClient(configuration, cookie=access.cookies or None)
     kubeflow = Kubeflow(host, access, api)
     kubeflow.check()
     return kubeflow
-
-
-def _configuration(host: str, access: KfpAccess) -> "kfp_server_api.Configuration":
-    import kfp_server_api
-
-    found = kfp_server_api.Configuration(host=host)
-    found.retries = False
-    found.api_key_prefix["authorization"] = "Bearer"
-    if access.token:
-        found.api_key["authorization"] = access.token
-    elif access.token_file:
-        found.api_key["authorization"] = "read before each request"
-        found.refresh_api_key_hook = access.refresh_api_key_hook
-    return found
 
 
 def _named(name: str, operation: str = "EQUALS") -> str:

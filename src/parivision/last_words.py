@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from parivision.errors import PariVisionError
-from parivision.settings import Settings
+from parivision.redaction import Redactor
+from parivision.settings import Settings, as_environment
 
 FILE: Final = Path("/dev/termination-log")
 """Where Kubernetes mounts the file unless a container asks for another place."""
@@ -24,16 +25,24 @@ R = TypeVar("R")
 def leaves_last_words(
     step: Callable[Concatenate[Settings, P], R],
 ) -> Callable[Concatenate[Settings, P], R]:
-    """A step that, when it fails in the pod of a pipeline's task, leaves its error behind."""
+    """A step that, when it fails in the pod of a pipeline's task, leaves its error behind.
+
+    Neither there nor in the log, where KFP puts the traceback, is a secret of the settings shown.
+    """
 
     @wraps(step)
     def told(settings: Settings, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        clear = Redactor.of(as_environment(settings))
         try:
-            return step(settings, *args, **kwargs)
+            with clear.everywhere():
+                return step(settings, *args, **kwargs)
         except Exception as error:
             if settings.pod and FILE.exists():
-                FILE.write_bytes(_sentence(error).encode()[:_MOST_BYTES])
-            raise
+                FILE.write_bytes(clear(_sentence(error)).encode()[:_MOST_BYTES])
+            cleared = clear.cleared(error)
+            if cleared is error:
+                raise
+            raise cleared from None
 
     return told
 

@@ -16,13 +16,14 @@ FAILED: Final = "FAILED"
 class Version:
     """A registered version: its number, the run it came from, its tags, and when it was made.
 
-    One that was made just now does not know when.
+    One that was made just now does not know when. A champion may have lost its alias.
     """
 
     number: str
     run_id: str
     tags: Mapping[str, str]
     registered_at: datetime | None = None
+    has_alias: bool = True
 
     @property
     def evaluation(self) -> str | None:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from parivision import __version__
+from parivision.addresses import is_login_without_scheme, mlflow_address
 from parivision.errors import SettingsError
-from parivision.logins import Login, read_key
+from parivision.logins import Login, credential, given
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,38 @@ TABLE: Final = (
     ),
     Setting("PARIVISION_PROMETHEUS", "", "Prometheus' address, for the verdict: http://..."),
     Setting("PARIVISION_KFP", "", "Kubeflow Pipelines' endpoint; empty for none"),
+    Setting("PARIVISION_KFP_CA_FILE", "", "PEM file of the authority of its certificate"),
     Setting("PARIVISION_ALERTS_TOKEN", "", "what Alertmanager must bear to ask for a retraining"),
     Setting("PARIVISION_OUTCOMES_TOKEN", "", "what POST /outcomes must bear; empty for anybody"),
     Setting("PARIVISION_CORS_ORIGINS", "", "whose pages may ask: https://a.example, ...; or *"),
     Setting("PARIVISION_ALLOWED_HOSTS", "", "hosts asked for: a.example, *.b.example; empty: any"),
     Setting("KUBERNETES_SERVICE_HOST", "", "set in every pod: the target `auto` is the cluster"),
     Setting("PARIVISION_POD", "", "pod of a pipeline's task: there lake and MLflow must be named"),
+)
+ADDRESSES: Final = (
+    "PARIVISION_LAKE",
+    "MLFLOW_TRACKING_URI",
+    "PARIVISION_PREDICTION_LOG",
+    "PARIVISION_IMAGES_PUSH",
+    "PARIVISION_PROMETHEUS",
+    "PARIVISION_KFP",
+)
+"""What may hold a password: user:password@host."""
+PASSWORDS: Final = (
+    "MLFLOW_TRACKING_PASSWORD",
+    "PARIVISION_IMAGES_PASSWORD",
+    "PARIVISION_ALERTS_TOKEN",
+    "PARIVISION_OUTCOMES_TOKEN",
+)
+USERNAMES: Final = ("MLFLOW_TRACKING_USERNAME", "PARIVISION_IMAGES_USERNAME")
+CREDENTIALS: Final = (*ADDRESSES, *PASSWORDS, *USERNAMES)
+"""What no message shows."""
+# Sent in the head of a request as they are, or by a client that knows no other letters.
+_IN_HEAD: Final = (
+    "MLFLOW_TRACKING_USERNAME",
+    "MLFLOW_TRACKING_PASSWORD",
+    "PARIVISION_ALERTS_TOKEN",
+    "PARIVISION_OUTCOMES_TOKEN",
 )
 _DEPLOYMENT: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _TRACK: Final = re.compile("primary|canary|shadow")
@@ -88,7 +115,7 @@ class Settings:
     spill: Path
     spill_mb: int
     track: str
-    images_push: str
+    images_push: str = field(repr=False)
     images_pull: str
     images_username: str
     images_password: str = field(repr=False)
@@ -96,8 +123,9 @@ class Settings:
     deployment: str
     deploy_timeout_s: int
     rollout_timeout_s: int
-    prometheus: str
-    kfp: str
+    prometheus: str = field(repr=False)
+    kfp: str = field(repr=False)
+    kfp_ca_file: str
     alerts_token: str = field(repr=False)
     outcomes_token: str = field(repr=False)
     cors_origins: tuple[str, ...]
@@ -163,16 +191,19 @@ def read(environment: Mapping[str, str]) -> Settings:
     In the pod of a pipeline's task the lake and MLflow have no default: what a task writes into
     its pod is gone with it, and nobody would notice.
     """
-    value = {item.name: _given(environment, item.name) or item.default for item in TABLE}
+    value = {item.name: _value(environment, item) for item in TABLE}
+    uri, login = mlflow_address(
+        value["MLFLOW_TRACKING_URI"],
+        Login(value["MLFLOW_TRACKING_USERNAME"], value["MLFLOW_TRACKING_PASSWORD"]),
+    )
     home = _folder(value, "PARIVISION_HOME")
     pod = value["PARIVISION_POD"]
     return Settings(
         home=home,
-        lake=value["PARIVISION_LAKE"] or ("" if pod else str(home / "lake")),
-        tracking_uri=value["MLFLOW_TRACKING_URI"]
-        or ("" if pod else f"sqlite:///{home / 'mlflow.db'}"),
-        tracking_username=value["MLFLOW_TRACKING_USERNAME"],
-        tracking_password=value["MLFLOW_TRACKING_PASSWORD"],
+        lake=_lake(value) or ("" if pod else str(home / "lake")),
+        tracking_uri=uri or ("" if pod else f"sqlite:///{home / 'mlflow.db'}"),
+        tracking_username=login.name,
+        tracking_password=login.password,
         port=_whole(value, "PARIVISION_PORT", 1, 65535),
         seed=_whole(value, "PARIVISION_SEED", 0, 2**31 - 1),
         prediction_log=_place(value, "PARIVISION_PREDICTION_LOG"),
@@ -181,7 +212,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         track=_track(value),
         images_push=_formed(value, "PARIVISION_IMAGES_PUSH", _PUSH, "http://HOST:PORT/REPOSITORY"),
         images_pull=value["PARIVISION_IMAGES_PULL"],
-        images_username=value["PARIVISION_IMAGES_USERNAME"],
+        images_username=_username(value, "PARIVISION_IMAGES_USERNAME"),
         images_password=value["PARIVISION_IMAGES_PASSWORD"],
         runtime_image=value["PARIVISION_RUNTIME_IMAGE"],
         deployment=_formed(value, "PARIVISION_DEPLOYMENT", _DEPLOYMENT, "NAMESPACE/NAME"),
@@ -189,6 +220,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         rollout_timeout_s=_whole(value, "PARIVISION_ROLLOUT_TIMEOUT_S", 1, 30 * 86400),
         prometheus=value["PARIVISION_PROMETHEUS"],
         kfp=value["PARIVISION_KFP"],
+        kfp_ca_file=value["PARIVISION_KFP_CA_FILE"],
         alerts_token=value["PARIVISION_ALERTS_TOKEN"],
         outcomes_token=value["PARIVISION_OUTCOMES_TOKEN"],
         cors_origins=_listed(
@@ -202,10 +234,12 @@ def read(environment: Mapping[str, str]) -> Settings:
     )
 
 
-def _given(environment: Mapping[str, str], name: str) -> str | None:
-    """What the variable says, or the file that NAME_FILE names."""
-    file = environment.get(f"{name}_FILE")
-    return environment.get(name) or (read_key(Path(file)) if file else None)
+def _value(environment: Mapping[str, str], item: Setting) -> str:
+    """What is given for a setting, or its default; of a credential without blanks around it."""
+    text = given(environment, item.name) or item.default
+    if item.name not in CREDENTIALS:
+        return text
+    return credential(item.name, text, in_head=item.name in _IN_HEAD)
 
 
 def _folder(value: Mapping[str, str], name: str) -> Path:
@@ -219,8 +253,31 @@ def _place(value: Mapping[str, str], name: str) -> str:
     """A URL or a whole path: the service works in another folder than who starts it."""
     text = value[name]
     if text and "://" not in text and not text.startswith("/"):
-        raise SettingsError(f"{name} is {text!r}: expected /a/whole/path or mongodb://...")
+        raise SettingsError(f"{name} is {_shown(text)}: expected /a/whole/path or mongodb://...")
     return text
+
+
+def _lake(value: Mapping[str, str]) -> str:
+    text = value["PARIVISION_LAKE"]
+    if is_login_without_scheme(text):
+        raise SettingsError(
+            "PARIVISION_LAKE looks like user:password@host without a scheme: expected a folder, or "
+            "mongodb://user:password@host/database"
+        )
+    return text
+
+
+def _username(value: Mapping[str, str], name: str) -> str:
+    if ":" in value[name]:
+        raise SettingsError(
+            f"{name} has a colon, which ends a user's name: expected the name alone"
+        )
+    return value[name]
+
+
+def _shown(text: str) -> str:
+    """A value in a message; what looks like a login is not shown."""
+    return "a text with '@', which may hold a password" if "@" in text else repr(text)
 
 
 def _whole(value: Mapping[str, str], name: str, low: int, high: int) -> int:
@@ -244,8 +301,7 @@ def _track(value: Mapping[str, str]) -> str:
 def _formed(value: Mapping[str, str], name: str, form: re.Pattern[str], shown: str) -> str:
     text = value[name]
     if text and not form.fullmatch(text):
-        said = "a text with '@', which may hold a password" if "@" in text else repr(text)
-        raise SettingsError(f"{name} is {said}: expected {shown}")
+        raise SettingsError(f"{name} is {_shown(text)}: expected {shown}")
     return text
 
 
@@ -283,6 +339,7 @@ def as_environment(settings: Settings) -> dict[str, str]:
         "PARIVISION_ROLLOUT_TIMEOUT_S": str(settings.rollout_timeout_s),
         "PARIVISION_PROMETHEUS": settings.prometheus,
         "PARIVISION_KFP": settings.kfp,
+        "PARIVISION_KFP_CA_FILE": settings.kfp_ca_file,
         "PARIVISION_ALERTS_TOKEN": settings.alerts_token,
         "PARIVISION_OUTCOMES_TOKEN": settings.outcomes_token,
         "PARIVISION_CORS_ORIGINS": ",".join(settings.cors_origins),

@@ -183,6 +183,8 @@ def promote(
     evaluated = json.loads((judged / EVALUATED).read_text())
     decision = judge.decide(judgement, rule)
     champion = registry.champion_bundle(cache)
+    if champion is not None and not champion[0].has_alias:
+        registry.point_alias(champion[0].number)
     if champion is not None and champion[0].evaluation == evaluated["run_id"]:
         return Promotion(decision, champion[0], _copied(champion[0], registry, cache, out))
     _refuse_other_champion(evaluated["champion"], champion[0] if champion else None)
@@ -202,7 +204,8 @@ def promote(
     _keep_references(rows, judgement, winner, out)
     strict_json.write(out / PLAYERS, {"players": tables.shooters(rows)})
     tags = {"evaluation": evaluated["run_id"], **(tags or {})}
-    version = registry.record(decision, out, fresh.card.get("run_id"), tags)
+    before = champion[0] if champion else None
+    version = registry.record(decision, out, fresh.card.get("run_id"), tags, against=before)
     return Promotion(decision, version, out)
 
 

@@ -3,6 +3,7 @@
 import difflib
 import re
 from pathlib import Path
+from typing import Any
 
 import charts
 import pytest
@@ -46,6 +47,30 @@ def test_a_part_can_be_left_out(part: str) -> None:
     rest = [one for one in rendered(*kubeflow) if one["metadata"]["labels"][component] != part]
     assert len(rest) < len(rendered(*kubeflow))
     assert rest == list(without)
+
+
+def test_a_private_authority_of_kubeflow_is_mounted_where_it_is_asked() -> None:
+    """Exporter and retraining trust the Secret's ca.crt; without one nothing is mounted."""
+    kubeflow = ("--set", "global.kfp.endpoint=https://ml-pipeline.kubeflow:8443")
+    for name in ("exporter", "retraining"):
+        pod = pod_of(get(rendered(*kubeflow), "Deployment", name))
+        assert "PARIVISION_KFP_CA_FILE" not in str(pod)
+        named = rendered(*kubeflow, "--set", "global.kfp.authority=kfp-authority")
+        pod = pod_of(get(named, "Deployment", name))
+        (container,) = pod["containers"]
+        place = {"name": "PARIVISION_KFP_CA_FILE", "value": "/secrets/kfp-authority/ca.crt"}
+        assert place in container["env"]
+        mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+        assert mounts["kfp-authority"] == "/secrets/kfp-authority"
+        secrets = [
+            volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume
+        ]
+        assert "kfp-authority" in secrets
+
+
+def pod_of(deployment: dict[str, Any]) -> dict[str, Any]:
+    """The specification of a Deployment's pods."""
+    return dict(deployment["spec"]["template"]["spec"])
 
 
 def test_retraining_is_there_with_kubeflow_unless_it_is_not_wanted() -> None:

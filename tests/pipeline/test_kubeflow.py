@@ -10,7 +10,7 @@ import pytest
 
 import kfp_standin
 from kfp_standin import Fault, Standin, node, playing, running_for_real
-from parivision import cli, kfp_runs, settings
+from parivision import cli, kfp_client, kfp_runs, settings
 from parivision.compiled import Compiled, compiled_file
 from parivision.errors import PipelineError, SettingsError
 from parivision.kfp_client import KfpAccess, connect
@@ -197,6 +197,78 @@ def test_all_runs_of_the_project_are_told_to_who_counts_them(run: Run, server: S
     assert [item.finished_at for item in found if item.state == "RUNNING"] == [None]
     assert all(item.finished_at for item in found if item.state == "SUCCEEDED")
     assert len(connect(server.url).runs(newest=120)) == 120
+
+
+def test_a_hundred_other_recurring_runs_hide_none_of_ours(run: Run, server: Standin) -> None:
+    """What is on the last page is found: nothing is made twice, and everything can be removed."""
+    run("schedule")
+    ours = dict(server.recurring)
+    model = next(iter(ours.values()))
+    others = {
+        f"x{number}": {**model, "display_name": f"other {number}", "recurring_run_id": f"x{number}"}
+        for number in range(120)
+    }
+    server.recurring = others | ours
+    server.requests.clear()
+    assert run("schedule")[1] == "etl: unchanged\nmonitoring: unchanged\ntraining: unchanged\n"
+    assert server.changes() == []
+    assert run("schedule", "--remove")[1].count("removed") == 3
+    assert server.recurring == others
+
+
+def test_what_is_there_is_found_on_every_page(run: Run, server: Standin) -> None:
+    """Our experiment, pipelines and versions behind those of others are used, not made again."""
+    run("submit", "etl", "--no-follow")
+    version, experiment = only(server.versions), only(server.experiments)
+    # As from a server that does not filter.
+    for number in range(7):
+        name = f"parivision-etl-other{number}"
+        server.versions[name] = {**version, "pipeline_version_id": name, "display_name": name}
+        server.experiments[name] = {**experiment, "experiment_id": name, "display_name": name}
+        server.pipelines[name] = {"pipeline_id": name, "display_name": name, "name": name}
+    for things in (server.versions, server.experiments, server.pipelines):
+        items = list(reversed(things.items()))
+        things.clear()
+        things.update(items)
+    server.ignores_filters = True
+    server.requests.clear()
+    assert run("submit", "etl", "--no-follow")[0] == 0
+    assert server.changes() == ["POST /apis/v2beta1/runs"]
+    first, second = server.runs.values()
+    assert first["experiment_id"] == second["experiment_id"]
+    assert first["pipeline_version_reference"] == second["pipeline_version_reference"]
+
+
+def test_the_last_success_of_a_pipeline_is_found_however_old_it_is(
+    run: Run, server: Standin
+) -> None:
+    """Hundreds of hourly runs lie between two weekly ones."""
+    run("submit", "training", "--no-follow")
+    trained = only(server.runs)
+    run("submit", "etl", "--no-follow")
+    model = list(server.runs.values())[1]
+    server.page = 100
+    for number in range(700):
+        server.runs[f"r{number}"] = {**model, "run_id": f"r{number}"}
+    assert [past.run_id for past in connect(server.url).past("training")] == [trained["run_id"]]
+    # Once both are known there is nothing more to find.
+    server.requests.clear()
+    assert len(connect(server.url).past("etl")) == kfp_client.NEWEST_RUNS
+    assert server.requests.count("GET /apis/v2beta1/runs") == 5
+
+
+@pytest.mark.parametrize(
+    "command", [("runs",), ("schedule",), ("schedule", "--remove")], ids=" ".join
+)
+def test_a_server_that_leads_in_a_circle_is_told(
+    run: Run, server: Standin, command: tuple[str, ...]
+) -> None:
+    """One that gives the same token for ever ends a command with a sentence."""
+    run("submit", "etl", "--no-follow")
+    server.circles = True
+    code, _, err = run(*command)
+    assert code == 1
+    assert "gives the same page of its list again and again" in err
 
 
 def test_the_schedule_is_made_once(run: Run, server: Standin) -> None:

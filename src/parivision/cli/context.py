@@ -3,7 +3,7 @@
 import os
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from parivision import settings
 from parivision.errors import SettingsError
@@ -11,9 +11,14 @@ from parivision.lake import Lake, open_lake
 from parivision.settings import Settings
 
 if TYPE_CHECKING:
+    from parivision.kfp_access import KfpAccess
     from parivision.kfp_client import Kubeflow
     from parivision.registry import Registry
     from parivision.served import Store
+
+
+ANSWER_S: Final = 10
+"""How long a command waits for the registry's first answer."""
 
 
 def current() -> Settings:
@@ -40,7 +45,23 @@ def served(chosen: Settings) -> "Store":
     return open_store(chosen.prediction_log)
 
 
-def registry(chosen: Settings) -> "Registry":
+def registry(chosen: Settings, *, is_long: bool = False) -> "Registry":
+    """The registry that the settings name, once it has answered; raises RegistryError if not.
+
+    Nobody waits for long in front of a screen. Work that takes minutes (`is_long`) asks again for
+    some minutes when the server goes away meanwhile.
+    """
+    opened = unasked_registry(chosen)
+    from parivision.registry import impatient, steady
+
+    impatient(ANSWER_S)
+    opened.require(ANSWER_S)
+    if is_long:
+        steady()
+    return opened
+
+
+def unasked_registry(chosen: Settings) -> "Registry":
     """The registry that the settings name; importing MLflow takes seconds, so only here."""
     warnings.filterwarnings("ignore", module="mlflow")
     from parivision.registry import Registry, quiet
@@ -51,9 +72,16 @@ def registry(chosen: Settings) -> "Registry":
 
 def kubeflow(chosen: Settings, endpoint: str = "") -> "Kubeflow":
     """Kubeflow Pipelines at an endpoint, or at the one that the settings name."""
-    from parivision.kfp_client import KfpAccess, connect
+    from parivision.kfp_client import connect
 
-    return connect(endpoint or chosen.kfp, KfpAccess.read(os.environ))
+    return connect(endpoint or chosen.kfp, kfp_access(chosen))
+
+
+def kfp_access(chosen: Settings) -> "KfpAccess":
+    """How Kubeflow Pipelines is to know who asks; raises SettingsError for what cannot be used."""
+    from parivision.kfp_access import KfpAccess
+
+    return KfpAccess.read(os.environ, chosen.kfp_ca_file)
 
 
 def models(chosen: Settings, names: list[str]) -> dict[str, Path]:

@@ -138,12 +138,12 @@ def status(json: Json = False) -> None:
 
     settings = context.current()
     counts = vars(context.lake(settings).counts())
-    champion = context.registry(settings).champion()
+    champion, trouble = context.registry(settings).standing()
     served = deploy_local.status(settings.serving)
     values = {
         "home": settings.home,
         **counts,
-        "champion": champion and {"version": champion.number, **champion.tags},
+        "champion": champion and {"version": champion.number, **champion.tags, **trouble},
         "service": served and vars(served),
     }
     if json:

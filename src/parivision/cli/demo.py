@@ -114,7 +114,9 @@ def _record(pipeline: str, settings: Settings, began_s: float, failure: str | No
     """Record a run; when that fails it is said and no more, since the run's own end counts."""
     seconds = time.monotonic() - began_s
     try:
-        context.registry(settings).record_pipeline(pipeline, seconds=seconds, failure=failure)
+        context.registry(settings, is_long=True).record_pipeline(
+            pipeline, seconds=seconds, failure=failure
+        )
     except RegistryError as error:
         say(f"the run is not recorded: {error}")
 
@@ -158,7 +160,7 @@ def _exam(settings: Settings, since: date) -> None:
         shots = context.lake(settings).silver(since=since)
         judgement = stages.examine(
             shots,
-            context.registry(settings),
+            context.registry(settings, is_long=True),
             settings.cache,
             settings.reports / "exam",
             title=f"Exam on the games from {since} on",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from parivision.addresses import http_address
 from parivision.cli import context
 from parivision.cli.console import now_serving
 from parivision.errors import SettingsError
@@ -82,6 +83,7 @@ def _watcher(
 
     if not settings.prometheus:
         raise SettingsError("PARIVISION_PROMETHEUS is not set: expected its address, http://...")
+    http_address("PARIVISION_PROMETHEUS", settings.prometheus, "expected http://prometheus:9090")
     given = _rules(rules) if rules else {}
     place = rollout.Place.parse(settings.deployment)
     client = httpx.Client(base_url=settings.prometheus, timeout=TIMEOUT_S, trust_env=False)
@@ -122,7 +124,7 @@ class _RegistryModels:
 
 
 def _registry(settings: Settings) -> "Registry":
-    opened = context.registry(settings)
+    opened = context.unasked_registry(settings)
     from parivision.registry import impatient
 
     impatient(ANSWER_WAIT_S)

@@ -39,7 +39,7 @@ def train(
     from parivision import stages
 
     settings = context.current()
-    registry = context.registry(settings)
+    registry = context.registry(settings, is_long=True)
     names = models.split(",")
     for done, name in enumerate(names, start=1):
         say(f"training {name} ({done} of {len(names)})")
@@ -66,7 +66,7 @@ def evaluate(
     from parivision.sources.read import read_shots
 
     settings = context.current()
-    registry = context.registry(settings)
+    registry = context.registry(settings, is_long=True)
     folder = report or settings.reports
     unread: list[FilesError] = []
     if data:
@@ -112,7 +112,7 @@ def promote(json: Json = False) -> None:
             settings.reports,
             settings.shots,
             context.models(settings, names),
-            context.registry(settings),
+            context.registry(settings, is_long=True),
             settings.cache,
             settings.home / "champion",
         )

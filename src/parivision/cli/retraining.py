@@ -41,6 +41,7 @@ def retrain_on_alerts(
     """
     import uvicorn
 
+    from parivision.kfp_access import checked_endpoint
     from parivision.retraining.app import create_app
     from parivision.retraining.policy import Policy
     from parivision.retraining.retrainer import Retrainer
@@ -51,6 +52,9 @@ def retrain_on_alerts(
             "no Kubeflow Pipelines is named: give --endpoint or PARIVISION_KFP, such as "
             "http://ml-pipeline.kubeflow:8888"
         )
+    # What is wrong with it is told now, and not to the first alert.
+    context.kfp_access(chosen)
+    checked_endpoint(endpoint or chosen.kfp)
     if not chosen.alerts_token:
         say("PARIVISION_ALERTS_TOKEN is not set: whoever reaches this may start a training")
     retrainer = Retrainer(

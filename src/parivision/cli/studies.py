@@ -163,7 +163,9 @@ def drift(json: Json = False) -> None:
     settings = context.current()
     folder = settings.reports / "drift"
     with working("comparing the newest games with the champion's"):
-        outcome = drift_stage(settings.shots, context.registry(settings), settings.cache, folder)
+        outcome = drift_stage(
+            settings.shots, context.registry(settings, is_long=True), settings.cache, folder
+        )
     summary = outcome.summary
     if json:
         print_json(summary.to_dict() if summary else {"verdict": "no champion"})

@@ -65,7 +65,7 @@ def _end(*_: object) -> NoReturn:
 
 
 def _impatient_registry(settings: Settings) -> "Registry":
-    opened = context.registry(settings)
+    opened = context.unasked_registry(settings)
     from parivision.registry import impatient
 
     impatient(ANSWER_WAIT_S)

@@ -58,7 +58,8 @@ class Prometheus:
             values = [(one["metric"], _at(one["values"], at - LAG_S)) for one in found]
         except (httpx.HTTPError, KeyError, TypeError, ValueError) as error:
             raise ServiceError(
-                f"Prometheus at {self._client.base_url} does not answer ({type(error).__name__})"
+                f"Prometheus at {self._client.base_url.copy_with(userinfo=b'')} does not answer "
+                f"({type(error).__name__})"
             ) from error
         return [(labels, value) for labels, value in values if value is not None]
 

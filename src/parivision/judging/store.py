@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 
 from bson.errors import BSONError
 from pymongo import MongoClient
-from pymongo.errors import ConfigurationError, DuplicateKeyError, PyMongoError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from parivision import strict_json
 from parivision.errors import StoreError
@@ -55,9 +55,10 @@ class MongoRollouts:
                 serverSelectionTimeoutMS=FIND_SERVER_MS,
                 socketTimeoutMS=ANSWER_MS,
             )
-        except (ConfigurationError, ValueError):
+            database = self._client.get_default_database(default=DEFAULT_DATABASE)
+        except (PyMongoError, ValueError, OSError):
             raise StoreError(_NO_ADDRESS) from None
-        self._rollouts = self._client.get_default_database(default=DEFAULT_DATABASE)[COLLECTION]
+        self._rollouts = database[COLLECTION]
 
     def all(self) -> list[Rollout]:
         """Every rollout, the oldest first."""

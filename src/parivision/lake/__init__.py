@@ -23,8 +23,9 @@ def open_lake(url: str) -> Lake:
         from parivision.lake.mongo import MongoLake
 
         return MongoLake.connect(url)
+    known = f"a lake of the kind {kind!r}" if kind.isalpha() else "a lake of this kind"
     raise StoreError(
-        f"a lake of the kind {kind!r} is not known: give a folder, file:///folder or "
+        f"{known} is not known: give a folder, file:///folder or "
         "mongodb://user:password@host/database."
     )
 

@@ -16,6 +16,7 @@ Only what old servers and FerretDB know is used: no $lookup, TTL, change streams
 and no upsert by anything but `_id`.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
@@ -28,7 +29,6 @@ from bson.errors import BSONError
 from pymongo import MongoClient
 from pymongo.errors import (
     BulkWriteError,
-    ConfigurationError,
     OperationFailure,
     PyMongoError,
 )
@@ -67,6 +67,10 @@ IDS_AT_ONCE: Final = 1_000
 """More are asked for as a range: FerretDB compares each with every document."""
 
 DUPLICATE_KEY: Final = 11_000
+_SERVERS: Final = re.compile(
+    r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d+)?(,([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d+)?)*(/[\w.-]*)?"
+)
+"""Hosts, with ports or without, and a database."""
 _REFUSED: Final = (13, 18)
 _OPEN: Final = "open"
 _CLOSED: Final = "closed"
@@ -356,12 +360,12 @@ def client_of(url: str, shown: str) -> MongoClient[Document]:
             socketTimeoutMS=ANSWER_WAIT_MS,
             appname="parivision",
         )
-    except (ConfigurationError, ValueError) as error:
+    except (PyMongoError, ValueError, OSError) as error:
         # The driver may quote the URL in its message, so only the error's kind is told.
         raise StoreError(
             f"{shown} is not a URL of MongoDB ({type(error).__name__}): expected "
             "mongodb://user:password@host:port/database, with :/?#[]@% in user or password "
-            "written as %XX."
+            "written as %XX, and files such as tlsCAFile that are there."
         ) from None
 
 
@@ -369,9 +373,11 @@ def without_credentials(url: str) -> str:
     """Server and database of a URL, to be shown to people."""
     scheme, _, rest = url.partition("://")
     before, _, place = rest.rpartition("@")
-    if "?" in before:  # an unescaped password, or a secret among the options
+    shown = place.partition("?")[0]
+    # An unescaped password, a secret among the options, or a password in the place of the host.
+    if "?" in before or not _SERVERS.fullmatch(shown):
         return f"{scheme}://(hidden)"
-    return f"{scheme}://{place.partition('?')[0]}"
+    return f"{scheme}://{shown}"
 
 
 def chunked(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

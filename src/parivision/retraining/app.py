@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 from prometheus_client import generate_latest as exposition
 
 from parivision import strict_json, telemetry
-from parivision.errors import DataError, PipelineError
+from parivision.errors import DataError, PipelineError, SettingsError
 from parivision.retraining.notices import MOST_BYTES, read
 from parivision.retraining.policy import Decision, Outcome
 from parivision.retraining.retrainer import Retrainer
@@ -24,6 +24,8 @@ NOT_ASKED: Final = "not_asked"
 UNREACHABLE: Final = "unreachable"
 REFUSED: Final = "refused"
 RETRY_S: Final = 30
+AWAY: Final = (PipelineError, SettingsError)
+"""A token's file may be gone for a moment, as Kubeflow may."""
 _BEARER: Final = "Bearer "
 
 _logger = logging.getLogger(__name__)
@@ -52,7 +54,7 @@ def create_app(retrainer: Retrainer, token: str = "") -> FastAPI:
             return PlainTextResponse("no alert that fires asks for a retraining")
         try:
             decision = await run_in_threadpool(retrainer.answer, notice)
-        except PipelineError as error:
+        except AWAY as error:
             notices.labels(UNREACHABLE).inc()
             _logger.warning("%s: %s", ", ".join(notice.names), error)
             return _away(error)
@@ -64,7 +66,7 @@ def create_app(retrainer: Retrainer, token: str = "") -> FastAPI:
         """What an alert would be answered now, and why."""
         try:
             return _told(retrainer.look())
-        except PipelineError as error:
+        except AWAY as error:
             return _away(error)
 
     @app.get("/metrics")
@@ -127,5 +129,5 @@ def _told(decision: Decision) -> Response:
     return Response(body, media_type="application/json")
 
 
-def _away(error: PipelineError) -> Response:
+def _away(error: Exception) -> Response:
     return PlainTextResponse(str(error), 503, {"Retry-After": str(RETRY_S)})

@@ -28,11 +28,8 @@ _logger = logging.getLogger(__name__)
 class Pipelines(Protocol):
     """What is asked of Kubeflow Pipelines (`kfp_client.Kubeflow`); all raise PipelineError."""
 
-    def pipelines(self) -> dict[str, str]:
-        """Names of the pipelines by id."""
-
-    def recent(self, newest: int = ...) -> list[RunState]:
-        """The newest runs."""
+    def past(self, pipeline: str) -> list[RunState]:
+        """A pipeline's runs, back to the last that succeeded or further."""
 
     def upload(self, compiled: Compiled) -> "Version":
         """Have the pipeline there."""
@@ -83,8 +80,7 @@ class Retrainer:
             return self._decided(self.connect())
 
     def _decided(self, kubeflow: Pipelines) -> Decision:
-        ours = {id_ for id_, name in kubeflow.pipelines().items() if name == self.compiled.name}
-        runs = [run for run in kubeflow.recent() if run.pipeline_id in ours]
+        runs = kubeflow.past(self.compiled.name)
         self.failures = failures_in_a_row(runs)
         return decide(runs, self.now(), self.policy)
 

@@ -91,7 +91,7 @@ def open_store(url: str) -> Store:
         return MongoStore(url)
     if not url or separator:
         raise StoreError(
-            f"PARIVISION_PREDICTION_LOG has the kind {scheme!r}: expected a folder or "
+            "PARIVISION_PREDICTION_LOG is of a kind that is not known: expected a folder or "
             "mongodb://user:password@host/database"
         )
     from parivision.served.folder import FolderStore

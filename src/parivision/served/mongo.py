@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from bson.errors import BSONError
 from pymongo import MongoClient
-from pymongo.errors import ConfigurationError, DuplicateKeyError, PyMongoError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from parivision.errors import StoreError
 from parivision.served.batch import Batch
@@ -38,13 +38,13 @@ class MongoStore:
                 socketTimeoutMS=ANSWER_MS,
                 appname="parivision-log",
             )
-        except (ConfigurationError, PyMongoError, ValueError) as error:
+            self._database = self._client.get_default_database(default=DEFAULT_DATABASE)
+        except (PyMongoError, ValueError, OSError) as error:
             # The driver may quote the URL in its message, so only the error's kind is told.
             raise StoreError(
                 f"PARIVISION_PREDICTION_LOG is not a URL of MongoDB ({type(error).__name__}): "
                 "expected mongodb://user:password@host:port/database"
             ) from None
-        self._database = self._client.get_default_database(default=DEFAULT_DATABASE)
         self._noted: set[int] = set()
 
     def append(self, batch: Batch) -> bool:

@@ -55,6 +55,12 @@ value is in no environment, which children inherit and many tools show.
 {{- toYaml $volumes }}
 {{- end -}}
 
+{{/* Where the certificate of KFP's authority is mounted, as an environment variable. */}}
+{{- define "common.kfpAuthority" -}}
+- name: PARIVISION_KFP_CA_FILE
+  value: /secrets/{{ . }}/ca.crt
+{{- end -}}
+
 {{/* The one folder that a container may write to; the size is the argument. */}}
 {{- define "common.tmpVolume" -}}
 - name: tmp

@@ -1,0 +1,28 @@
+"""The model registry: runs, versions and the alias `champion`. The only package that knows MLflow.
+
+A run is kept for every training, evaluation, promotion, drift report and pipeline. A version is
+made only of a bundle that takes the alias; its tags say why.
+"""
+
+from parivision.registered import DriftReport, PipelineRun, Version
+from parivision.registry.patience import impatient, quiet, steady
+from parivision.registry.runs import DRIFT, EXPERIMENT, PIPELINE, ROLLOUT, SEVERITY, TRAINING
+from parivision.registry.versions import ALIAS, MODEL_NAME, Registry
+
+__all__ = [
+    "ALIAS",
+    "DRIFT",
+    "EXPERIMENT",
+    "MODEL_NAME",
+    "PIPELINE",
+    "ROLLOUT",
+    "SEVERITY",
+    "TRAINING",
+    "DriftReport",
+    "PipelineRun",
+    "Registry",
+    "Version",
+    "impatient",
+    "quiet",
+    "steady",
+]
