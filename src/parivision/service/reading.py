@@ -32,7 +32,8 @@ BETWEEN, HEAD, BODY = range(3)
 _REQUEST_LINE: Final = re.compile(
     rb"(?:\r\n)*[!#$%&'*+.^_`|~0-9A-Za-z-]{1,40} \S{1,8192} HTTP/1\.[01]\r\n"
 )
-_VERSION_FAULTS: Final = frozenset({"Invalid HTTP version", "Pause on PRI/Upgrade", "Expected dot"})
+# The only version of which llhttp knows more than that it is none: the preface of HTTP/2.
+_OF_HTTP_2: Final = "Pause on PRI/Upgrade"
 # Another protocol of the same form, which llhttp takes for HTTP.
 _RTSP: Final = b" RTSP/"
 _RTSP_LINE: Final = re.compile(rb"(?:\r\n)*\S+ \S+ RTSP/")
@@ -338,7 +339,7 @@ def _first_line(begun: bytes) -> bytes:
 def _refusal_of(error: httptools.HttpParserError, piece: bytes) -> Refusal:
     """What is said of bytes that are no request; the parser's own words tell where it stopped."""
     words = str(error)
-    if words in _VERSION_FAULTS:
+    if words == _OF_HTTP_2:
         return Refusal(505, f"This service speaks HTTP/1.1 ({words}).")
     if isinstance(error, httptools.HttpParserInvalidMethodError) and _REQUEST_LINE.match(piece):
         return Refusal(501, "The method is none that this service knows: send GET or POST.")
