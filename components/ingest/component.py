@@ -12,7 +12,7 @@ def ingest(source: str, metrics: Output[Metrics]) -> int:
     Args:
         source: synthetic:?seed=1, http://stats-api:8000, live:?seasons=2024&until=2024-04-14, or
             a path to season files or feed CSVs.
-        metrics: Records read, new, duplicate and in conflict.
+        metrics: Records read, new, duplicate and in conflict; faulty lines; games without a miss.
 
     Returns:
         The number of new records.

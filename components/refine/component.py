@@ -14,8 +14,8 @@ def refine(
     Args:
         shots: The snapshot, Parquet.
         refused: Why records could not become shots.
-        metrics: Records refined, shots, quarantined and duplicate, rows of the snapshot, outcomes
-            told to the prediction log.
+        metrics: Records refined, shots, quarantined and duplicate, rows of the snapshot, games
+            left out of it, outcomes told to the prediction log.
         until: First day (2023-04-10) to leave out of the snapshot; empty for none.
 
     Returns:

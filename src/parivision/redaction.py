@@ -6,7 +6,6 @@ failure passes here.
 """
 
 import base64
-import json
 import logging
 import re
 import sys
@@ -17,6 +16,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import quote, quote_plus, unquote
 
+from parivision import strict_json
 from parivision.addresses import is_login_without_scheme
 from parivision.errors import PariVisionError, SettingsError
 from parivision.logins import given
@@ -135,7 +135,7 @@ def _forms(secret: str) -> Iterator[str]:
         yield base64.urlsafe_b64encode(raw).decode().rstrip("=")
         yield repr(text)[1:-1]
         yield repr(raw)[2:-1]
-        yield json.dumps(text)[1:-1]
+        yield strict_json.text(text)[1:-1]
 
 
 def _pattern(form: str) -> str:

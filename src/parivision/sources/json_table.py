@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from parivision import strict_json
 from parivision.errors import SourceError
 from parivision.sources.csv_members import Member, opened
 from parivision.sources.format import Format
@@ -166,7 +167,7 @@ def _is_nested(value: Mapping[str, Any]) -> bool:
 
 
 def _faulty(row: Sequence[Any], number: int, width: int) -> FaultyLine:
-    text = json.dumps(row, ensure_ascii=False)[:MOST_TEXT]
+    text = strict_json.text(row)[:MOST_TEXT]
     return FaultyLine(number, text, _SHORTER.format(came=len(row), expected=width))
 
 
