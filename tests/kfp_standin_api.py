@@ -113,7 +113,7 @@ def _page(server: "Standin", items: list[Json], query: Json, name: str) -> Json:
     size = min(asked, server.page)
     answer: Json = {name: items[start : start + size], "total_size": len(items)}
     further = 0 if server.circles else start + size
-    if further < len(items):
+    if server.circles or further < len(items):
         answer["next_page_token"] = str(further)
     return answer
 

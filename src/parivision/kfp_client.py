@@ -38,7 +38,7 @@ PREFIX: Final = "parivision-"
 """Before the names of our pipelines: a KFP may hold somebody else's `training` too."""
 NEWEST_RUNS: Final = 500
 _PAGE: Final = 100
-_TIMEOUT_S: Final = 20.0
+_TIMEOUT_S: Final = 10.0
 _DIGEST_CHARACTERS: Final = 12
 
 

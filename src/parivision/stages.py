@@ -177,8 +177,11 @@ def promote(
 
     Writes the winner's bundle, with the drift reference it will be watched by, to `out`; `tags` are
     recorded with the decision. A run that died behind the promotion finds it done. Raises
-    ModelError when the champion is another than the one that was evaluated.
+    ModelError when the champion is another than the one that was evaluated, and DataError when
+    nothing was.
     """
+    if not (judged / EVALUATED).is_file():
+        raise DataError(f"there is no evaluation in {judged}: run `parivision evaluate` first")
     judgement = Judgement.from_frame(pl.read_parquet(judged / JUDGEMENT))
     evaluated = json.loads((judged / EVALUATED).read_text())
     decision = judge.decide(judgement, rule)

@@ -18,6 +18,7 @@ import httpx
 from parivision.errors import ServiceError
 
 TIMEOUT_S: Final = 30.0
+CONNECT_S: Final = 5.0
 CONNECT_RETRIES: Final = 2
 OCI_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
@@ -54,7 +55,7 @@ class ImageRegistry:
         self._client = httpx.Client(
             base_url=f"{self.url}/v2/",
             auth=_Login(self.url, username, password),
-            timeout=TIMEOUT_S,
+            timeout=httpx.Timeout(TIMEOUT_S, connect=CONNECT_S),
             transport=transport or httpx.HTTPTransport(retries=CONNECT_RETRIES),
             trust_env=False,
             follow_redirects=True,

@@ -20,7 +20,8 @@ _GATEWAY_VERSION: Final = "v1"
 REPLICAS: Final = "parivision.dev/replicas"
 REVISION: Final = "deployment.kubernetes.io/revision"
 _HASH: Final = "pod-template-hash"
-_REQUEST_TIMEOUT_S: Final = 20.0
+# To connect, and to answer.
+_REQUEST_TIMEOUT_S: Final = (3.0, 10.0)
 _LOG_LINES: Final = 15
 _EVENT_CHARACTERS: Final = 1000
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _TOO_MANY = 401, 403, 404, 409, 429
@@ -105,22 +106,22 @@ class Cluster:
         """The pods that the Deployment's newest revision has made."""
         revision = (deployment.metadata.annotations or {}).get(REVISION)
         selector = _labels(deployment.spec.selector.match_labels)
-        sets = self._ask(
+        sets = self._list(
             f"list the ReplicaSets of {place}",
             self._apps.list_namespaced_replica_set,
             place.namespace,
             label_selector=selector,
-        ).items
+        )
         newest = [s for s in sets if (s.metadata.annotations or {}).get(REVISION) == revision]
         if not newest:
             return []
         hashed = newest[0].metadata.labels[_HASH]
-        pods = self._ask(
+        pods = self._list(
             f"list the pods of {place}",
             self._core.list_namespaced_pod,
             place.namespace,
             label_selector=f"{selector},{_HASH}={hashed}",
-        ).items
+        )
         return [pod for pod in pods if pod.metadata.deletion_timestamp is None]
 
     def log_end(self, place: Place, pod: str) -> str:
@@ -207,13 +208,24 @@ class Cluster:
             )
 
     def _warnings(self, place: Place, about: str) -> list[tuple[str, str]]:
-        events = self._ask(
+        events = self._list(
             f"list events ({about})",
             self._core.list_namespaced_event,
             place.namespace,
             field_selector=f"{about},type=Warning",
-        ).items
+        )
         return [(str(event.last_timestamp or ""), str(event.message or "")) for event in events]
+
+    def _list(self, doing: str, call: Callable[..., Any], place: str, **asked: str) -> list[Any]:
+        """All of a list; the API may give it in parts."""
+        found = self._ask(doing, call, place, **asked)
+        items = list(found.items)
+        seen: set[str] = set()
+        while (token := _further(found)) and token not in seen:
+            seen.add(token)
+            found = self._ask(doing, call, place, **asked, _continue=token)
+            items += found.items
+        return items
 
     def _ask(self, doing: str, call: Callable[..., Any], *words: Any, **options: Any) -> Any:
         try:
@@ -238,6 +250,10 @@ def connect() -> Cluster:
                 f"there is no way to a Kubernetes cluster ({error}): run this in a pod, set "
                 "KUBECONFIG, or deploy with target=local"
             ) from error
+    # Who asks again does so himself, and knows for how long.
+    patience = client.Configuration.get_default_copy()
+    patience.retries = urllib3.Retry(total=2, connect=2, read=0)
+    client.Configuration.set_default(patience)
     return Cluster(
         client.AppsV1Api(),
         client.AutoscalingV2Api(),
@@ -266,6 +282,11 @@ def _translated(doing: str, error: client.ApiException) -> ServiceError:
     sentence = f"cannot {doing}: Kubernetes answered {error.status} {error.reason}: {error.body}"
     away = error.status == _TOO_MANY or (error.status or 0) >= _SERVER_ERROR
     return AwayError(sentence) if away else ServiceError(sentence)
+
+
+def _further(found: Any) -> str:
+    """The token of a list's next part, or nothing."""
+    return str(getattr(getattr(found, "metadata", None), "_continue", None) or "")
 
 
 def _labels(wanted: Mapping[str, str]) -> str:
