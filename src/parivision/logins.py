@@ -17,7 +17,7 @@ LONGEST: Final = 16_384
 _MOST_BYTES: Final = 4 * LONGEST + 1024
 _SHOWN_CHARACTERS: Final = 300
 # Control characters, what has no width, and line and paragraph ends.
-_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,11 @@ def given(environment: Mapping[str, str], name: str) -> str | None:
     return environment.get(name) or (read_key(Path(file), f"{name}_FILE") if file else None)
 
 
+def is_invisible(character: str) -> bool:
+    """Whether a character does not show, so that nobody sees it in a value."""
+    return unicodedata.category(character) in _INVISIBLE
+
+
 def credential(name: str, text: str, *, in_head: bool = False) -> str:
     """A password, token or address without the blanks around it, as files and Secrets have them.
 
@@ -77,7 +82,7 @@ def credential(name: str, text: str, *, in_head: bool = False) -> str:
         )
     for place, character in enumerate(stripped, 1):
         where = f"{name}: character {place} of {len(stripped)}"
-        if unicodedata.category(character) in _INVISIBLE:
+        if is_invisible(character):
             raise SettingsError(
                 f"{where} is a line break or another one that does not show: write it anew"
             )

@@ -14,7 +14,7 @@ from typing import Final
 from parivision import __version__
 from parivision.addresses import is_login_without_scheme, mlflow_address
 from parivision.errors import SettingsError
-from parivision.logins import Login, credential, given
+from parivision.logins import Login, credential, given, is_invisible
 
 
 @dataclass(frozen=True)
@@ -243,6 +243,11 @@ def _value(environment: Mapping[str, str], item: Setting) -> str:
 
 
 def _folder(value: Mapping[str, str], name: str) -> Path:
+    # Addresses are made of it, and are held to the same.
+    if any(map(is_invisible, value[name])):
+        raise SettingsError(
+            f"{name} is {value[name]!r}: expected a folder without characters that do not show"
+        )
     try:
         return Path(value[name]).expanduser().resolve()
     except (OSError, RuntimeError, ValueError) as error:
