@@ -64,8 +64,7 @@ _REFUSALS: Final = {
     "408": "The body did not arrive in time.",
     "413": "The body is too large.",
     "415": "The body is not sent as application/json.",
-    "422": "A field is missing, unknown, out of its range, or contradicts another; the answer names "
-    "it.",
+    "422": "A field is missing, unknown, out of its range or against another; the answer names it.",
     "503": "The model is still being loaded, there is more to do than can be done, or the log of "
     "outcomes is full or not kept.",
 }
