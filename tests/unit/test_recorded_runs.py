@@ -32,7 +32,7 @@ def run(monkeypatch, tmp_path):
             return end
 
         monkeypatch.setattr("parivision.local_runs.run_local", run_local)
-        monkeypatch.setattr(context, "registry", lambda settings, is_long: registry)
+        monkeypatch.setattr(context, "registry", lambda settings, **_: registry)
         return demo.run_pipeline("etl", {}, settings=None)
 
     return run_with
