@@ -4,7 +4,7 @@
 a service that cannot load its model is started again for ever. In a pod Kubernetes does the
 watching: the process ends with a sentence and an exit code, and it is ready in half the time.
 The answers are the same; it is the same application, on connections of its own
-(`parivision.service.protocol`).
+(`parivision.serving.protocol`).
 """
 
 import argparse
@@ -62,7 +62,7 @@ def serve(bento: Path, host: str, port: int) -> None:
     for variable in service.envs:
         os.environ.setdefault(variable.name, variable.value)
     # The Bento brings its own; it can be imported only now.
-    from parivision.service import server
+    from parivision.serving import server
 
     app, _, _ = service.mount_apps[0]
     server.serve(app, service.to_asgi(), host, port)

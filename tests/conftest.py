@@ -9,12 +9,13 @@ import polars as pl
 import pytest
 from hypothesis import settings
 
-from parivision import cli, tables
+from parivision import cli
+from parivision.features import tables
 from parivision.models import families
 from parivision.models.bundle import Bundle
 from parivision.models.training import History, Recipe, train
+from parivision.shots.split import TimeSplit, time_split
 from parivision.sources.synthetic import P_TRUE, SyntheticConfig, generate
-from parivision.split import TimeSplit, time_split
 
 # Threads that wait for each other in a loop cost ten times the work on a busy machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from parivision.oci.registry import OCI_MANIFEST, digest_of
+from parivision.packaging.oci.registry import OCI_MANIFEST, digest_of
 
 URL = "http://images.example:5000"
 USER, PASSWORD = "pusher", "hush"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from parivision.rollout import AwayError, Look, Release
+from parivision.kubernetes import AwayError, Look, Release
 
 Hook = Callable[[str], bool]
 PATIENCE_TICKS = 5

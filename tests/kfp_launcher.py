@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from parivision.compiled import Compiled
+from parivision.kubeflow.compiled import Compiled
 
 Json = dict[str, Any]
 TIMEOUT_S = 600

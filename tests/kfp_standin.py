@@ -1,7 +1,7 @@
 """A stand-in for Kubeflow Pipelines' API server: HTTP on 127.0.0.1, everything kept in memory.
 
 It takes what KFP's own client sends, holds it against the models of API v2beta1, and can be told
-to fail. Runs are played from frames, or run for real by `parivision.local_runs`.
+to fail. Runs are played from frames, or run for real by `parivision.kubeflow.local_runs`.
 """
 
 import json
@@ -17,9 +17,9 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from kfp_standin_api import ApiError, Json, dispatch, now
-from parivision.compiled import Compiled
 from parivision.errors import PipelineError
-from parivision.local_runs import Event, run_local
+from parivision.kubeflow.compiled import Compiled
+from parivision.kubeflow.local_runs import Event, run_local
 from parivision.settings import Settings
 
 Engine = Callable[["Standin", Json], None]

@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
-from parivision.service.shot import FIELDS
+from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
+from parivision.serving.shot import FIELDS
 
 NUMBERS = st.one_of(
     st.integers(),

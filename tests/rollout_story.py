@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from flagger_standin import release
-from parivision.judging.record import End
-from parivision.judging.ruling import PENDING_S
+from parivision.canary.record import End
+from parivision.canary.ruling import PENDING_S
 from rollout_world import BAD, RULES, Model, World
 
 QUICK = replace(RULES, min_requests=30, min_labelled=80, margin=0.15, deadline_s=600, watch_s=300)

@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 
 from flagger_standin import Flagger, release
+from parivision.canary.counters import PINNED, Reading
+from parivision.canary.record import Rollout
+from parivision.canary.served_log import ServedLog
+from parivision.canary.sources import Sources
+from parivision.canary.store import ChangedError
+from parivision.canary.watcher import Watcher
 from parivision.errors import RegistryError, ServiceError, StoreError
-from parivision.form import Form
-from parivision.judging.counters import PINNED, Reading
-from parivision.judging.record import Rollout
-from parivision.judging.served_log import ServedLog
-from parivision.judging.sources import Sources
-from parivision.judging.store import ChangedError
-from parivision.judging.watcher import Watcher
-from parivision.registered import Version
-from parivision.rollout import Release
-from parivision.served import OUTCOMES, PREDICTIONS, Batch
-from parivision.served.batch import instant
+from parivision.features.form import Form
+from parivision.kubernetes import Release
+from parivision.prediction_log import OUTCOMES, PREDICTIONS, Batch
+from parivision.prediction_log.batch import instant
+from parivision.registry.records import Version
 from parivision.verdict import Rules
 
 START = 1_800_000_000.0

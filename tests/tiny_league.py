@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 from hypothesis import strategies as st
 
-from parivision import court, tables
-from parivision.schema import NAMES, POLARS_SCHEMA
+from parivision.features import tables
+from parivision.shots import court
+from parivision.shots.schema import NAMES, POLARS_SCHEMA
 
 BOS, LAL, DEN = 1610612738, 1610612747, 1610612743
 WORDS = ("Driving Layup Shot", "Jump Shot", "Slam Dunk Shot", "Turnaround Fadeaway Shot", None)

@@ -1,7 +1,7 @@
 """The champion's service: POST /predict, GET /champion, /metrics, and health endpoints.
 
-`parivision.package` puts this file into a Bento beside the champion's bundle, `champion.json` and
-the part of the library that it needs.
+`parivision.packaging.bento` puts this file into a Bento beside the champion's bundle,
+`champion.json` and the part of the library that it needs.
 """
 
 import os
@@ -10,10 +10,10 @@ from pathlib import Path
 import bentoml
 
 from parivision import settings
-from parivision.service.app import create_app
-from parivision.service.edge import Edge
-from parivision.service.logs import Logs, spill_to
-from parivision.service.predictor import Predictor
+from parivision.serving.app import create_app
+from parivision.serving.edge import Edge
+from parivision.serving.logs import Logs, spill_to
+from parivision.serving.predictor import Predictor
 
 CONTENT = Path(__file__).parent
 

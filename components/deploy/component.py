@@ -20,8 +20,9 @@ def deploy(bento: Input[Artifact], image: str, target: str) -> str:
     import os
     from pathlib import Path
 
-    from parivision import settings, steps
+    from parivision import settings
+    from parivision.stages import components
 
     chosen = settings.read(os.environ)
     tag, digest = bento.metadata["tag"], bento.metadata["digest"]
-    return steps.deploy(chosen, Path(bento.path), tag, digest, image, target)
+    return components.deploy(chosen, Path(bento.path), tag, digest, image, target)

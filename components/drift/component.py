@@ -34,14 +34,15 @@ def drift(
     import tempfile
     from pathlib import Path
 
-    from parivision import pipeline_views, settings, steps
+    from parivision import settings
+    from parivision.stages import components, views
 
     with tempfile.TemporaryDirectory() as out:
-        outcome = steps.drift(settings.read(os.environ), Path(shots.path), Path(out))
+        outcome = components.drift(settings.read(os.environ), Path(shots.path), Path(out))
         shutil.copyfile(outcome.page, report.path)
         shutil.copyfile(outcome.evidently, evidently.path)
         shutil.copyfile(outcome.summary_json, summary.path)
-    Path(table.path).write_text(pipeline_views.drift_text(outcome))
+    Path(table.path).write_text(views.drift_text(outcome))
     Path(drifted).write_text(str(outcome.drifted).lower())
     metrics.metadata.update(outcome.metrics())
     return outcome.summary is not None

@@ -44,12 +44,13 @@ def evaluate(
     import os
     from pathlib import Path
 
-    from parivision import settings, steps
+    from parivision import settings
+    from parivision.stages import components
 
     trained = [logistic_regression, random_forest, gradient_boosting, xgboost, lightgbm]
     models = {m.metadata["name"]: Path(m.path) for m in [*trained, lightgbm_classic]}
     paths = (Path(judged.path), Path(best.path))
-    outcome = steps.evaluate(settings.read(os.environ), Path(shots.path), models, *paths)
+    outcome = components.evaluate(settings.read(os.environ), Path(shots.path), models, *paths)
     best.metadata["name"] = outcome.best
     Path(report.path).write_bytes(outcome.report.read_bytes())
     Path(table.path).write_text(outcome.table)
@@ -86,10 +87,11 @@ def evaluate_champion(
     import os
     from pathlib import Path
 
-    from parivision import settings, steps
+    from parivision import settings
+    from parivision.stages import components
 
     paths = (Path(judged.path), Path(best.path))
-    outcome = steps.evaluate(settings.read(os.environ), Path(shots.path), {}, *paths)
+    outcome = components.evaluate(settings.read(os.environ), Path(shots.path), {}, *paths)
     best.metadata["name"] = outcome.best
     Path(report.path).write_bytes(outcome.report.read_bytes())
     Path(table.path).write_text(outcome.table)

@@ -19,8 +19,9 @@ def ingest(source: str, metrics: Output[Metrics]) -> int:
     """
     import os
 
-    from parivision import settings, steps
+    from parivision import settings
+    from parivision.stages import components
 
-    counts = steps.ingest(settings.read(os.environ), source)
+    counts = components.ingest(settings.read(os.environ), source)
     metrics.metadata.update(counts)
     return counts["new"]

@@ -23,10 +23,11 @@ def package(
     import os
     from pathlib import Path
 
-    from parivision import settings, steps
+    from parivision import settings
+    from parivision.stages import components
 
     chosen = settings.read(os.environ)
-    built = steps.package(chosen, Path(model.path), version, Path(bento.path))
+    built = components.package(chosen, Path(model.path), version, Path(bento.path))
     bento.metadata.update({"tag": built.bento.tag, "digest": built.bento.digest})
     Path(image).write_text(built.image)
     return built.bento.tag

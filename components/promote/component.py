@@ -39,12 +39,13 @@ def promote(
     import os
     from pathlib import Path
 
-    from parivision import settings, steps
+    from parivision import settings
+    from parivision.stages import components
 
     chosen = settings.read(os.environ)
     challenger = {best.metadata["name"]: Path(best.path)}
     paths = (Path(shots.path), Path(judged.path), challenger, Path(model.path))
-    promoted = steps.promote(chosen, *paths, cause=cause)
+    promoted = components.promote(chosen, *paths, cause=cause)
     model.metadata.update({"version": promoted.version, "family": promoted.family})
     Path(table.path).write_text(promoted.table)
     Path(version).write_text(promoted.version)

@@ -24,9 +24,10 @@ def refine(
     import os
     from pathlib import Path
 
-    from parivision import settings, steps
+    from parivision import settings
+    from parivision.stages import components
 
-    refined = steps.refine(settings.read(os.environ), until, Path(shots.path))
+    refined = components.refine(settings.read(os.environ), until, Path(shots.path))
     Path(refused.path).write_text(refined.refused)
     metrics.metadata.update(refined.counts)
     return refined.rows

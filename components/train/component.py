@@ -32,12 +32,13 @@ def train(
     import os
     from pathlib import Path
 
-    from parivision import settings, steps
+    from parivision import settings
     from parivision.models.training import Recipe
+    from parivision.stages import components
 
     recipe = Recipe(family, feature_set, seed, search_trials)
     chosen = settings.read(os.environ)
-    trained = steps.train(chosen, Path(shots.path), recipe, Path(model.path))
+    trained = components.train(chosen, Path(shots.path), recipe, Path(model.path))
     model.metadata.update({"name": trained.name, "run_id": trained.run_id})
     metrics.metadata.update(trained.metrics)
     return trained.name

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from parivision import __version__
-from parivision.addresses import is_login_without_scheme, mlflow_address
+from parivision.credentials.addresses import is_login_without_scheme, mlflow_address
+from parivision.credentials.logins import Login, credential, given, is_invisible
 from parivision.errors import SettingsError
-from parivision.logins import Login, credential, given, is_invisible
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import polars as pl
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bench import history, page, serving, stages
-from parivision import tables
-from parivision.client import requests_of
+from parivision.features import tables
+from parivision.serving.client import requests_of
 from parivision.sources.synthetic import P_TRUE, SyntheticConfig, SyntheticSource, generate
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from parivision.service.shot import FIELDS
+from parivision.serving.shot import FIELDS
 
 Shots = list[dict[str, Any]]
 _HEAD = (

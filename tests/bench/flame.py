@@ -20,12 +20,12 @@ import uvicorn
 
 from bench.load import http_request
 from parivision.models.bundle import Bundle
-from parivision.service.app import create_app
-from parivision.service.logs import Logs, spill_to
-from parivision.service.openapi import FULL_SHOT
-from parivision.service.predictor import Champion, Predictor
-from parivision.service.protocol import Protocol, Shared
-from parivision.service.server import config
+from parivision.serving.app import create_app
+from parivision.serving.logs import Logs, spill_to
+from parivision.serving.openapi import FULL_SHOT
+from parivision.serving.predictor import Champion, Predictor
+from parivision.serving.protocol import Protocol, Shared
+from parivision.serving.server import config
 
 SECONDS = 8.0
 WIDTH, ROW, LEAST = 1200.0, 17, 1.0

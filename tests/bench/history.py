@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.stages import Tick, feature_rows, timed
-from parivision import ingest, lake, refine, snapshot
+from parivision import lake
+from parivision.lake import ingest, refine, snapshot
 from parivision.sources.open import open_source
 
 STAGES = ("ingest", "refine", "features")

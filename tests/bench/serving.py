@@ -18,9 +18,9 @@ import uvloop
 
 from bench import bulk, health
 from bench.load import Seen, by_the_clock, closed, http_request
-from parivision import package
 from parivision.models.bundle import Bundle
-from parivision.service.openapi import FULL_SHOT
+from parivision.packaging import bento as package
+from parivision.serving.openapi import FULL_SHOT
 from ports import free_port
 
 CLIENTS = (1, 16, 64)

@@ -12,18 +12,21 @@ from typing import Any
 
 import polars as pl
 
-from parivision import drift_report, features, settings, tables
+from parivision import settings
 from parivision.drift import build_reference, detect
-from parivision.form import Form
-from parivision.ingest import ingest
+from parivision.features import matrix as features
+from parivision.features import tables
+from parivision.features.form import Form
+from parivision.kubeflow.local_runs import Event, run_local
 from parivision.lake import Lake, open_lake
-from parivision.local_runs import Event, run_local
+from parivision.lake.ingest import ingest
+from parivision.lake.refine import refine
 from parivision.models.bundle import Bundle
 from parivision.models.families import LEARNERS
 from parivision.models.training import History, Recipe, train
-from parivision.refine import refine
+from parivision.reports import drift
+from parivision.shots.split import time_split
 from parivision.sources.base import Source
-from parivision.split import time_split
 
 ONE_BY_ONE = 3000
 PIPELINE_TESTS = Path(__file__).parents[1] / "pipeline"
@@ -137,8 +140,8 @@ def training(
 
 def _one_row_us(bundle: Bundle, history: History) -> float:
     """CPU to answer one shot, features and recalibration included, without HTTP."""
-    from parivision.service.openapi import FULL_SHOT
-    from parivision.single import Single
+    from parivision.models.single_shot import Single
+    from parivision.serving.openapi import FULL_SHOT
 
     single, times = Single(bundle), 200
     single(FULL_SHOT)
@@ -155,7 +158,7 @@ def report(shots: pl.DataFrame, bundle: Bundle, folder: Path) -> dict[str, float
     p_made = bundle.predict(tables.facts_from_shots(shots))
     kept = build_reference(reference, later=reference, p_later=p_made[:half])
     summary, detect_s = timed(lambda: detect(kept, now, p_made[half:]))
-    _, report_s = timed(lambda: drift_report.write(reference, now, summary, folder / "report"))
+    _, report_s = timed(lambda: drift.write(reference, now, summary, folder / "report"))
     return {"rows": shots.height, "detect_s": detect_s, "report_s": report_s}
 
 

@@ -13,8 +13,8 @@ import polars as pl
 import pytest
 
 import chromium
-from parivision import tables
-from parivision.client import ServiceClient
+from parivision.features import tables
+from parivision.serving.client import ServiceClient
 from ports import free_port
 
 PICTURES = Path(__file__).parents[2] / "docs" / "app"
@@ -24,8 +24,8 @@ import sys
 from pathlib import Path
 import uvicorn
 from parivision.models.bundle import Bundle
-from parivision.service.app import create_app
-from parivision.service.predictor import Champion, Predictor
+from parivision.serving.app import create_app
+from parivision.serving.predictor import Champion, Predictor
 predictor = Predictor(Bundle.load(Path(sys.argv[1])), Champion("shots", "12"))
 predictor.players = sys.argv[3].encode()
 uvicorn.run(create_app(predictor), port=int(sys.argv[2]), log_level="error", ws="none")

@@ -16,18 +16,22 @@ from live_cluster import LiveCluster
 from scipy.optimize import brentq
 from scipy.special import expit
 
-from parivision import court, package, settings, steps, tables
-from parivision.facts import from_records
-from parivision.form import Form
+from parivision import settings
+from parivision.features import tables
+from parivision.features.form import Form
+from parivision.kubernetes import Release
 from parivision.models.bundle import Bundle, Part
 from parivision.models.estimators import Constant
 from parivision.models.recalibration import PRIOR_PRECISION, Recalibration, logit
 from parivision.models.training import History, Recipe, train
-from parivision.promotion import Decision
+from parivision.packaging import bento as package
+from parivision.promotion.decision import Decision
 from parivision.registry import Registry
-from parivision.rollout import Release
+from parivision.shots import court
+from parivision.shots.facts import from_records
+from parivision.shots.split import time_split
 from parivision.sources.synthetic import Drift, SyntheticConfig, generate
-from parivision.split import time_split
+from parivision.stages import components
 
 IMAGES: Final = "http://127.0.0.1:30500/shots"
 PULLED_FROM: Final = "localhost:30500/shots"
@@ -67,7 +71,7 @@ class Workshop:
             shutil.copytree(bento.path, path)
             fault(path / "src")
             digest = f"{digest[:24]}-{name}"
-        return Release(steps.push(self.home, path), version.number, digest)
+        return Release(components.push(self.home, path), version.number, digest)
 
 
 def image_settings(cluster: LiveCluster, folder: Path) -> settings.Settings:

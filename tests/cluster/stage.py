@@ -11,8 +11,8 @@ import pytest
 from challengers import GAMES, Workshop, image_settings
 from live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, wait_for
 
+from parivision.kubernetes import Cluster, Look, Place, Release, deploy, look
 from parivision.registry import Registry
-from parivision.rollout import Cluster, Look, Place, Release, deploy, look
 from parivision.sources.synthetic import SyntheticConfig, generate
 
 PLACE: Final = f"{NAMESPACE}/{RELEASE}-shots"

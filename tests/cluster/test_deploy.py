@@ -16,14 +16,15 @@ from challengers import PULLED_FROM, image_settings
 from kubernetes import client
 from live_cluster import NAMESPACE, LiveCluster, is_ready, wait_for
 
-from parivision import package, steps
 from parivision.errors import ServiceError
-from parivision.form import Form
+from parivision.features.form import Form
+from parivision.kubernetes import Cluster, Release, deploy
 from parivision.models.bundle import Bundle, Part
 from parivision.models.estimators import Constant
-from parivision.package import Bento
-from parivision.rollout import Cluster, Release, deploy
+from parivision.packaging import bento as package
+from parivision.packaging.bento import Bento
 from parivision.settings import Settings
+from parivision.stages import components
 
 PLACE = "parivision-deploy-test"
 NAME = "shots"
@@ -44,7 +45,7 @@ class Stage:
 
     def release(self, bento: Bento) -> Release:
         """Push a Bento's image; what to deploy."""
-        return Release(steps.push(self.home, bento.path), bento.version, bento.digest)
+        return Release(components.push(self.home, bento.path), bento.version, bento.digest)
 
     def deploy(self, release: Release) -> str:
         """Deploy to the namespace."""
@@ -122,7 +123,7 @@ def test_the_first_champion_starts_and_answers(stage: Stage) -> None:
     """From no pods to one that serves it; its image was made twice, the same, in seconds."""
     began_s = time.monotonic()
     release = stage.release(stage.first)
-    assert steps.push(stage.home, stage.first.path) == release.image, "twice the same digest"
+    assert components.push(stage.home, stage.first.path) == release.image, "twice the same digest"
     assert time.monotonic() - began_s < 2 * PUSH_S
     assert stage.deploy(release) == f"http://{NAME}.{PLACE}.svc:3000"
     assert stage.champion()["digest"] == stage.first.digest
@@ -158,7 +159,7 @@ def test_a_champion_that_cannot_start_is_taken_back_with_its_log(
     """A damaged model ends its pod: the step says what the pod said, and version 2 serves on."""
     broken = Path(shutil.copytree(stage.second.path, tmp_path / "broken"))
     (broken / "src" / "bundle" / "form.npz").write_bytes(b"not an archive")
-    release = Release(steps.push(stage.home, broken), "3", "broken")
+    release = Release(components.push(stage.home, broken), "3", "broken")
     with pytest.raises(ServiceError, match=r"(?s)ends again and again.*form\.npz is damaged") as no:
         stage.deploy(release)
     assert "Version 2, which was served before it, is back." in str(no.value)

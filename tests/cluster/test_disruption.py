@@ -10,9 +10,9 @@ from live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, is_ready, wai
 from load import load
 from tasks import task
 
-from parivision.ingest import ingest
 from parivision.lake import open_lake
-from parivision.refine import refine
+from parivision.lake.ingest import ingest
+from parivision.lake.refine import refine
 from parivision.sources.open import open_source
 
 # PARIVISION_SOAK=1 takes the ten minutes that are promised; CI has less time, at the same pace.

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from live_cluster import LiveCluster
 
-from parivision.facts import from_records
 from parivision.models.bundle import Bundle
 from parivision.registry import Registry
-from parivision.service.predictor import utc_today
-from parivision.service.shot import Shot
+from parivision.serving.predictor import utc_today
+from parivision.serving.shot import Shot
+from parivision.shots.facts import from_records
 
 SHOTS = 300
 

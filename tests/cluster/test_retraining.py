@@ -20,7 +20,8 @@ from stage import TOLD, Stage
 from tasks import RunTask
 from test_uninstall import helm, upgrade
 
-from parivision import metrics, tables
+from parivision.features import tables
+from parivision.scoring import metrics
 from parivision.sources.synthetic import Drift, SyntheticConfig, generate
 
 pytestmark = pytest.mark.skipif(

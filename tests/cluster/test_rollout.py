@@ -18,8 +18,8 @@ from load import Outcome, load
 from stage import Stage, new_season
 
 from parivision.errors import ServiceError
+from parivision.kubernetes import Release
 from parivision.models.bundle import Bundle
-from parivision.rollout import Release
 from parivision.sources.synthetic import Drift
 
 RATE: Final = 100.0

@@ -16,8 +16,8 @@ from live_cluster import NAMESPACE, RELEASE, LiveCluster, wait_for
 from stage import PLACE, Stage
 
 from parivision.errors import RegistryError, ServiceError
+from parivision.kubernetes import Place, Release, canary
 from parivision.models.bundle import Bundle
-from parivision.rollout import Place, Release, canary
 
 SEQUENCES: Final = int(os.environ.get("PARIVISION_SEQUENCES") or 1)
 ENDS: Final = {

@@ -3,9 +3,9 @@
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from parivision.ingest import Progress, ingest
 from parivision.lake import Lake, open_lake
-from parivision.refine import refine
+from parivision.lake.ingest import Progress, ingest
+from parivision.lake.refine import refine
 from parivision.sources.csv_files import FeedCsv
 
 BATCH_ROWS = 25

@@ -9,9 +9,9 @@ from typing import Any
 
 import uvicorn
 
-from parivision.service.app import App
-from parivision.service.server import config
-from parivision.service.shared import Shared
+from parivision.serving.app import App
+from parivision.serving.server import config
+from parivision.serving.shared import Shared
 
 
 class Running:

@@ -12,11 +12,11 @@ from mongo_server import Server
 from pymongo.database import Database
 from typer.testing import CliRunner
 
-from parivision import schema
 from parivision.cli.app import app
 from parivision.errors import SettingsError, StoreError
 from parivision.lake import Counts, Lake, backup, open_lake
-from parivision.refine import refine
+from parivision.lake.refine import refine
+from parivision.shots import schema
 from parivision.sources import feed22
 from parivision.sources.synthetic import SyntheticConfig, generate
 

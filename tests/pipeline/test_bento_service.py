@@ -12,14 +12,17 @@ from hypothesis import HealthCheck, given, settings
 from prometheus_client.parser import text_string_to_metric_families
 
 from malformed import BODIES, mutated_bodies
-from parivision import deploy_local, package, tables, telemetry
-from parivision.client import ServiceClient, requests_of
-from parivision.deploy_local import Deployment
+from parivision import telemetry
 from parivision.errors import ServiceError
+from parivision.features import tables
 from parivision.models.bundle import Bundle
-from parivision.package import Bento
-from parivision.service.openapi import SMALL_SHOT
-from parivision.service.requests import MAX_BODY_BYTES
+from parivision.packaging import bento as package
+from parivision.packaging import local_deployment
+from parivision.packaging.bento import Bento
+from parivision.packaging.local_deployment import Deployment
+from parivision.serving.client import ServiceClient, requests_of
+from parivision.serving.openapi import SMALL_SHOT
+from parivision.serving.requests import MAX_BODY_BYTES
 from parivision.sources.synthetic import P_TRUE, SyntheticConfig, generate
 from ports import free_port
 
@@ -45,7 +48,7 @@ def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """What the deployment keeps; nothing runs on when the tests are over."""
     folder = tmp_path_factory.mktemp("serve")
     yield folder
-    deploy_local.stop(folder)
+    local_deployment.stop(folder)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +60,7 @@ def port() -> int:
 @pytest.fixture
 def served(bento: Bento, state_dir: Path, port: int) -> Deployment:
     """Version 1, serving; started once."""
-    return deploy_local.start(bento.path, port=port, state_dir=state_dir, timeout_s=START_S)
+    return local_deployment.start(bento.path, port=port, state_dir=state_dir, timeout_s=START_S)
 
 
 @pytest.fixture

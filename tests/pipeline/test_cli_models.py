@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
+from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("mlflow")]
 SOURCE = "synthetic:?seed=2&seasons=2022-2023&games=150&scale=0.4"

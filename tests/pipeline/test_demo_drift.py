@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from parivision import drift_stage
 from parivision.cli import context, demo, demo_drift
-from parivision.local_runs import Outputs, Run, Written
+from parivision.kubeflow.local_runs import Outputs, Run, Written
+from parivision.stages import drift
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("mlflow")]
 LEAGUE = "synthetic:?seed=1&seasons=2022-2023&games=100"
@@ -39,7 +39,7 @@ def test_the_new_champion_notices_more_threes(run, capsys):
         summary = reports["drift, more threes"].with_name("drift_summary.json").read_text()
         found = json.loads(summary, parse_constant=pytest.fail)
         assert (found["verdict"], found["drifted_columns"]) == ("drift", MOVED)
-        assert found["n_current"] > drift_stage.CURRENT_DAYS
+        assert found["n_current"] > drift.CURRENT_DAYS
     assert context.registry(settings).latest_drift() is None
     _reports_of_a_first_run(settings)
 

@@ -15,16 +15,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from parivision import deploy_local, package
-from parivision.client import ServiceClient
-from parivision.deploy_local import Deployment
 from parivision.errors import ServiceError
-from parivision.form import Form
+from parivision.features.form import Form
 from parivision.models.bundle import Bundle, Part
 from parivision.models.estimators import Constant
-from parivision.package import Bento
-from parivision.service.openapi import SMALL_SHOT
-from parivision.service.predictor import Champion
+from parivision.packaging import bento, local_deployment
+from parivision.packaging.bento import Bento
+from parivision.packaging.local_deployment import Deployment
+from parivision.serving.client import ServiceClient
+from parivision.serving.openapi import SMALL_SHOT
+from parivision.serving.predictor import Champion
 from ports import free_port
 
 START_S = 180.0
@@ -48,7 +48,7 @@ def light_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def light_bento(light_bundle: Path, store: Path) -> Bento:
     """Version 1."""
-    return package.build(light_bundle, name="light", version="1", store=store)
+    return bento.build(light_bundle, name="light", version="1", store=store)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """What the deployment keeps; nothing runs on when the tests are over."""
     folder = tmp_path_factory.mktemp("serve")
     yield folder
-    deploy_local.stop(folder)
+    local_deployment.stop(folder)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,9 @@ def port() -> int:
 @pytest.fixture
 def served(light_bento: Bento, state_dir: Path, port: int) -> Deployment:
     """Version 1, serving; started again where a test ended it."""
-    return deploy_local.start(light_bento.path, port=port, state_dir=state_dir, timeout_s=START_S)
+    return local_deployment.start(
+        light_bento.path, port=port, state_dir=state_dir, timeout_s=START_S
+    )
 
 
 def differing(one: Path, other: Path) -> set[str]:
@@ -91,7 +93,7 @@ class TestBuild:
     ) -> None:
         """The same content under the same version is not built again."""
         changed = (light_bento.path / "bento.yaml").stat().st_mtime_ns
-        again = package.build(light_bundle, name="light", version="1", store=store)
+        again = bento.build(light_bundle, name="light", version="1", store=store)
         assert again == dataclasses.replace(light_bento, is_new=False)
         assert (light_bento.path / "bento.yaml").stat().st_mtime_ns == changed
 
@@ -100,10 +102,10 @@ class TestBuild:
     ) -> None:
         """Other content under the same version replaces it; but for that it is the same."""
         store = tmp_path / "store"
-        first = package.build(light_bundle, name="light", version="1", store=store)
+        first = bento.build(light_bundle, name="light", version="1", store=store)
         assert first.digest == light_bento.digest
         assert differing(first.path, light_bento.path) == {"bento.yaml"}
-        second = package.build(
+        second = bento.build(
             light_bundle, name="light", version="1", store=store, metrics={"ece": 0.01}
         )
         assert second.path == first.path
@@ -115,7 +117,7 @@ class TestBuild:
     def test_the_image_gets_exact_packages(self, light_bento: Bento) -> None:
         """The image's requirements are the pins, with nothing left to resolve."""
         requirements = light_bento.path / "env" / "python" / "requirements.txt"
-        assert set(requirements.read_text().split()) == set(package.packages(["constant"]))
+        assert set(requirements.read_text().split()) == set(bento.packages(["constant"]))
 
 
 class TestDeployment:
@@ -125,20 +127,20 @@ class TestDeployment:
         self, served: Deployment, light_bento: Bento, state_dir: Path, port: int
     ) -> None:
         """The same Bento on the same port is the same process."""
-        again = deploy_local.start(light_bento.path, port=port, state_dir=state_dir)
-        assert again == served == deploy_local.status(state_dir)
+        again = local_deployment.start(light_bento.path, port=port, state_dir=state_dir)
+        assert again == served == local_deployment.status(state_dir)
 
     def test_a_new_version_takes_the_place_of_the_old(
         self, served: Deployment, light_bundle: Path, state_dir: Path, port: int, tmp_path: Path
     ) -> None:
         """After `start` returns the new version answers, and the old process is gone."""
-        newer = package.build(light_bundle, version="2", store=tmp_path / "store")
-        deployed = deploy_local.start(newer.path, port=port, state_dir=state_dir)
+        newer = bento.build(light_bundle, version="2", store=tmp_path / "store")
+        deployed = local_deployment.start(newer.path, port=port, state_dir=state_dir)
         assert deployed.version == "2"
         assert not psutil.pid_exists(served.pid)
         with ServiceClient(deployed.url) as client:
             assert client.predict_one(SMALL_SHOT)["model"]["version"] == "2"
-        assert deploy_local.stop(state_dir)
+        assert local_deployment.stop(state_dir)
 
     def test_a_broken_version_leaves_the_old_one_serving(
         self, served: Deployment, light_bento: Bento, state_dir: Path, port: int, tmp_path: Path
@@ -151,7 +153,7 @@ class TestDeployment:
         with pytest.raises(
             ServiceError, match=r"(?s)ended while.*form\.npz is damaged: fetch or train"
         ):
-            deploy_local.start(broken, port=port, state_dir=state_dir, timeout_s=START_S)
+            local_deployment.start(broken, port=port, state_dir=state_dir, timeout_s=START_S)
         with ServiceClient(served.url) as client:
             assert client.champion()["version"] == "1"
 
@@ -163,9 +165,9 @@ class TestDeployment:
         for process in family:
             os.kill(process.pid, signal.SIGKILL)
         psutil.wait_procs(family, timeout=10)
-        assert deploy_local.status(state_dir) is None
-        assert not deploy_local.stop(state_dir)
-        again = deploy_local.start(
+        assert local_deployment.status(state_dir) is None
+        assert not local_deployment.stop(state_dir)
+        again = local_deployment.start(
             light_bento.path, port=port, state_dir=state_dir, timeout_s=START_S
         )
         assert again.pid != served.pid
@@ -173,10 +175,10 @@ class TestDeployment:
     def test_stop_leaves_nothing(self, served: Deployment, state_dir: Path, port: int) -> None:
         """A stopped service has no process, no port and no state; stopping again is nothing."""
         family = [psutil.Process(served.pid), *psutil.Process(served.pid).children(recursive=True)]
-        assert deploy_local.stop(state_dir)
+        assert local_deployment.stop(state_dir)
         assert not any(process.is_running() for process in family)
-        assert deploy_local.status(state_dir) is None
-        assert not deploy_local.stop(state_dir)
+        assert local_deployment.status(state_dir) is None
+        assert not local_deployment.stop(state_dir)
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
@@ -194,28 +196,28 @@ class TestRefusedStarts:
             other.listen()
             taken = int(other.getsockname()[1])
             with pytest.raises(ServiceError, match=f"port {taken} .* is in use"):
-                deploy_local.start(light_bento.path, port=taken, state_dir=tmp_path)
+                local_deployment.start(light_bento.path, port=taken, state_dir=tmp_path)
 
     def test_no_bento(self, tmp_path: Path) -> None:
         """A folder that is no Bento is an error that says what to do."""
         with pytest.raises(ServiceError, match="build one"):
-            deploy_local.start(tmp_path, port=free_port(), state_dir=tmp_path / "state")
+            local_deployment.start(tmp_path, port=free_port(), state_dir=tmp_path / "state")
 
     def test_too_slow(self, light_bento: Bento, tmp_path: Path) -> None:
         """A service that is not ready in time is ended and is an error."""
         port = free_port()
         with pytest.raises(ServiceError, match=r"within 0.2 s"):
-            deploy_local.start(light_bento.path, port=port, state_dir=tmp_path, timeout_s=0.2)
-        assert deploy_local.status(tmp_path) is None
+            local_deployment.start(light_bento.path, port=port, state_dir=tmp_path, timeout_s=0.2)
+        assert local_deployment.status(tmp_path) is None
 
     def test_another_process_with_the_same_number(self, tmp_path: Path) -> None:
         """A number that was given to another process in the meantime is left alone."""
         stranger = Deployment("shots", "1", "", "http://127.0.0.1:1", os.getpid(), 1.0, "", "")
         (tmp_path / "service.json").write_text(json.dumps(dataclasses.asdict(stranger)))
-        assert deploy_local.status(tmp_path) is None
-        assert not deploy_local.stop(tmp_path)
+        assert local_deployment.status(tmp_path) is None
+        assert not local_deployment.stop(tmp_path)
 
     def test_a_spoiled_state_file(self, tmp_path: Path) -> None:
         """A state file that cannot be read is no service."""
         (tmp_path / "service.json").write_text('{"pid": "x"')
-        assert deploy_local.status(tmp_path) is None
+        assert local_deployment.status(tmp_path) is None

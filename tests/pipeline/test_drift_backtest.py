@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from parivision.drift_backtest import weekly_backtest
+from parivision.backtests.drift import weekly_backtest
 from parivision.errors import DataError
 from parivision.sources.synthetic import Drift, SyntheticConfig, generate
 

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from parivision import drift_report
 from parivision.drift import DriftSummary, build_reference, detect
 from parivision.errors import ModelError
+from parivision.reports import drift as drift_report
 from parivision.sources.synthetic import P_TRUE, Drift, SyntheticConfig, generate
 
 SCRIPT = """

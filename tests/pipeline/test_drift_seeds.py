@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from parivision import court
 from parivision.drift import MONITORED, DriftReference, DriftSummary, build_reference, detect
+from parivision.shots import court
 from parivision.sources.synthetic import Drift, SyntheticConfig, generate
 
 # Hundreds of runs of what other tests cover: to trace them doubles the time.

@@ -7,12 +7,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from parivision import drift_stage, settings, steps
+from parivision import settings
 from parivision.errors import DataError, ModelError
-from parivision.facts import EPOCH
-from parivision.form import Form
+from parivision.features.form import Form
 from parivision.models.bundle import Bundle, Part
 from parivision.models.estimators import Constant
+from parivision.shots.facts import EPOCH
+from parivision.stages import components, drift
 from tiny_league import shot, table
 
 # MLflow 3.17 asks SQLAlchemy 2.1 for a strategy that is to go.
@@ -49,7 +50,7 @@ def test_current_are_the_games_the_champion_does_not_know(
     through: date | None, first: int, days: int
 ) -> None:
     """At most the last 40 days of them; when it knows all, the last week of games."""
-    current = drift_stage.current_shots(SHOTS, knowing(through))
+    current = drift.current_shots(SHOTS, knowing(through))
     assert current["game_date"].min() == FIRST + timedelta(days=first)
     assert len(current) == days
 
@@ -57,14 +58,14 @@ def test_current_are_the_games_the_champion_does_not_know(
 def test_nothing_to_watch_is_an_error() -> None:
     """An empty table cannot be compared with anything."""
     with pytest.raises(DataError, match="no shots to watch"):
-        drift_stage.current_shots(SHOTS.clear(), knowing(None))
+        drift.current_shots(SHOTS.clear(), knowing(None))
 
 
 def test_without_a_champion_the_pages_say_so(tmp_path: Path) -> None:
     """The first run has nothing to compare with: that is told in words and to machines."""
     home = settings.read({"PARIVISION_HOME": str(tmp_path / "home")})
     SHOTS.write_parquet(tmp_path / "shots")
-    outcome = steps.drift(home, tmp_path / "shots", tmp_path / "out")
+    outcome = components.drift(home, tmp_path / "shots", tmp_path / "out")
     assert outcome.summary is None
     assert not outcome.drifted
     assert outcome.metrics() == {}
@@ -77,11 +78,11 @@ def test_there_is_nothing_to_evaluate_without_models_and_champion(tmp_path: Path
     home = settings.read({"PARIVISION_HOME": str(tmp_path / "home")})
     SHOTS.write_parquet(tmp_path / "shots")
     with pytest.raises(ModelError, match="nothing to evaluate: train models first"):
-        steps.evaluate(home, tmp_path / "shots", {}, tmp_path / "judged", tmp_path / "best")
+        components.evaluate(home, tmp_path / "shots", {}, tmp_path / "judged", tmp_path / "best")
 
 
 def test_days_without_games_do_not_count() -> None:
     """Forty days of games are forty days on which there was one."""
     gaps = SHOTS.filter(pl.col("game_date").dt.day() % 2 == 1)
-    days = drift_stage.current_shots(gaps, knowing(None))["game_date"].n_unique()
-    assert days == min(gaps["game_date"].n_unique(), drift_stage.CURRENT_DAYS)
+    days = drift.current_shots(gaps, knowing(None))["game_date"].n_unique()
+    assert days == min(gaps["game_date"].n_unique(), drift.CURRENT_DAYS)

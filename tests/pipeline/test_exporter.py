@@ -12,15 +12,17 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from parivision import drift_stage, stages, telemetry
-from parivision.ingest import ingest
+from parivision import telemetry
 from parivision.lake import open_lake
+from parivision.lake.ingest import ingest
 from parivision.lake.manifest import FILE_NAME
 from parivision.models import families
 from parivision.models.training import Recipe
-from parivision.promotion import Rule
+from parivision.promotion.decision import Rule
 from parivision.registry import Registry, quiet
 from parivision.sources.open import open_source
+from parivision.stages import drift
+from parivision.stages import models as stages
 from ports import free_port
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("mlflow")]
@@ -118,7 +120,7 @@ def home(tmp_path_factory, league_shots):
     stages.evaluate_models(shots, models, registry, cache, judged)
     promoted = stages.promote(judged, shots, models, registry, cache, folder / "out", EASY)
     assert promoted.champion is not None
-    drift_stage.drift_stage(shots, registry, cache, folder / "drift")
+    drift.drift_stage(shots, registry, cache, folder / "drift")
     registry.record_pipeline("training", seconds=60.0)
     registry.record_pipeline("etl", seconds=2.0, failure="the feed is gone")
     return folder

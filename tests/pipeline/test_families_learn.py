@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from parivision.bootstrap import paired_by_game
-from parivision.metrics import log_loss
 from parivision.models import families
 from parivision.models.bundle import Bundle
 from parivision.models.families import LEARNERS
 from parivision.models.training import Recipe, train
+from parivision.scoring.bootstrap import paired_by_game
+from parivision.scoring.metrics import log_loss
 
 # Other tests cover what trains; to trace it here would only take time.
 pytestmark = pytest.mark.no_cover

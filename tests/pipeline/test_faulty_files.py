@@ -9,16 +9,18 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from parivision import schema, settings, steps
+from parivision import settings
 from parivision.errors import SourceError
-from parivision.ingest import UnreadFilesError, ingest
 from parivision.lake import Lake
-from parivision.refine import refine
+from parivision.lake.ingest import UnreadFilesError, ingest
+from parivision.lake.refine import refine
+from parivision.shots import schema
 from parivision.sources import feed22, season_csv
 from parivision.sources.csv_files import open_files
 from parivision.sources.open import open_source
 from parivision.sources.read import read_shots
 from parivision.sources.synthetic import SyntheticConfig, generate
+from parivision.stages import components
 
 SHOTS = generate(SyntheticConfig(seasons=(2022, 2023), games_a_season=1)).select(schema.NAMES)
 SHOTS = SHOTS.unique(["game_id", "player_id", "period", "clock_s", "x_ft", "y_ft", "made"])
@@ -94,9 +96,9 @@ def test_the_component_fails_and_bronze_has_the_rest(folder: Path, home: Path) -
     """A stage that failed says so, and what could be read is kept."""
     chosen = settings.read({"PARIVISION_HOME": str(home)})
     with pytest.raises(SourceError, match=r"a\.csv lacks the columns"):
-        steps.ingest(chosen, str(folder))
+        components.ingest(chosen, str(folder))
     mend(folder)
-    assert steps.ingest(chosen, str(folder)) == {
+    assert components.ingest(chosen, str(folder)) == {
         "records": 5,
         "new": 0,
         "duplicates": 5,

@@ -13,8 +13,8 @@ import serving_image
 from serving_image import Image
 
 from http_table import Client
-from parivision import package
-from parivision.service.openapi import SMALL_SHOT
+from parivision.packaging import bento as package
+from parivision.serving.openapi import SMALL_SHOT
 
 MIB = 2**20
 LARGE = 100 * MIB

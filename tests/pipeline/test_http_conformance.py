@@ -10,8 +10,8 @@ import serving_image
 from serving_image import Image
 
 from http_table import Answer, Case, Client, cases
-from parivision import package
-from parivision.service.openapi import SMALL_SHOT
+from parivision.packaging import bento as package
+from parivision.serving.openapi import SMALL_SHOT
 
 CASES = cases()
 # What goes the direct way, and what goes the application's.

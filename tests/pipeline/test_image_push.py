@@ -13,15 +13,17 @@ import httpx
 import pytest
 from image_registry import HOW_TO, Images, running
 
-from parivision import package, settings, steps
+from parivision import settings
 from parivision.errors import ServiceError
-from parivision.form import Form
+from parivision.features.form import Form
 from parivision.models.bundle import Bundle, Part
 from parivision.models.estimators import Constant
-from parivision.oci import ImageRegistry
-from parivision.oci.registry import OCI_MANIFEST, digest_of
-from parivision.package import Bento
+from parivision.packaging import bento as package
+from parivision.packaging.bento import Bento
+from parivision.packaging.oci import ImageRegistry
+from parivision.packaging.oci.registry import OCI_MANIFEST, digest_of
 from parivision.settings import Settings
+from parivision.stages import components
 
 RUNTIME = "serving:test"
 LONGEST_S = 3.0
@@ -110,7 +112,7 @@ def test_the_image_holds_the_bento_and_can_be_pulled_by_its_digest(
     images: Images, home: Settings, bento: Bento
 ) -> None:
     """Every byte is there under its own digest, and the Bento's files are those that were built."""
-    repository, _, digest = steps.push(home, bento.path).partition("@")
+    repository, _, digest = components.push(home, bento.path).partition("@")
     manifest = _fetched(images, f"manifests/{digest}")
     assert (repository, digest) == ("localhost:30500/shots", digest_of(manifest))
     described = json.loads(manifest)
@@ -128,14 +130,14 @@ def test_the_same_bento_built_again_is_the_same_image_and_takes_no_time(
     home: Settings, bento: Bento, tmp_path: Path
 ) -> None:
     """Another build differs in its time of creation only, and the image does not."""
-    first = steps.push(home, bento.path)
+    first = components.push(home, bento.path)
     again = Path(shutil.copytree(bento.path, tmp_path / "again"))
     card = (again / "bento.yaml").read_text()
     later = card.replace("creation_time: '20", "creation_time: '21")
     assert later != card
     (again / "bento.yaml").write_text(later)
     began_s = time.monotonic()
-    assert steps.push(home, again) == first
+    assert components.push(home, again) == first
     assert time.monotonic() - began_s < LONGEST_S
 
 
@@ -146,7 +148,7 @@ def test_a_large_model_is_made_and_pushed_in_time(
     large = Path(shutil.copytree(bento.path, tmp_path / "large"))
     (large / "src" / "bundle" / "forest.model").write_bytes(bytes(range(256)) * 120_000)
     began_s = time.process_time()
-    assert steps.push(home, large) != steps.push(home, bento.path)
+    assert components.push(home, large) != components.push(home, bento.path)
     assert time.process_time() - began_s < LONGEST_S
 
 
@@ -155,7 +157,7 @@ def test_a_wrong_password_and_a_missing_runtime_are_said(home: Settings, bento: 
     environment = settings.as_environment(home)
     wrong = settings.read(environment | {"PARIVISION_IMAGES_PASSWORD": "wrong"})
     with pytest.raises(ServiceError, match="refuses the user 'pusher'"):
-        steps.push(wrong, bento.path)
+        components.push(wrong, bento.path)
     missing = settings.read(environment | {"PARIVISION_RUNTIME_IMAGE": "serving:none"})
     with pytest.raises(ServiceError, match="holds no runtime image serving:none"):
-        steps.push(missing, bento.path)
+        components.push(missing, bento.path)

@@ -11,11 +11,11 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from parivision import schema
 from parivision.errors import SchemaError, SourceError
-from parivision.ingest import IngestReport, ingest
 from parivision.lake import Counts, Lake
-from parivision.refine import RefineReport, refine
+from parivision.lake.ingest import IngestReport, ingest
+from parivision.lake.refine import RefineReport, refine
+from parivision.shots import schema
 from parivision.sources import UNCONVERTED, feed22, season_csv
 from parivision.sources.base import Batch
 from parivision.sources.csv_files import FeedCsv, SeasonZips

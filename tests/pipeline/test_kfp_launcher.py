@@ -12,12 +12,13 @@ import polars as pl
 import pytest
 
 from kfp_launcher import Given, Kept, Launcher, TaskFailedError
-from parivision import deploy_local, stages
-from parivision.client import ServiceClient, requests_of
-from parivision.compiled import Compiled, compiled_file
+from parivision.features.tables import facts_from_shots
+from parivision.kubeflow.compiled import Compiled, compiled_file
+from parivision.lake.snapshot import read_snapshot
 from parivision.models.bundle import Bundle
-from parivision.snapshot import read_snapshot
-from parivision.tables import facts_from_shots
+from parivision.packaging import local_deployment
+from parivision.serving.client import ServiceClient, requests_of
+from parivision.stages import models
 from ports import free_port
 
 pytestmark = [pytest.mark.xdist_group("launcher"), pytest.mark.timeout(2400)]
@@ -68,7 +69,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         yield Story(folder, trained, monitored, p_made)
     finally:
         for serving in folder.glob("pods/*/tmp/parivision/serve"):
-            deploy_local.stop(serving)
+            local_deployment.stop(serving)
 
 
 def test_every_component_runs_by_its_compiled_command(story: Story) -> None:
@@ -188,4 +189,4 @@ def test_a_source_that_is_not_there_fails_the_task(tmp_path: Path) -> None:
 def test_the_evaluation_of_the_story_is_one_of_ours(story: Story) -> None:
     """What `evaluate` gave can be read back from the store."""
     folder = story.trained["evaluate"].artifacts["judged"].files
-    assert json.loads((folder / stages.EVALUATED).read_text())["champion"] is None
+    assert json.loads((folder / models.EVALUATED).read_text())["champion"] is None

@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 from mongo_server import Server
 
-from parivision import schema
 from parivision.lake import Lake, open_lake
 from parivision.lake.files import FilesLake
+from parivision.shots import schema
 from parivision.sources import feed22
 from parivision.sources.synthetic import SyntheticConfig, generate
 

@@ -10,10 +10,11 @@ import pytest
 
 import kfp_standin
 from kfp_standin import Fault, Standin, node, playing, running_for_real
-from parivision import cli, kfp_client, kfp_runs, settings
-from parivision.compiled import Compiled, compiled_file
+from parivision import cli, settings
 from parivision.errors import PipelineError, SettingsError
-from parivision.kfp_client import KfpAccess, connect
+from parivision.kubeflow import client, runs
+from parivision.kubeflow.client import KfpAccess, connect
+from parivision.kubeflow.compiled import Compiled, compiled_file
 
 SOURCE = "synthetic:?seed=3&seasons=2023&games=6"
 TOKEN = "hush-hush-hello"  # noqa: S105 - opens the stand-in
@@ -46,7 +47,7 @@ def run(
     monkeypatch.setattr("kfp.Client._LOCAL_KFP_CONTEXT", str(tmp_path / "context.json"))
     monkeypatch.setenv("PARIVISION_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PARIVISION_KFP", server.url)
-    monkeypatch.setattr(kfp_runs, "POLL_S", 0.02)
+    monkeypatch.setattr(runs, "POLL_S", 0.02)
 
     def run_command(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["parivision", *map(str, arguments)])
@@ -132,7 +133,7 @@ def test_ctrl_c_leaves_the_run_going_and_says_how_to_follow_it_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(kfp_runs, "follow", interrupt)
+        patch.setattr(runs, "follow", interrupt)
         code, _, err = run("submit", "etl")
     started = only(server.runs)
     assert code == 130
@@ -253,7 +254,7 @@ def test_the_last_success_of_a_pipeline_is_found_however_old_it_is(
     assert [past.run_id for past in connect(server.url).past("training")] == [trained["run_id"]]
     # Once both are known there is nothing more to find.
     server.requests.clear()
-    assert len(connect(server.url).past("etl")) == kfp_client.NEWEST_RUNS
+    assert len(connect(server.url).past("etl")) == client.NEWEST_RUNS
     assert server.requests.count("GET /apis/v2beta1/runs") == 5
 
 

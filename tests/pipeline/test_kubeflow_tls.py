@@ -14,8 +14,8 @@ import pytest
 import kfp_standin
 from kfp_standin import Standin
 from parivision.errors import PipelineError, SettingsError
-from parivision.kfp_access import CA_FILE, KfpAccess
-from parivision.kfp_client import connect
+from parivision.kubeflow.access import CA_FILE, KfpAccess
+from parivision.kubeflow.client import connect
 from ports import free_port
 from private_authority import DAY, Authority
 

@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from parivision import schema
 from parivision.lake import Appended, Counts, Lake, Refined, open_lake
 from parivision.lake.base import CONFLICT, Pending, quarantined
+from parivision.shots import schema
 from parivision.sources import feed22
 from parivision.sources.synthetic import SyntheticConfig, generate
 

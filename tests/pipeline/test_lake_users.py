@@ -7,10 +7,10 @@ import pytest
 from mongo_server import Server
 from pymongo.errors import OperationFailure
 
+from parivision.credentials.logins import Login
 from parivision.errors import StoreError
 from parivision.lake import open_lake
 from parivision.lake.users import Ensured, LakeUser, ensure_users
-from parivision.logins import Login
 
 WORD = "p:@/%word"
 _databases = count()

@@ -8,9 +8,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from parivision import local_runs, settings
+from parivision import settings
 from parivision.errors import PipelineError, SettingsError
-from parivision.local_runs import Event, run_local
+from parivision.kubeflow import local_runs
+from parivision.kubeflow.local_runs import Event, run_local
 from parivision.settings import Settings
 
 TOY = Path(__file__).with_name("toy_pipeline.py")

@@ -13,7 +13,7 @@ from mlflow.tracking import MlflowClient
 
 from parivision.cli import context
 from parivision.errors import RegistryError, SettingsError
-from parivision.promotion import Decision
+from parivision.promotion.decision import Decision
 from parivision.registry import ALIAS, MODEL_NAME, TRAINING, Registry, impatient, quiet, steady
 from parivision.settings import read
 

@@ -14,12 +14,12 @@ from polars.testing import assert_frame_equal
 from pymongo.errors import OperationFailure
 
 from docs_pages import ROOT
-from parivision import schema
 from parivision.errors import StoreError
 from parivision.lake import Appended, Counts, documents, mongo, open_lake
 from parivision.lake.base import QUARANTINE_SCHEMA
 from parivision.lake.mongo import MongoLake
-from parivision.refine import refine
+from parivision.lake.refine import refine
+from parivision.shots import schema
 from parivision.sources import feed22
 from parivision.sources.synthetic import SyntheticConfig, generate
 

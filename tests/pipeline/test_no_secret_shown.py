@@ -11,12 +11,13 @@ from urllib.parse import quote, quote_plus
 import pytest
 import typer
 
-from parivision import cli, last_words, settings, steps
+from parivision import cli, settings
 from parivision.cli.app import app
+from parivision.credentials.redaction import KFP
 from parivision.errors import PariVisionError
 from parivision.lake import mongo
-from parivision.redaction import KFP
 from parivision.settings import ADDRESSES, CREDENTIALS, PASSWORDS
+from parivision.stages import components, termination_message
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("mlflow")]
 
@@ -170,8 +171,8 @@ def watched(home, monkeypatch, capfd, caplog, tmp_path) -> Iterator[Watched]:
     monkeypatch.setenv("KUBECONFIG", NOWHERE)
     monkeypatch.setattr("kfp.Client._LOCAL_KFP_CONTEXT", str(tmp_path / "context.json"))
     monkeypatch.setattr(mongo, "SERVER_WAIT_MS", 20)
-    monkeypatch.setattr("parivision.served.mongo.FIND_SERVER_MS", 20)
-    monkeypatch.setattr("parivision.judging.store.FIND_SERVER_MS", 20)
+    monkeypatch.setattr("parivision.prediction_log.mongo.FIND_SERVER_MS", 20)
+    monkeypatch.setattr("parivision.canary.store.FIND_SERVER_MS", 20)
     caplog.set_level(logging.DEBUG)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         yield Watched(monkeypatch, capfd, caplog, tmp_path, taken.getsockname()[1])
@@ -260,7 +261,7 @@ def test_no_credential_is_shown_by_a_pipelines_task(
     import traceback
 
     words = tmp_path / "termination-log"
-    monkeypatch.setattr(last_words, "FILE", words)
+    monkeypatch.setattr(termination_message, "FILE", words)
     monkeypatch.setattr(mongo, "SERVER_WAIT_MS", 20)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     secret = (MALFORMED | WELL_FORMED)[way](FIRST, SECOND)
@@ -270,9 +271,9 @@ def test_no_credential_is_shown_by_a_pipelines_task(
         environment = pod | {name: _value(name, secret)}
         shown = ""
         for step in (
-            lambda chosen: steps.ingest(chosen, NOWHERE),
-            lambda chosen: steps.drift(chosen, tmp_path / "shots", tmp_path / "out"),
-            lambda chosen: steps.push(chosen, tmp_path),
+            lambda chosen: components.ingest(chosen, NOWHERE),
+            lambda chosen: components.drift(chosen, tmp_path / "shots", tmp_path / "out"),
+            lambda chosen: components.push(chosen, tmp_path),
         ):
             try:
                 step(settings.read(environment))

@@ -13,13 +13,13 @@ from service_thread import Running, answer, expect_close, get, post
 
 from parivision.errors import ModelError
 from parivision.models.bundle import Bundle
-from parivision.service.app import create_app
-from parivision.service.bodies import MAX_LARGE
-from parivision.service.edge import Edge
-from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
-from parivision.service.predictor import AnswerOfOne, Champion, Predictor
-from parivision.service.requests import MAX_BODY_BYTES
-from parivision.service.shot import Shot
+from parivision.serving.app import create_app
+from parivision.serving.bodies import MAX_LARGE
+from parivision.serving.edge import Edge
+from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
+from parivision.serving.predictor import AnswerOfOne, Champion, Predictor
+from parivision.serving.requests import MAX_BODY_BYTES
+from parivision.serving.shot import Shot
 
 Start = Callable[..., "Running"]
 BODY = json.dumps(FULL_SHOT).encode()

@@ -11,10 +11,10 @@ import httpx
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from parivision.credentials.logins import Login
 from parivision.errors import ServiceError
-from parivision.logins import Login
-from parivision.page.reports import Reports
 from parivision.registry import Registry, quiet
+from parivision.web.reports import Reports
 from ports import free_port
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("mlflow")]
@@ -32,9 +32,9 @@ authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 
 
 PAGE = """
-from parivision.logins import Login
-from parivision.page import model
-from parivision.page.reports import Reports
+from parivision.credentials.logins import Login
+from parivision.web import model
+from parivision.web.reports import Reports
 model._reports(Reports({url!r}, Login({admin.name!r}, {admin.password!r})))
 """
 

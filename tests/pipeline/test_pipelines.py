@@ -14,16 +14,19 @@ import polars as pl
 import pytest
 from mlflow.tracking import MlflowClient
 
-from parivision import deploy_local, settings, stages, steps, tables
-from parivision.client import ServiceClient, requests_of
+from parivision import settings
 from parivision.errors import ModelError, PipelineError
-from parivision.judge import Judgement
+from parivision.features import tables
+from parivision.kubeflow.local_runs import Run, run_local
 from parivision.lake import Counts, open_lake
-from parivision.local_runs import Run, run_local
+from parivision.lake.snapshot import read_snapshot
 from parivision.models.bundle import Bundle
+from parivision.packaging import local_deployment
+from parivision.promotion.holdout import Judgement
 from parivision.registry import EXPERIMENT
+from parivision.serving.client import ServiceClient, requests_of
 from parivision.settings import Settings
-from parivision.snapshot import read_snapshot
+from parivision.stages import components, models
 from ports import free_port
 
 pytestmark = [
@@ -92,13 +95,13 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         monitored = run_local("monitoring", {}, home)
         yield Story(home, first, served, second, (before, after), monitored)
     finally:
-        deploy_local.stop(home.serving)
+        local_deployment.stop(home.serving)
 
 
 def judged(run: Run) -> Judgement:
     """What every model said of the later games."""
     folder = run.tasks["evaluate"].artifacts["judged"].path
-    return Judgement.from_frame(pl.read_parquet(folder / stages.JUDGEMENT))
+    return Judgement.from_frame(pl.read_parquet(folder / models.JUDGEMENT))
 
 
 def text(run: Run, task: str, artifact: str) -> str:
@@ -213,7 +216,7 @@ def test_a_promotion_may_be_run_again(story: Story, tmp_path: Path) -> None:
     inputs = run.tasks["evaluate"].artifacts
     best = {inputs["best"].metadata["name"]: inputs["best"].path}
     shots = run.tasks["refine"].artifacts["shots"].path
-    again = steps.promote(story.home, shots, inputs["judged"].path, best, tmp_path / "model")
+    again = components.promote(story.home, shots, inputs["judged"].path, best, tmp_path / "model")
     assert again.version == run.tasks["promote"].parameters["version"]
     assert again.promoted is True
     assert Bundle.load(tmp_path / "model").family
@@ -223,18 +226,18 @@ def test_an_evaluation_of_another_champion_promotes_nobody(story: Story, tmp_pat
     """When the champion changed since the evaluation, the numbers compare with the wrong one."""
     inputs = story.first.tasks["evaluate"].artifacts
     shutil.copytree(inputs["judged"].path, tmp_path / "judged")
-    stages.write_json(
-        tmp_path / "judged" / stages.EVALUATED, {"run_id": "x", "champion": None, "best": "x"}
+    models.write_json(
+        tmp_path / "judged" / models.EVALUATED, {"run_id": "x", "champion": None, "best": "x"}
     )
     shots = story.first.tasks["refine"].artifacts["shots"].path
     with pytest.raises(ModelError, match=r"the champion is version \d now, .* version None"):
-        steps.promote(story.home, shots, tmp_path / "judged", {}, tmp_path / "model")
+        components.promote(story.home, shots, tmp_path / "judged", {}, tmp_path / "model")
 
 
 def test_the_drift_stage_keeps_its_files_as_artifacts(story: Story, tmp_path: Path) -> None:
     """Evidently's reports and the summary can be found in the registry later."""
     shots = story.monitored.tasks["refine"].artifacts["shots"].path
-    outcome = steps.drift(story.home, shots, tmp_path)
+    outcome = components.drift(story.home, shots, tmp_path)
     assert outcome.summary is not None
     client = MlflowClient(story.home.tracking_uri)
     experiment = client.get_experiment_by_name(EXPERIMENT)

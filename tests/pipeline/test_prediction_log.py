@@ -18,17 +18,18 @@ import pymongo
 import pytest
 from mongo_server import HOW_TO, Killable, is_killable_here
 
-from parivision import deploy_local, package
 from parivision.errors import StoreError
-from parivision.package import Bento
-from parivision.served import OUTCOMES, PREDICTIONS, Batch, Store, open_store
-from parivision.served.folder import FolderStore, numbers
-from parivision.served.join import Joiner, labelled_since, predictions_since
-from parivision.served.lines import Entry, line
-from parivision.served.log import Log
-from parivision.served.records import outcome
-from parivision.served.spill import Spill
-from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
+from parivision.packaging import bento as package
+from parivision.packaging import local_deployment
+from parivision.packaging.bento import Bento
+from parivision.prediction_log import OUTCOMES, PREDICTIONS, Batch, Store, open_store
+from parivision.prediction_log.folder import FolderStore, numbers
+from parivision.prediction_log.join import Joiner, labelled_since, predictions_since
+from parivision.prediction_log.lines import Entry, line
+from parivision.prediction_log.log import Log
+from parivision.prediction_log.records import outcome
+from parivision.prediction_log.spill import Spill
+from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
 from ports import free_port
 
 SERVE = Path(__file__).parents[2] / "bentos" / "serve.py"
@@ -315,13 +316,13 @@ def test_the_local_service_logs_into_a_folder(
     """Without a server: what `parivision deploy` serves is in a folder once it is stopped."""
     monkeypatch.setenv("PARIVISION_PREDICTION_LOG", str(tmp_path / "log"))
     port = free_port()
-    served = deploy_local.start(
+    served = local_deployment.start(
         bento.path, port=port, state_dir=tmp_path / "serve", timeout_s=START_S
     )
     answer = httpx.post(f"{served.url}/predict", json=FULL_SHOT, trust_env=False).json()
     said = {"prediction_id": answer["id"], "made": True}
     assert httpx.post(f"{served.url}/outcomes", json=said, trust_env=False).status_code == 202
-    deploy_local.stop(tmp_path / "serve")
+    local_deployment.stop(tmp_path / "serve")
     assert TestStores.joined(str(tmp_path / "log")) == [(answer["id"], True)]
 
 

@@ -13,8 +13,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from parivision.errors import RegistryError
-from parivision.facts import from_records
-from parivision.promotion import Decision
+from parivision.promotion.decision import Decision
 from parivision.registry import (
     ALIAS,
     DRIFT,
@@ -27,6 +26,7 @@ from parivision.registry import (
     impatient,
     quiet,
 )
+from parivision.shots.facts import from_records
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("mlflow")]
 

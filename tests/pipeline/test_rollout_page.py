@@ -5,9 +5,9 @@ from html import escape
 
 import numpy as np
 
-from parivision import rollout_page
-from parivision.verdict_study import Plan, follow, study
-from parivision.verdict_worlds import equal_worlds, worse_world
+from parivision.reports import rollout
+from parivision.simulation.study import Plan, follow, study
+from parivision.simulation.worlds import equal_worlds, worse_world
 
 PLAN = Plan(shots=1200)
 
@@ -21,11 +21,11 @@ def test_a_page_is_written_with_its_figures(tmp_path):
     equal = [study(world, 3, PLAN, 1) for world in equal_worlds()[1:3]]
     worse = [study(worse_world(0.05), 3, PLAN, 1)]
     path = follow(worse_world(0.05).shots(_rng(3), 1200), _rng(1), PLAN)
-    page = rollout_page.write(tmp_path, equal, worse, path)
+    page = rollout.write(tmp_path, equal, worse, path)
     assert escape(path.verdict.reason) in page.read_text("utf-8")
     for name in ("path", "failed", "passed", "comparison"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-    told = json.loads(json.dumps(rollout_page.summary(equal, worse), allow_nan=False))
+    told = json.loads(json.dumps(rollout.summary(equal, worse), allow_nan=False))
     assert told["false_alarm_rate"] == 0
     assert told["power"] == worse[0].failed().rate
     assert told["fixed_rule_false_alarm_rate"] == 1

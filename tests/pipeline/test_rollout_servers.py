@@ -8,9 +8,9 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 import rollout_story as story
+from parivision.canary.record import End
+from parivision.canary.store import ChangedError, MongoRollouts
 from parivision.errors import StoreError
-from parivision.judging.record import End
-from parivision.judging.store import ChangedError, MongoRollouts
 from parivision.registry import ALIAS, EXPERIMENT, MODEL_NAME, Registry, quiet
 from rollout_world import BAD, World
 

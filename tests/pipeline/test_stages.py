@@ -7,15 +7,15 @@ import polars as pl
 import pytest
 from mlflow.tracking import MlflowClient
 
-from parivision import stages
 from parivision.drift.reference import DriftReference
 from parivision.errors import DataError, ModelError
-from parivision.judge import Judgement
 from parivision.models import families
 from parivision.models.bundle import PLAYERS, Bundle
 from parivision.models.training import Recipe
-from parivision.promotion import BLENDED, CHAMPION, RECALIBRATED, Rule
+from parivision.promotion.decision import BLENDED, CHAMPION, RECALIBRATED, Rule
+from parivision.promotion.holdout import Judgement
 from parivision.registry import MODEL_NAME, Registry, quiet
+from parivision.stages import models as stages
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("mlflow")]
 

@@ -27,9 +27,9 @@ from parivision.sources import feed22
 from parivision.sources.feed import FeedSource
 from parivision.sources.retry import Retry
 from parivision.sources.synthetic import SyntheticConfig, generate
-from parivision.stats_api import create_app
-from parivision.stats_archive import Archive, open_archive
-from parivision.stats_origins import synthetic_origin
+from parivision.stats_api.app import create_app
+from parivision.stats_api.archive import Archive, open_archive
+from parivision.stats_api.origins import synthetic_origin
 
 LEAGUE = SyntheticConfig(seasons=(2023,), games_a_season=290)
 DEADLINE_S = 60.0
@@ -37,8 +37,8 @@ SERVE = """
 import sys
 from pathlib import Path
 from parivision.sources.synthetic import SyntheticConfig
-from parivision.stats_api import serve
-from parivision.stats_origins import synthetic_origin
+from parivision.stats_api.app import serve
+from parivision.stats_api.origins import synthetic_origin
 origin = synthetic_origin(SyntheticConfig(seasons=(2023,), games_a_season=20))
 serve(origin, Path(sys.argv[1]), port=int(sys.argv[2]))
 """

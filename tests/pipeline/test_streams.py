@@ -11,10 +11,10 @@ from service_thread import Running, answer, expect_close, post
 
 from http_table import Answer, Client
 from parivision.models.bundle import Bundle
-from parivision.service.app import create_app
-from parivision.service.openapi import SMALL_SHOT
-from parivision.service.predictor import Champion, Predictor
-from parivision.service.stream import MAX_STREAMS
+from parivision.serving.app import create_app
+from parivision.serving.openapi import SMALL_SHOT
+from parivision.serving.predictor import Champion, Predictor
+from parivision.serving.stream import MAX_STREAMS
 
 Start = Callable[..., Running]
 LINE = json.dumps(SMALL_SHOT).encode() + b"\n"

@@ -12,9 +12,9 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from parivision.errors import ModelError, RegistryError
-from parivision.promotion import Decision
-from parivision.registered import Version
+from parivision.promotion.decision import Decision
 from parivision.registry import ALIAS, MODEL_NAME, Registry, quiet
+from parivision.registry.records import Version
 from parivision.registry.succession import CLAIM_S, REIGN, SUCCEEDS, Succession
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("mlflow")]

@@ -7,10 +7,10 @@ docs/verdict.md; here are as many as a test may take.
 import numpy as np
 import pytest
 
+from parivision.simulation.study import Plan, shot_differences, study
+from parivision.simulation.worlds import bad_worlds, equal_worlds, worse_world
 from parivision.verdict import Rules
 from parivision.verdict.bounds import deviation
-from parivision.verdict_study import Plan, shot_differences, study
-from parivision.verdict_worlds import bad_worlds, equal_worlds, worse_world
 
 # Hundreds of runs of what other tests cover: to trace them doubles the time.
 pytestmark = pytest.mark.no_cover

@@ -7,7 +7,7 @@ import pytest
 
 import rollout_story as story
 from flagger_standin import release
-from parivision.judging.record import End, Rollout, Stage
+from parivision.canary.record import End, Rollout, Stage
 from rollout_world import BAD, RULES, TRUTH, Model, World
 
 ALMOST = Model(level=0.31)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parivision.actions import FAMILIES, MODIFIERS, family, family_codes, modifier_flags
+from parivision.shots.actions import FAMILIES, MODIFIERS, family, family_codes, modifier_flags
 
 
 @pytest.mark.parametrize(

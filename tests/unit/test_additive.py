@@ -10,19 +10,19 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from parivision import features
-from parivision.form import Form
+from parivision.features import matrix
+from parivision.features.form import Form
 from parivision.models import additive
 from parivision.models.families import FAMILIES, Sample
 
-NAMES = features.FULL
+NAMES = matrix.FULL
 
 
 @pytest.fixture(scope="module")
 def rows(league_history):
     """Features of four thousand shots, some of them unlike any shot: far out, or not known."""
     facts, made = league_history.facts.take(slice(4000, 8000)), league_history.made[4000:8000]
-    usual = features.matrix(facts, Form().walk(facts, made), NAMES)
+    usual = matrix.matrix(facts, Form().walk(facts, made), NAMES)
     rng = np.random.default_rng(7)
     odd = usual * np.where(rng.random(usual.shape) < 0.2, rng.normal(1, 3, usual.shape), 1)
     odd[rng.random(usual.shape) < 0.2] = np.nan

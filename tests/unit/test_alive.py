@@ -11,10 +11,10 @@ import pytest
 import typer
 from rich.console import Console
 
-from parivision import steps
-from parivision.alive import Alive, elapsed, shows_life
 from parivision.cli import console
 from parivision.cli import run as run_cli
+from parivision.stages import components
+from parivision.stages.alive import Alive, elapsed, shows_life
 
 pytestmark = pytest.mark.unit
 
@@ -203,7 +203,7 @@ def test_a_step_of_a_pipeline_logs_that_it_runs():
 )
 def test_every_step_shows_life(name):
     """No stage of a pipeline is silent for long."""
-    step = getattr(steps, name)
+    step = getattr(components, name)
     names = []
     while hasattr(step, "__wrapped__"):
         names.append(step.__code__.co_name)

@@ -3,11 +3,12 @@
 import polars as pl
 import pytest
 
-from parivision import backtest, tables
-from parivision.backtest import SeasonResult
+from parivision.backtests import seasons as backtest
+from parivision.backtests.seasons import SeasonResult
 from parivision.errors import DataError
+from parivision.features import tables
 from parivision.models import families
-from parivision.promotion import BLENDED, CHAMPION, RECALIBRATED, Decision
+from parivision.promotion.decision import BLENDED, CHAMPION, RECALIBRATED, Decision
 from parivision.sources.synthetic import P_TRUE, SyntheticConfig, generate
 
 RESULTS = [

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from parivision import bootstrap, metrics
 from parivision.errors import DataError
+from parivision.scoring import bootstrap, metrics
 
 pytestmark = pytest.mark.unit
 

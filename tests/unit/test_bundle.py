@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from parivision.errors import ModelError
-from parivision.facts import from_records
 from parivision.models.bundle import (
     CARD,
     FORM,
@@ -25,6 +24,7 @@ from parivision.models.bundle import (
 )
 from parivision.models.estimators import Constant
 from parivision.models.recalibration import Recalibration
+from parivision.shots.facts import from_records
 
 TODAY = date(2023, 4, 1)
 SHOT = {"player_id": 7, "period": 2, "clock_s": 30.5, "x_ft": 1.0, "y_ft": 24.0}

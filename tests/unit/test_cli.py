@@ -11,8 +11,8 @@ from parivision import __version__, cli
 from parivision.cli import judging
 from parivision.cli.app import app
 from parivision.errors import DataError, SettingsError, StoreError
-from parivision.served import PREDICTIONS, Batch
-from parivision.served.folder import FolderStore
+from parivision.prediction_log import PREDICTIONS, Batch
+from parivision.prediction_log.folder import FolderStore
 from parivision.sources.open import open_source
 from parivision.sources.read import read_shots
 

@@ -4,9 +4,9 @@ import httpx
 import pytest
 
 from parivision.cli import cluster
+from parivision.credentials.logins import Login
 from parivision.errors import StoreError
 from parivision.lake import users as lake_users
-from parivision.logins import Login
 
 
 @pytest.fixture

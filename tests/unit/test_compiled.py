@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from parivision.compiled import Compiled, compiled_file
 from parivision.errors import SettingsError
+from parivision.kubeflow.compiled import Compiled, compiled_file
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from parivision.compiled import FOLDER, Compiled, compiled_file
+from parivision.kubeflow.compiled import FOLDER, Compiled, compiled_file
 
 ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs" / "kubeflow.md").read_text()

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from parivision import schema
-from parivision.contradictions import SHORTEST_THREE_FT
-from parivision.league import ALL_STAR_TEAMS, FRANCHISE, OTHER_SPELLINGS
-from parivision.service import columns, quick
-from parivision.service.requests import Refusal, parse, parse_lines, parse_rows
+from parivision.serving import columns, quick
+from parivision.serving.requests import Refusal, parse, parse_lines, parse_rows
+from parivision.shots import schema
+from parivision.shots.contradictions import SHORTEST_THREE_FT
+from parivision.shots.league import ALL_STAR_TEAMS, FRANCHISE, OTHER_SPELLINGS
 from tiny_league import BOS, DEN, LAL, shot, table
 
 GOOD: dict[str, Any] = {

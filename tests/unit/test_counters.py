@@ -4,8 +4,8 @@ import pytest
 
 import promql
 from parivision import telemetry
-from parivision.judging import counters
-from parivision.judging.counters import PINNED, Reading, reading, window
+from parivision.canary import counters
+from parivision.canary.counters import PINNED, Reading, reading, window
 
 
 def samples(track, pod, values, label):

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parivision import court
-from parivision.court import Zone
+from parivision.shots import court
+from parivision.shots.court import Zone
 
 pytestmark = pytest.mark.unit
 

@@ -11,8 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from parivision import schema
 from parivision.errors import FilesError, SourceError
+from parivision.shots import schema
 from parivision.sources import feed22, season_csv
 from parivision.sources.base import Batch
 from parivision.sources.csv_files import FeedCsv, SeasonZips, open_files

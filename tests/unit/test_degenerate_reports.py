@@ -8,23 +8,17 @@ import numpy as np
 import polars as pl
 import pytest
 
-from parivision import (
-    drift_report,
-    eda,
-    evaluation_report,
-    pipeline_views,
-    plots,
-    rollout_page,
-    strict_json,
-)
+from parivision import strict_json
+from parivision.backtests.estimated import by_season
 from parivision.cli import console
 from parivision.drift import DriftReference, DriftSummary, build_reference, detect
-from parivision.drift.page import summary_page
 from parivision.errors import DataError
-from parivision.estimated_backtest import by_season
-from parivision.evaluate import scores
-from parivision.verdict_replay import Resampled, read_labelled
-from parivision.verdict_study import Plan, follow, study
+from parivision.reports import drift, eda, evaluation, plots, rollout
+from parivision.reports.drift_page import summary_page
+from parivision.scoring.scores import scores
+from parivision.simulation.replay import Resampled, read_labelled
+from parivision.simulation.study import Plan, follow, study
+from parivision.stages import views
 
 pytestmark = pytest.mark.unit
 
@@ -126,8 +120,8 @@ def test_drift_files(kind, synthetic_shots, tmp_path):
     current = SHOTS[kind](synthetic_shots)
     reference = build_reference(synthetic_shots, None, None, champion="1")
     summary = detect(reference, current, None)
-    scored = drift_report.Scored(synthetic_shots, np.full(len(synthetic_shots), 0.45))
-    files = drift_report.write(
+    scored = drift.Scored(synthetic_shots, np.full(len(synthetic_shots), 0.45))
+    files = drift.write(
         synthetic_shots, current, summary, tmp_path, later=scored,
         p_current=np.full(len(current), 0.45),
     )  # fmt: skip
@@ -140,10 +134,10 @@ def test_drift_without_values(synthetic_shots, tmp_path):
     """A number that no shot has is left out of Evidently's report; no shots at all are told."""
     unknown = set_to(clock_s=None, x_ft=None)(synthetic_shots)
     summary = detect(build_reference(synthetic_shots, None, None), unknown, None)
-    files = drift_report.write(synthetic_shots, unknown, summary, tmp_path)
+    files = drift.write(synthetic_shots, unknown, summary, tmp_path)
     json.loads(files.evidently_json.read_text(), parse_constant=pytest.fail)
     with pytest.raises(DataError, match=r"expected shots to compare, got .* and 0 current ones"):
-        drift_report.write(synthetic_shots, unknown.head(0), summary, tmp_path)
+        drift.write(synthetic_shots, unknown.head(0), summary, tmp_path)
 
 
 JUDGED = {
@@ -163,14 +157,14 @@ def test_the_evaluation(kind, tmp_path, capsys):
     made, p_made, games = JUDGED[kind]
     both = {"one": p_made, "other": np.full(len(p_made), 0.3)}
     segments = {"half": np.where(np.arange(len(made)) < 20, "first", "last")}
-    page = evaluation_report.write(
+    page = evaluation.write(
         tmp_path / "page.html", made, both, games, champion="one", segments=segments
     )
     assert not NOT_FOR_PEOPLE.search(_words(page.read_text()))
     scored = {name: scores(made, p, games) for name, p in both.items()}
     console.print_scores(scored, "later games")
     assert not NOT_FOR_PEOPLE.search(capsys.readouterr().out)
-    assert not NOT_FOR_PEOPLE.search(pipeline_views.models_table(scored, "one"))
+    assert not NOT_FOR_PEOPLE.search(views.models_table(scored, "one"))
 
 
 def test_empty_tables_are_told(synthetic_shots, tmp_path):
@@ -178,7 +172,7 @@ def test_empty_tables_are_told(synthetic_shots, tmp_path):
     with pytest.raises(DataError, match="Ingest shots first"):
         eda.write(synthetic_shots.head(0), tmp_path / "eda.html")
     with pytest.raises(DataError, match="at least one shot"):
-        evaluation_report.write(tmp_path / "page.html", [], {"one": []}, [], champion="one")
+        evaluation.write(tmp_path / "page.html", [], {"one": []}, [], champion="one")
 
 
 def _line(p, q, made, **more):
@@ -207,9 +201,9 @@ def test_a_replay(kind, tmp_path):
         study(Resampled(name, logged, is_equal=name == "swapped"), 3, plan, 0)
         for name in ("swapped", "logged")
     )
-    page = rollout_page.write(tmp_path, [equal], [worse], path)
+    page = rollout.write(tmp_path, [equal], [worse], path)
     assert not NOT_FOR_PEOPLE.search(_words(page.read_text()))
-    summary = rollout_page.summary([equal], [worse]) | path.verdict.to_dict()
+    summary = rollout.summary([equal], [worse]) | path.verdict.to_dict()
     json.loads(strict_json.text(summary), parse_constant=pytest.fail)
 
 
@@ -225,16 +219,16 @@ def test_lines_and_bars_of_nothing():
 
 def test_a_season_of_one_week_has_no_spread(run, monkeypatch):
     """`backtest estimated` on one week shows a dash for what one week has none of."""
-    from parivision import estimated_backtest
-    from parivision.estimated import Estimate
+    from parivision.backtests import estimated
+    from parivision.scoring.estimated import Estimate
 
     estimate = Estimate(0.65, 0.01, 0.003, 400)
-    week = estimated_backtest.Week(
+    week = estimated.Week(
         season=2023, week="2023-01-02", log_loss=estimate, real_log_loss=0.64,
         roc_auc=Estimate(0.6, 0.01, 0.004, 400), real_roc_auc=float("nan"), labels="quiet",
     )  # fmt: skip
-    monkeypatch.setattr(estimated_backtest, "by_week", lambda *_, **__: iter([week]))
-    assert by_season(estimated_backtest.to_frame([week]))["spread"].to_list() == [None]
+    monkeypatch.setattr(estimated, "by_week", lambda *_, **__: iter([week]))
+    assert by_season(estimated.to_frame([week]))["spread"].to_list() == [None]
     source = "synthetic:?seed=2&seasons=2023&games=2&scale=0.1"
     code, out, err = run("backtest", "estimated", "--data", source, "--seasons", "2023")
     assert code == 0, err

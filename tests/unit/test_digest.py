@@ -4,7 +4,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parivision.digest import row_digests
+from parivision.shots.row_digest import row_digests
 
 TABLE = pl.DataFrame({"game": ["1", "1", "2", None], "place": ["", "x", "", "ñ"]})
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from parivision.drift import DriftSummary, build_reference, detect
-from parivision.drift.page import summary_page
+from parivision.reports.drift_page import summary_page
 from parivision.sources.synthetic import P_TRUE, SyntheticConfig, generate
 
 

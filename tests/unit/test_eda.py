@@ -7,9 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from parivision import court, eda, schema
-from parivision.eda import quality, rates, sections
 from parivision.errors import DataError, SchemaError
+from parivision.reports import eda
+from parivision.reports.eda import quality, rates, sections
+from parivision.shots import court, schema
 
 pytestmark = pytest.mark.unit
 

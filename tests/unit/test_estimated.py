@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parivision import estimated, metrics
 from parivision.errors import ModelError
-from parivision.estimated import Surprise
+from parivision.scoring import estimated, metrics
+from parivision.scoring.estimated import Surprise
 
 SURE = Surprise(prior=0.0)
 

@@ -5,7 +5,7 @@ import json
 import polars as pl
 import pytest
 
-from parivision import estimated_backtest
+from parivision.backtests import estimated
 from parivision.errors import DataError
 from parivision.models import families
 
@@ -16,7 +16,7 @@ SOURCE = "synthetic:?seed=2&seasons=2022-2023&games=120&scale=0.3"
 def few():
     """Weeks of a small league are short, and one thread is enough for it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(estimated_backtest, "MIN_WEEK", 400)
+        patch.setattr(estimated, "MIN_WEEK", 400)
         patch.setattr(families, "THREADS", 1)
         yield
 
@@ -30,7 +30,7 @@ def weeks(few, league_shots, tmp_path_factory):
     def progress(*step):
         done.append(step)
 
-    found = list(estimated_backtest.by_week(league_shots, [2023], keep=keep, progress=progress))
+    found = list(estimated.by_week(league_shots, [2023], keep=keep, progress=progress))
     assert done == [(1, 1)]
     return found, keep
 
@@ -46,7 +46,7 @@ def test_every_shot_is_in_one_week(weeks, league_shots):
 
 def test_real_values_lie_about_the_estimates(weeks):
     """Both are what outcomes and probabilities say, near each other."""
-    table = estimated_backtest.to_frame(weeks[0])
+    table = estimated.to_frame(weeks[0])
     assert table["inside"].mean() >= 0.8
     assert table["roc_auc_inside"].mean() >= 0.8
     assert (table["low"] < table["estimated"]).all()
@@ -55,13 +55,13 @@ def test_real_values_lie_about_the_estimates(weeks):
 
 def test_a_season_is_summed_up(weeks):
     """Weeks, those inside, those whose labels moved, and how wide the intervals are."""
-    table = estimated_backtest.to_frame(weeks[0])
-    (row,) = estimated_backtest.by_season(table).iter_rows(named=True)
+    table = estimated.to_frame(weeks[0])
+    (row,) = estimated.by_season(table).iter_rows(named=True)
     assert row["weeks"] == table.height == row["moved"] + row["quiet"]
     assert row["inside"] == table["inside"].sum()
     assert row["quiet_inside"] <= row["quiet"]
     assert row["width"] == pytest.approx((table["high"] - table["low"]).mean())
-    assert estimated_backtest.figure(table).axes
+    assert estimated.figure(table).axes
 
 
 def test_a_kept_model_is_not_trained_again(weeks, few, league_shots, monkeypatch):
@@ -71,8 +71,8 @@ def test_a_kept_model_is_not_trained_again(weeks, few, league_shots, monkeypatch
     def refuse(*_arguments, **_options):
         raise AssertionError("it was trained again")
 
-    monkeypatch.setattr(estimated_backtest, "train", refuse)
-    again = list(estimated_backtest.by_week(league_shots, [2023], keep=keep))
+    monkeypatch.setattr(estimated, "train", refuse)
+    again = list(estimated.by_week(league_shots, [2023], keep=keep))
     assert [one.log_loss for one in again] == [one.log_loss for one in found]
 
 
@@ -80,7 +80,7 @@ def test_a_kept_model_is_not_trained_again(weeks, few, league_shots, monkeypatch
 def test_what_cannot_be_estimated_is_refused(seasons, league_shots):
     """No season, the first one, and one that is not there."""
     with pytest.raises(DataError, match="season"):
-        list(estimated_backtest.by_week(league_shots, seasons))
+        list(estimated.by_week(league_shots, seasons))
 
 
 def test_the_command_tells_seasons_and_weeks(few, run, tmp_path):

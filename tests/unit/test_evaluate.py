@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from parivision import court, evaluate
 from parivision.errors import DataError
+from parivision.scoring import scores
+from parivision.shots import court
 
 pytestmark = pytest.mark.unit
 
@@ -23,40 +24,40 @@ def case():
 def test_scores_gather_every_number(case):
     """`scores` holds what the single functions say, and counts shots and games."""
     made, p, games = case
-    found = evaluate.scores(made, p, games)
+    found = scores.scores(made, p, games)
     for name in ("log_loss", "brier", "ece", "roc_auc", "accuracy", "precision", "recall", "f1"):
-        assert getattr(found, name) == getattr(evaluate, name)(made, p)
-    assert found.ece_noise == evaluate.ece_noise(p)
+        assert getattr(found, name) == getattr(scores, name)(made, p)
+    assert found.ece_noise == scores.ece_noise(p)
     assert (found.n_shots, found.n_games) == (3000, 30)
     assert (found.made_rate, found.mean_p_made) == pytest.approx((made.mean(), p.mean()))
-    assert evaluate.scores(made, p).n_games == 0
+    assert scores.scores(made, p).n_games == 0
 
 
 def test_scores_become_plain_json(case):
     """`to_dict` is flat and fit for JSON; a score that is not defined is None."""
     made, p, games = case
-    plain = evaluate.scores(made, p, games).to_dict()
+    plain = scores.scores(made, p, games).to_dict()
     assert plain["true_made"] + plain["false_missed"] == made.sum()
     json.dumps(plain, allow_nan=False)
-    assert evaluate.scores([1, 1], [0.4, 0.6]).to_dict()["roc_auc"] is None
+    assert scores.scores([1, 1], [0.4, 0.6]).to_dict()["roc_auc"] is None
 
 
 def test_scores_row_brackets_each_score(case):
     """Each score of a row lies within its own interval; without games the ends are None."""
-    row = evaluate.scores_row(*case)
-    for name in evaluate.INTERVAL_SCORES:
+    row = scores.scores_row(*case)
+    for name in scores.INTERVAL_SCORES:
         assert row[f"{name}_low"] <= row[name] <= row[f"{name}_high"]
-    assert evaluate.scores_row(case[0], case[1])["ece_low"] is None
+    assert scores.scores_row(case[0], case[1])["ece_low"] is None
 
 
 def test_segments_are_scored_on_their_own_shots(case):
     """Each label's row is what scoring only its shots gives, in the labels' order."""
     made, p, games = case
     period = np.arange(3000) % 12
-    table = evaluate.by_segment(made, p, {"period": period}, games=games)
+    table = scores.by_segment(made, p, {"period": period}, games=games)
     assert table["label"].to_list() == [str(i) for i in range(12)]
     here = period == 3
-    expected = evaluate.scores_row(made[here], p[here], games[here])
+    expected = scores.scores_row(made[here], p[here], games[here])
     assert table.row(3, named=True) == {"segment": "period", "label": "3", **expected}
 
 
@@ -65,7 +66,7 @@ def test_segments_keep_the_order_of_an_enum(case):
     made, p, _ = case
     names = ["near", "far", "farther"]
     labels = pl.Series([names[i % 3] if i % 5 else None for i in range(3000)], dtype=pl.Enum(names))
-    table = evaluate.by_segment(made, p, {"place": labels})
+    table = scores.by_segment(made, p, {"place": labels})
     assert table["label"].to_list() == names
     assert table["n_shots"].sum() == 2400
     assert table["log_loss_low"].null_count() == 3
@@ -74,7 +75,7 @@ def test_segments_keep_the_order_of_an_enum(case):
 def test_segment_with_one_game_has_scores_without_interval(case):
     """A label seen in one game only keeps its scores; its interval is missing."""
     made, p, games = case
-    table = evaluate.by_segment(made, p, {"first": games == 0}, games=games)
+    table = scores.by_segment(made, p, {"first": games == 0}, games=games)
     row = table.filter(pl.col("label") == "True").row(0, named=True)
     assert row["n_games"] == 1
     assert row["log_loss"] > 0
@@ -84,15 +85,15 @@ def test_segment_with_one_game_has_scores_without_interval(case):
 def test_no_segments_give_an_empty_table_of_the_same_columns(case):
     """Without segments the table is empty but has its columns."""
     made, p, _ = case
-    empty = evaluate.by_segment(made, p, {})
+    empty = scores.by_segment(made, p, {})
     assert empty.height == 0
-    assert empty.schema == evaluate.by_segment(made, p, {"all": np.zeros(3000)}).schema
+    assert empty.schema == scores.by_segment(made, p, {"all": np.zeros(3000)}).schema
 
 
 def test_segment_labels_must_match_shots(case):
     """Too few labels are an error that names the segment."""
     with pytest.raises(DataError, match="segment 'zone': expected 3000 labels, got 2"):
-        evaluate.by_segment(case[0], case[1], {"zone": [1, 2]})
+        scores.by_segment(case[0], case[1], {"zone": [1, 2]})
 
 
 @pytest.mark.parametrize(
@@ -109,40 +110,40 @@ def test_segment_labels_must_match_shots(case):
 )
 def test_volume_classes_at_their_edges(attempts, label):
     """A player's class changes exactly at the number it names."""
-    assert evaluate.volume_class([attempts]).to_list() == [label]
+    assert scores.volume_class([attempts]).to_list() == [label]
 
 
 def test_segments_of_shots():
     """Zone and period come from the table; all overtimes are one; volume only when told."""
     shots = pl.DataFrame({"x_ft": [0.0, 23.0], "y_ft": [1.0, 0.0], "period": [1, 6]})
-    found = evaluate.segments_of(shots, [0, 700])
+    found = scores.segments_of(shots, [0, 700])
     assert found["zone"].to_list() == [court.Zone.RESTRICTED_AREA.label, court.Zone.CORNER_3.label]
     assert found["period"].to_list() == ["1", "overtime"]
     assert found["player volume"].to_list() == ["none", "500 to 1,999"]
-    assert set(evaluate.segments_of(shots)) == {"zone", "period"}
+    assert set(scores.segments_of(shots)) == {"zone", "period"}
 
 
 def test_reliability_bins_hold_all_shots_and_add_up_to_the_ece(case):
     """The table's gaps, weighted by shots, are the ECE; each rate lies in its interval."""
     made, p, _ = case
-    table = evaluate.reliability(made, p)
+    table = scores.reliability(made, p)
     assert table.height == 15
     assert table["n_shots"].sum() == 3000
     assert table["mean_p_made"].is_sorted()
     gap = (table["mean_p_made"] - table["made_rate"]).abs() * table["n_shots"]
-    assert gap.sum() / 3000 == pytest.approx(evaluate.ece(made, p))
+    assert gap.sum() / 3000 == pytest.approx(scores.ece(made, p))
     assert (table["low"] <= table["made_rate"]).all()
     assert (table["made_rate"] <= table["high"]).all()
 
 
 def test_reliability_leaves_empty_bins_out():
     """A model that says two things has two bins."""
-    assert evaluate.reliability([1, 0, 1, 0], [0.2, 0.2, 0.7, 0.7]).height == 2
+    assert scores.reliability([1, 0, 1, 0], [0.2, 0.2, 0.7, 0.7]).height == 2
 
 
 def test_wilson_interval_by_hand():
     """8 of 10 has the textbook interval 0.490 to 0.943; none of none says nothing."""
-    low, high = evaluate.wilson([0.8, 0.0], [10, 0])
+    low, high = scores.wilson([0.8, 0.0], [10, 0])
     assert (low[0], high[0]) == pytest.approx((0.4902, 0.9433), abs=1e-4)
     assert (low[1], high[1]) == pytest.approx((0.0, 1.0), abs=1e-6)
 
@@ -150,8 +151,8 @@ def test_wilson_interval_by_hand():
 def test_compare_puts_the_best_first(case):
     """Models are ranked by log loss, each with the row that `scores_row` gives."""
     made, p, games = case
-    table = evaluate.compare(made, {"mean": np.full(3000, 0.4), "true": p}, games)
+    table = scores.compare(made, {"mean": np.full(3000, 0.4), "true": p}, games)
     assert table["model"].to_list() == ["true", "mean"]
     row = table.row(0, named=True)
     row.pop("model")
-    assert row == evaluate.scores_row(made, p, games)
+    assert row == scores.scores_row(made, p, games)

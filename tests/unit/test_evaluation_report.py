@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from parivision import evaluation_report
 from parivision.errors import DataError
+from parivision.reports import evaluation
 
 pytestmark = pytest.mark.unit
 
@@ -30,7 +30,7 @@ def words_of(path):
 def test_report_shows_all_models_and_the_champion(case, tmp_path):
     """Every model is in the table, the champion is compared with the next and shown in detail."""
     made, models, games = case
-    path = evaluation_report.write(
+    path = evaluation.write(
         tmp_path / "e.html", made, models, games, champion="good", resamples=50,
         segments={"half": np.arange(2000) // 1000}, importances={"r_ft": 3.0, "zone": 1.0},
     )  # fmt: skip
@@ -46,7 +46,7 @@ def test_report_shows_all_models_and_the_champion(case, tmp_path):
 def test_a_champion_behind_is_called_behind(case, tmp_path):
     """A champion that is not best is told so, with the paired difference."""
     made, models, games = case
-    path = evaluation_report.write(
+    path = evaluation.write(
         tmp_path / "e.html", made, models, games, champion="too sure", resamples=20
     )
     assert "too sure has place 3 of 3 by log loss, behind good" in words_of(path)
@@ -56,11 +56,9 @@ def test_equal_models_and_one_model(case, tmp_path):
     """Two equal models are not ranked by chance, and one model alone has a page too."""
     made, models, games = case
     twins = {"one": models["good"], "two": models["good"]}
-    path = evaluation_report.write(
-        tmp_path / "e.html", made, twins, games, champion="one", resamples=20
-    )
+    path = evaluation.write(tmp_path / "e.html", made, twins, games, champion="one", resamples=20)
     assert "cannot be compared: the two models predict the same" in words_of(path)
-    alone = evaluation_report.write(tmp_path / "a.html", made, {"one": models["good"]}, games,
+    alone = evaluation.write(tmp_path / "a.html", made, {"one": models["good"]}, games,
                                     champion="one")  # fmt: skip
     assert "one was evaluated alone." in words_of(alone)
 
@@ -70,7 +68,7 @@ def test_chance_is_named(case, tmp_path):
     made, models, games = case
     lean = np.where(games % 2, 0.02, -0.02)
     rivals = {"one": models["good"], "two": np.clip(models["good"] + lean, 0, 1)}
-    path = evaluation_report.write(
+    path = evaluation.write(
         tmp_path / "e.html", made[:200], {k: v[:200] for k, v in rivals.items()}, games[:200],
         champion="one",
     )  # fmt: skip
@@ -79,7 +77,7 @@ def test_chance_is_named(case, tmp_path):
 
 def test_shots_that_all_missed_have_no_curve(tmp_path):
     """Without a make there is no ROC curve and no AUC, but a page."""
-    path = evaluation_report.write(
+    path = evaluation.write(
         tmp_path / "e.html", [0, 0, 0, 0], {"m": [0.0, 0.0, 0.0, 0.0]}, [1, 1, 2, 2], champion="m",
         segments={"all": [1, 1, 1, 1]},
     )  # fmt: skip
@@ -93,7 +91,7 @@ def test_miscalibrated_segments_are_named(case, tmp_path):
     made, models, games = case
     part = np.array(["left", "right"])[np.arange(2000) % 2]
     off = np.where(part == "left", np.clip(models["good"] + 0.2, 0, 1), models["good"])
-    path = evaluation_report.write(
+    path = evaluation.write(
         tmp_path / "e.html", made, {"m": off}, games, champion="m", segments={"side": part}
     )
     assert re.search(
@@ -105,4 +103,4 @@ def test_champion_must_be_among_the_models(case, tmp_path):
     """An unknown champion is an error that lists the models."""
     made, models, games = case
     with pytest.raises(DataError, match=r"'good', 'mean', 'too sure'.*got 'other'"):
-        evaluation_report.write(tmp_path / "e.html", made, models, games, champion="other")
+        evaluation.write(tmp_path / "e.html", made, models, games, champion="other")

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from parivision import estimated, metrics, telemetry
-from parivision.judging.expected import BACK, BLOCK, EVERY_S, WINDOW, Expected
-from parivision.judging.exports import Estimates
-from parivision.judging.served_log import ServedLog
-from parivision.served import OUTCOMES, PREDICTIONS, Batch
-from parivision.served.batch import instant
-from parivision.served.records import outcome
+from parivision import telemetry
+from parivision.canary.expected import BACK, BLOCK, EVERY_S, WINDOW, Expected
+from parivision.canary.exports import Estimates
+from parivision.canary.served_log import ServedLog
+from parivision.prediction_log import OUTCOMES, PREDICTIONS, Batch
+from parivision.prediction_log.batch import instant
+from parivision.prediction_log.records import outcome
+from parivision.scoring import estimated, metrics
 from rollout_world import MemoryStore
 
 

@@ -7,13 +7,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from parivision import tables
-from parivision.evaluate import reliability
-from parivision.explain import GROUPS, NOBODY, PLACE, band, explain, league_rate
-from parivision.facts import from_records
+from parivision.features import tables
 from parivision.models.bundle import Bundle, blended
+from parivision.models.explanation import GROUPS, NOBODY, PLACE, band, explain, league_rate
 from parivision.models.recalibration import logit
-from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
+from parivision.scoring.scores import reliability
+from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
+from parivision.shots.facts import from_records
 
 TODAY = date(2023, 1, 1)
 FULL = {**FULL_SHOT, "game_date": TODAY}

@@ -11,11 +11,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from parivision import telemetry
-from parivision.cached import Cached
 from parivision.errors import RegistryError, ServiceError, StoreError
-from parivision.exporter import Exporter, LakeFacts, RegistryFacts, run_metrics, serving
+from parivision.exporter.cached import Cached
+from parivision.exporter.metrics import Exporter, LakeFacts, RegistryFacts, run_metrics, serving
 from parivision.lake import Counts, open_lake
-from parivision.registered import DriftReport, PipelineRun, Version
+from parivision.registry.records import DriftReport, PipelineRun, Version
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 LATER = datetime(2026, 1, 2, 13, tzinfo=UTC)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parivision.facts import ARRAYS, NO_ACTION, Facts, from_records, normal_action
-from parivision.league import UNKNOWN_TEAM
+from parivision.shots.facts import ARRAYS, NO_ACTION, Facts, from_records, normal_action
+from parivision.shots.league import UNKNOWN_TEAM
 from tiny_league import BOS, LAL
 
 TODAY = date(2024, 2, 3)

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from parivision import features
 from parivision.errors import ModelError
-from parivision.metrics import log_loss
+from parivision.features import matrix
 from parivision.models import families
 from parivision.models.estimators import KINDS, Constant, FirstColumn, Sklearn, load_estimator
 from parivision.models.families import BASELINES, FAMILIES, LEARNERS, Sample
+from parivision.scoring.metrics import log_loss
 
 FORM = ("rate_zone", "player_overall", "player_volume", "rate_action")
 WORDS = ("action_family", "action_driving", "action_tip")
-NAMES = (*features.PLACE, *features.CLOCK, *FORM, *features.GAME, *WORDS, "Player_ID")
+NAMES = (*matrix.PLACE, *matrix.CLOCK, *FORM, *matrix.GAME, *WORDS, "Player_ID")
 SMALL = {
     "logistic_regression": {},
     "random_forest": {"n_estimators": 8},
@@ -37,7 +37,7 @@ def samples(league_history):
     def sample(start, stop):
         facts = league_history.facts.take(slice(start, stop))
         form = {name: values[start:stop] for name, values in league_history.form_columns.items()}
-        rows = features.matrix(facts, form, NAMES)
+        rows = matrix.matrix(facts, form, NAMES)
         made = league_history.made[start:stop]
         return Sample(rows, made, np.linspace(0.5, 1, len(made)), NAMES)
 
@@ -101,7 +101,7 @@ def test_few_rows_and_empty_columns_are_no_obstacle(name, samples):
 
     def poor(sample, rows):
         table = sample.features[:rows].copy()
-        table[:, [NAMES.index(column) for column in (*features.GAME, "is_home")]] = np.nan
+        table[:, [NAMES.index(column) for column in (*matrix.GAME, "is_home")]] = np.nan
         table[:, [NAMES.index(column) for column in WORDS]] = 0
         return Sample(table, sample.made[:rows], sample.weight[:rows], NAMES)
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from parivision import schema
 from parivision.errors import SchemaError
+from parivision.shots import schema
 from parivision.sources import FORMATS, feed22
 from parivision.sources.synthetic import SyntheticConfig, generate
 

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parivision import schema
 from parivision.errors import StoreError
 from parivision.lake import Counts, open_lake, transaction
 from parivision.lake.base import KEYS, in_order_taken
 from parivision.lake.files import LOCK_NAME, FilesLake
 from parivision.lake.manifest import FILE_NAME
+from parivision.lake.refine import refine
 from parivision.lake.sift import sift
-from parivision.refine import refine
+from parivision.shots import schema
 from parivision.sources import feed22
 from parivision.sources.synthetic import SyntheticConfig, generate
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parivision import tables
-from parivision.facts import Facts, from_records
-from parivision.form import FEATURES, PRIOR_RATE, SHRINKAGE, Form
+from parivision.features import tables
+from parivision.features.form import FEATURES, PRIOR_RATE, SHRINKAGE, Form
+from parivision.shots.facts import Facts, from_records
 from tiny_league import BOS, DEN, LAL, SMALL_TABLES, shot, table
 
 TODAY = date(2024, 2, 3)

@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from parivision.lake.files import FilesLake
-from parivision.league import FRANCHISE
-from parivision.refine import refine
-from parivision.schema import SEASON_TYPES
+from parivision.lake.refine import refine
+from parivision.shots.league import FRANCHISE
+from parivision.shots.schema import SEASON_TYPES
 from parivision.sources import FORMATS, feed22, nba_api, season_csv
 from parivision.sources.game_number import SEASON_TYPE_OF_DIGIT, SPELLINGS, part_of_season
 from tiny_league import shot, table
@@ -144,7 +144,7 @@ def test_teams_are_kept_in_one_spelling(name: str, given: str, kept: str) -> Non
     """Others' abbreviations become the league's; who plays is known to have been that team."""
     converted = FORMATS[name].to_shots(records(name, Away_Team=given))
     assert converted.shots["away_team"].to_list() == [kept]
-    from parivision.tables import facts_from_shots
+    from parivision.features.tables import facts_from_shots
 
     opponent = facts_from_shots(converted.shots).opponent_id[0]
     assert opponent == FRANCHISE.get(kept, 0)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from parivision import html, palette, plots
-from parivision.shown import NO_VALUE
+from parivision.reports import html, palette, plots
+from parivision.reports.shown import NO_VALUE
 
 pytestmark = pytest.mark.unit
 

@@ -6,12 +6,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from parivision import judge, promotion, tables
 from parivision.errors import DataError
-from parivision.judge import Judgement
+from parivision.features import tables
 from parivision.models.bundle import WITH_ACTION, WITHOUT_ACTION, blended
 from parivision.models.training import History, Recipe, train
-from parivision.promotion import BLENDED, CHAMPION, RECALIBRATED
+from parivision.promotion import decision, holdout
+from parivision.promotion.decision import BLENDED, CHAMPION, RECALIBRATED
+from parivision.promotion.holdout import Judgement
 from tiny_league import shot, table
 
 
@@ -34,7 +35,7 @@ def grown(league_bundle, league_history, later):
 def judgement(league_shots, league_history, league_split, league_bundle):
     """A challenger, the baselines, and the same model as champion."""
     bundles = {"new": league_bundle}
-    return judge.judge(league_shots, league_history, league_split, bundles, league_bundle)
+    return holdout.judge(league_shots, league_history, league_split, bundles, league_bundle)
 
 
 def test_all_answer_the_same_later_games(judgement, league_bundle, league_history, later):
@@ -70,8 +71,8 @@ def test_the_champion_keeps_a_say_beside_the_best_challenger(
     bundles = {
         name: train(league_history, league_split, Recipe(name)) for name in ("zone_rate", "xgboost")
     }
-    found = judge.judge(league_shots, league_history, league_split, bundles, league_bundle)
-    assert judge.best_of(found.made, {n: found.predictions[n] for n in bundles}) == "xgboost"
+    found = holdout.judge(league_shots, league_history, league_split, bundles, league_bundle)
+    assert holdout.best_of(found.made, {n: found.predictions[n] for n in bundles}) == "xgboost"
     expected = blended(bundles["xgboost"], league_bundle)
     served = expected.predict(league_history.facts.take(later))
     np.testing.assert_allclose(found.predictions[BLENDED], served, atol=1e-9)
@@ -81,8 +82,8 @@ def test_without_probabilities_nobody_is_the_best():
     """What is no probability is not compared, and with nothing left there is no best."""
     made, broken = np.array([0.0, 1.0]), np.array([np.nan, 0.5])
     fine = np.array([0.4, 0.6])
-    assert judge.best_of(made, {"broken": broken}) is None
-    assert judge.best_of(made, {"broken": broken, "b": fine, "a": fine}) == "a"
+    assert holdout.best_of(made, {"broken": broken}) is None
+    assert holdout.best_of(made, {"broken": broken, "b": fine, "a": fine}) == "a"
 
 
 def test_later_outcomes_reach_no_answer(
@@ -94,7 +95,7 @@ def test_later_outcomes_reach_no_answer(
     shots = league_shots.with_columns(pl.Series("made", made, pl.Int8))
     turned = History.of(league_history.facts, made)
     bundles = {"new": league_bundle}
-    found = judge.judge(shots, turned, league_split, bundles, league_bundle)
+    found = holdout.judge(shots, turned, league_split, bundles, league_bundle)
     for name, p in judgement.predictions.items():
         assert found.predictions[name].tobytes() == p.tobytes(), name
 
@@ -103,7 +104,7 @@ def test_a_champion_that_knows_the_games_answers_without_them(
     judgement, grown, league_shots, league_history, league_split
 ):
     """What it learnt from the games to judge on is taken back; there is no second answer then."""
-    found = judge.judge(league_shots, league_history, league_split, {}, grown)
+    found = holdout.judge(league_shots, league_history, league_split, {}, grown)
     assert RECALIBRATED not in found.predictions
     expected = judgement.predictions[RECALIBRATED]
     np.testing.assert_allclose(found.predictions[CHAMPION], expected, atol=1e-9)
@@ -119,20 +120,20 @@ def test_a_judgement_survives_being_kept(judgement, tmp_path):
     assert kept.predictions.keys() == judgement.predictions.keys()
     assert kept.scores() == judgement.scores()
     assert kept.segments().keys() == judgement.segments().keys()
-    assert judge.decide(kept).to_dict() == judge.decide(judgement).to_dict()
+    assert holdout.decide(kept).to_dict() == holdout.decide(judgement).to_dict()
 
 
 def test_the_decision_follows_from_the_answers(judgement):
     """The champion and its recalibration are told from challengers, baselines are none."""
     kept = {name: p for name, p in judgement.predictions.items() if name != BLENDED}
-    found = judge.decide(replace(judgement, predictions=kept), promotion.Rule(min_games=2))
+    found = holdout.decide(replace(judgement, predictions=kept), decision.Rule(min_games=2))
     assert {(c.challenger, c.incumbent) for c in found.contests} == {
         (RECALIBRATED, CHAMPION),
         ("new", CHAMPION),
     }
     own = {CHAMPION, RECALIBRATED, BLENDED}
     first = {k: p for k, p in judgement.predictions.items() if k not in own}
-    found = judge.decide(replace(judgement, predictions=first), promotion.Rule(min_games=2))
+    found = holdout.decide(replace(judgement, predictions=first), decision.Rule(min_games=2))
     assert [(c.challenger, c.incumbent) for c in found.contests] == [("new", "zone_rate")]
 
 
@@ -140,7 +141,7 @@ def test_refreshing_is_judged_on_games_the_champion_does_not_know(
     league_shots, league_history, league_bundle, later
 ):
     """As served against refreshed every night: the first day is the same, later ones differ."""
-    found = judge.judge_refresh(league_shots, league_history, league_bundle)
+    found = holdout.judge_refresh(league_shots, league_history, league_bundle)
     assert found.predictions.keys() == {"zone_rate", CHAMPION, RECALIBRATED}
     assert len(found.made) == later.stop - later.start
     served = league_bundle.predict(league_history.facts.take(later))
@@ -148,24 +149,24 @@ def test_refreshing_is_judged_on_games_the_champion_does_not_know(
     assert (found.predictions[RECALIBRATED] != served).mean() > 0.9
     everything = league_bundle.refreshed(league_history.facts, league_history.made)
     with pytest.raises(DataError, match="no games after"):
-        judge.judge_refresh(league_shots, league_history, everything)
+        holdout.judge_refresh(league_shots, league_history, everything)
 
 
 def test_an_exam_is_on_games_nobody_knows(league_shots, league_bundle, grown):
     """Games that a model knows are refused, whichever model it is; unseen ones can be picked."""
     with pytest.raises(DataError, match="champion knows all games up to"):
-        judge.exam(league_shots, league_bundle)
-    games = judge.unseen(league_shots, league_bundle)
+        holdout.exam(league_shots, league_bundle)
+    games = holdout.unseen(league_shots, league_bundle)
     with pytest.raises(DataError, match="other knows all games up to"):
-        judge.exam(games, league_bundle, {"other": grown})
-    assert judge.unseen(games, league_bundle).equals(games)
-    assert judge.unseen(games, grown)["game_date"].n_unique() == 2
+        holdout.exam(games, league_bundle, {"other": grown})
+    assert holdout.unseen(games, league_bundle).equals(games)
+    assert holdout.unseen(games, grown)["game_date"].n_unique() == 2
 
 
 def test_an_exam_follows_the_games_night_by_night(league_shots, league_bundle, grown):
     """The champion also answers frozen and untold; the rows may come in any order."""
-    games = judge.unseen(league_shots, grown)
-    found = judge.exam(games.sample(fraction=1, shuffle=True, seed=1), grown, {"same": grown})
+    games = holdout.unseen(league_shots, grown)
+    found = holdout.exam(games.sample(fraction=1, shuffle=True, seed=1), grown, {"same": grown})
     assert found.predictions.keys() == {
         CHAMPION,
         "same",
@@ -188,26 +189,26 @@ def test_a_champion_without_action_has_nothing_to_be_untold(league_shots, league
     parts = {k: part for k, part in league_bundle.parts.items() if k != WITH_ACTION}
     plain = replace(league_bundle.copy(), parts=parts)
     assert set(plain.parts) == {WITHOUT_ACTION}
-    found = judge.exam(judge.unseen(league_shots, plain), plain)
+    found = holdout.exam(holdout.unseen(league_shots, plain), plain)
     assert "champion, no action" not in found.predictions
 
 
 def test_outcomes_of_a_day_do_not_reach_its_own_exam(league_shots, grown):
     """Other outcomes on the last day leave every answer of the exam as it is."""
-    games = judge.unseen(league_shots, grown)
+    games = holdout.unseen(league_shots, grown)
     last = pl.col("game_date") == pl.col("game_date").max()
     turned = games.with_columns(pl.when(last).then(1 - pl.col("made")).otherwise(pl.col("made")))
-    one, other = judge.exam(games, grown), judge.exam(turned, grown)
+    one, other = holdout.exam(games, grown), holdout.exam(turned, grown)
     for name, p in one.predictions.items():
         assert other.predictions[name].tobytes() == p.tobytes(), name
 
 
 def test_a_model_that_knows_nothing_has_seen_nothing(league_shots, league_bundle):
     """Before its first game every game is unseen, of any year."""
-    from parivision.form import Form
+    from parivision.features.form import Form
 
     blank = replace(league_bundle, form=Form())
-    assert judge.unseen(league_shots, blank).equals(league_shots)
+    assert holdout.unseen(league_shots, blank).equals(league_shots)
     old = table(shot(game_date=shot()["game_date"].replace(year=1950)))
-    assert len(judge.unseen(old, blank)) == 1
-    assert judge.unseen(old, league_bundle).is_empty()
+    assert len(holdout.unseen(old, blank)) == 1
+    assert holdout.unseen(old, league_bundle).is_empty()

@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
+from parivision.canary.prometheus import LAG_S, Prometheus
 from parivision.errors import ServiceError
-from parivision.judging.prometheus import LAG_S, Prometheus
 
 NOW = 1_800_000_000.0
 MOMENT = NOW - LAG_S

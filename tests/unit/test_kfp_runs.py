@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from parivision.compiled import Task
 from parivision.errors import PipelineError
-from parivision.kfp_runs import PATIENCE_S, POLL_S, Follower, Node, RunState, check, follow
-from parivision.local_runs import Event
+from parivision.kubeflow.compiled import Task
+from parivision.kubeflow.local_runs import Event
+from parivision.kubeflow.runs import PATIENCE_S, POLL_S, Follower, Node, RunState, check, follow
 
 TASKS = [Task("ingest", "ingest", {}), Task("train-2", "train xgboost", {})]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from parivision.errors import SettingsError
-from parivision.kfp_schedule import DEFAULTS, Existing, Recurring, Trigger, plan
+from parivision.kubeflow.schedule import DEFAULTS, Existing, Recurring, Trigger, plan
 
 
 def recurring(name: str = "etl", **changed: object) -> Recurring:

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from parivision import last_words, settings
+from parivision import settings
 from parivision.errors import DataError
-from parivision.last_words import leaves_last_words
 from parivision.settings import Settings
+from parivision.stages import termination_message
+from parivision.stages.termination_message import leaves_last_words
 
 POD = {"PARIVISION_POD": "etl-1"}
 
@@ -17,7 +18,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty termination log, as the kubelet makes it."""
     path = tmp_path / "termination-log"
     path.touch()
-    monkeypatch.setattr(last_words, "FILE", path)
+    monkeypatch.setattr(termination_message, "FILE", path)
     return path
 
 

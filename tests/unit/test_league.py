@@ -2,7 +2,7 @@
 
 import pytest
 
-from parivision.league import FRANCHISE, TEAM_ABBREVIATIONS, UNKNOWN_TEAM, opponent_id
+from parivision.shots.league import FRANCHISE, TEAM_ABBREVIATIONS, UNKNOWN_TEAM, opponent_id
 from tiny_league import BOS, DEN, LAL
 
 pytestmark = pytest.mark.unit

@@ -2,8 +2,8 @@
 
 import threading
 
+from parivision.canary.loop import Loop
 from parivision.errors import StoreError
-from parivision.judging.loop import Loop
 
 
 def test_a_step_that_fails_stops_neither_the_others_nor_the_loop():

@@ -8,8 +8,8 @@ import pytest
 
 from parivision.errors import DataError
 from parivision.lake.files import FilesLake
-from parivision.makes_only import CERTAIN_SHOTS, doubted
-from parivision.snapshot import read_snapshot, write_snapshot
+from parivision.lake.makes_only import CERTAIN_SHOTS, doubted
+from parivision.lake.snapshot import read_snapshot, write_snapshot
 from tiny_league import shot, table
 
 FIRST = date(2022, 11, 1)
@@ -88,7 +88,7 @@ def test_every_player_of_a_game_is_looked_at() -> None:
 
 def filled(lake: FilesLake, shots: pl.DataFrame) -> None:
     """Bring shots to silver the way they come, as records of the feed."""
-    from parivision.refine import refine
+    from parivision.lake.refine import refine
     from parivision.sources import FORMATS, feed22
 
     records = feed22.records_from_shots(shots)

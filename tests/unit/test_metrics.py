@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn import metrics as sk
 
-from parivision import metrics
 from parivision.errors import DataError
+from parivision.scoring import metrics
 
 pytestmark = pytest.mark.unit
 

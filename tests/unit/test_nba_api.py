@@ -14,9 +14,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from parivision.errors import FilesError, SourceError
-from parivision.ingest import ingest
 from parivision.lake.files import FilesLake
-from parivision.refine import refine
+from parivision.lake.ingest import ingest
+from parivision.lake.refine import refine
 from parivision.sources import FORMATS, live, nba_api
 from parivision.sources.base import Batch
 from parivision.sources.live import Answer

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from fake_images import PASSWORD, URL, USER, FakeImages
 from parivision.errors import ServiceError
-from parivision.oci import Image, ImageRegistry, push_bento
-from parivision.oci.layer import write_layer
-from parivision.oci.registry import DOCKER_MANIFEST, INDEXES, digest_of
-from parivision.service.predictor import Champion
+from parivision.packaging.oci import Image, ImageRegistry, push_bento
+from parivision.packaging.oci.layer import write_layer
+from parivision.packaging.oci.registry import DOCKER_MANIFEST, INDEXES, digest_of
+from parivision.serving.predictor import Champion
 
 RUNTIME = [b"system", b"packages"]
 PULL = "localhost:30500/shots"

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from parivision.errors import DataError, PariVisionError, SettingsError, SourceError
-from parivision.schema import KEY, NAMES, require_columns
+from parivision.shots.schema import KEY, NAMES, require_columns
 from parivision.sources import feed22
 from parivision.sources.base import Batch
 from parivision.sources.csv_files import FeedCsv, SeasonZips

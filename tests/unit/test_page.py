@@ -14,19 +14,19 @@ import pytest
 import uvicorn
 from typer.testing import CliRunner
 
-from parivision import tables
 from parivision.cli.page import commands
-from parivision.client import ServiceClient
 from parivision.errors import SettingsError
+from parivision.features import tables
 from parivision.models.bundle import Bundle
-from parivision.page import heat
-from parivision.page.login import MAX_ATTEMPTS, WINDOW_S, Door
-from parivision.page.parts import Part, health_of, read
-from parivision.service.app import create_app
-from parivision.service.predictor import Champion, Predictor
+from parivision.serving.app import create_app
+from parivision.serving.client import ServiceClient
+from parivision.serving.predictor import Champion, Predictor
+from parivision.web import heat
+from parivision.web.login import MAX_ATTEMPTS, WINDOW_S, Door
+from parivision.web.parts import Part, health_of, read
 from ports import free_port
 
-MAIN = Path(__file__).parents[2] / "src" / "parivision" / "page" / "main.py"
+MAIN = Path(__file__).parents[2] / "src" / "parivision" / "web" / "main.py"
 SECRET = "correct horse"  # noqa: S105 - of this test only
 
 
@@ -74,7 +74,7 @@ def service(small_bundle: Bundle, synthetic_shots: pl.DataFrame) -> Iterator[str
 def opened(*arguments: str):
     """The page of a shot, run once."""
     testing = pytest.importorskip("streamlit.testing.v1")
-    script = f"from parivision.page.main import page\npage{arguments!r}\n"
+    script = f"from parivision.web.main import page\npage{arguments!r}\n"
     return testing.AppTest.from_string(script, default_timeout=60).run()
 
 
@@ -212,14 +212,14 @@ def others() -> Iterator[str]:
 
 
 HOME = """
-from parivision.page import home
-from parivision.page.parts import Part
+from parivision.web import home
+from parivision.web.parts import Part
 home.draw({parts!r})
 """
 MODEL = """
-from parivision.client import ServiceClient
-from parivision.page import model
-from parivision.page.parts import Part
+from parivision.serving.client import ServiceClient
+from parivision.web import model
+from parivision.web.parts import Part
 parts = [Part(name, "", url) for name, url in {parts!r}.items()]
 with ServiceClient({service!r}) as client:
     model.draw(client, parts)

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parivision import evaluate, pipeline_views, promotion
-from parivision.judge import Judgement
+from parivision.promotion import decision as promotion
+from parivision.promotion.holdout import Judgement
+from parivision.scoring import scores as evaluate
+from parivision.stages import views
 from tiny_league import drawn
 
 MADE = np.array([0, 1, 0, 1, 1, 0, 1, 0] * 40, np.float64)
@@ -34,7 +36,7 @@ def cells(markdown: str) -> list[list[str]]:
 def test_models_stand_best_first_with_all_their_scores() -> None:
     """The table of models ranks by log loss and marks the best."""
     scores = {"flat": evaluate.scores(MADE, FLAT, GAMES), "good": evaluate.scores(MADE, GOOD)}
-    text = pipeline_views.models_table(scores, "good")
+    text = views.models_table(scores, "good")
     rows = cells(text)
     assert rows[0] == [
         "model",
@@ -55,7 +57,7 @@ def test_models_stand_best_first_with_all_their_scores() -> None:
 def test_a_decision_says_who_why_and_by_which_numbers() -> None:
     """The winner, the reason and every contest are in the text."""
     decision = promotion.decide(MADE, GAMES, {"good": GOOD}, FLAT)
-    text = pipeline_views.decision_text(decision, "1")
+    text = views.decision_text(decision, "1")
     assert "champion: version 1" in text
     assert decision.reason in text
     assert cells(text)[2][:2] == ["good", "zone_rate"]
@@ -65,22 +67,22 @@ def test_no_champion_is_said_in_words() -> None:
     """Before the first promotion there is no version to name."""
     decision = promotion.decide(MADE, GAMES, {"flat": FLAT}, FLAT)
     assert not decision.promoted
-    text = pipeline_views.decision_text(decision, None)
+    text = views.decision_text(decision, None)
     assert "**not promoted**" in text
     assert "version none yet" in text
 
 
 def test_refused_records_stand_by_reason() -> None:
     """The most frequent reason comes first; nothing refused is said in words."""
-    text = pipeline_views.counts_text({"made is missing": 2, "x | y": 1000})
+    text = views.counts_text({"made is missing": 2, "x | y": 1000})
     assert cells(text)[2:] == [["x \\| y", "1,000"], ["made is missing", "2"]]
-    assert pipeline_views.counts_text({}) == "No record was refused.\n"
+    assert views.counts_text({}) == "No record was refused.\n"
 
 
 @given(st.lists(st.lists(st.text(), min_size=2, max_size=2), max_size=5))
 def test_no_cell_breaks_a_table(rows: list[list[str]]) -> None:
     """Whatever a cell holds, a table has as many lines as rows, each with as many cells."""
-    lines = pipeline_views.table(("a", "b"), rows).split("\n")
+    lines = views.table(("a", "b"), rows).split("\n")
     assert len(lines) == len(rows) + 3
     for line in lines[:-1]:
         assert line.replace("\\|", "").count("|") == 3
@@ -89,21 +91,21 @@ def test_no_cell_breaks_a_table(rows: list[list[str]]) -> None:
 @pytest.mark.parametrize("p_made", [GOOD, FLAT, 1 - GOOD, MADE])
 def test_roc_points_go_from_nothing_to_everything(p_made: np.ndarray) -> None:
     """Rates rise as the threshold falls, up to 1, in plain numbers that JSON knows."""
-    roc = pipeline_views.roc_points(judgement(good=p_made), "good")
+    roc = views.roc_points(judgement(good=p_made), "good")
     assert json.loads(json.dumps(roc.threshold)) == roc.threshold
     assert all(isfinite(t) for t in roc.threshold)
     for rates in (roc.fpr, roc.tpr):
         assert rates == sorted(rates)
         assert rates[-1] == 1.0
     assert roc.threshold == sorted(roc.threshold, reverse=True)
-    assert len(roc.fpr) == len(roc.tpr) == len(roc.threshold) <= pipeline_views.ROC_POINTS + 1
+    assert len(roc.fpr) == len(roc.tpr) == len(roc.threshold) <= views.ROC_POINTS + 1
 
 
 def test_roc_points_are_those_of_the_roc_curve() -> None:
     """A point of the thinned curve is one of the whole one."""
     rng = np.random.default_rng(3)
     p_made = np.clip(GOOD + rng.normal(0, 0.2, MADE.size), 0.01, 0.99)
-    roc = pipeline_views.roc_points(judgement(good=p_made), "good")
+    roc = views.roc_points(judgement(good=p_made), "good")
     area = np.trapezoid([0, *roc.tpr], [0, *roc.fpr])
     assert area == pytest.approx(evaluate.roc_auc(MADE, p_made), abs=0.01)
 
@@ -111,7 +113,7 @@ def test_roc_points_are_those_of_the_roc_curve() -> None:
 def test_the_confusion_matrix_has_what_happened_in_its_rows() -> None:
     """Rows are outcomes, columns predictions, in the order of the categories."""
     made, p_made = np.array([1, 1, 1, 0, 0]), np.array([0.9, 0.9, 0.1, 0.9, 0.1])
-    found = pipeline_views.confusion(evaluate.scores(made, p_made))
+    found = views.confusion(evaluate.scores(made, p_made))
     assert found.categories == ["missed", "made"]
     assert found.matrix == [[1, 1], [1, 2]]
 
@@ -126,7 +128,7 @@ class Outcome:
 
 def test_drift_without_a_champion_is_said_in_words() -> None:
     """Nothing to compare with is no error."""
-    assert pipeline_views.drift_text(Outcome()) == f"{pipeline_views.NO_CHAMPION}\n"  # type: ignore[arg-type]
+    assert views.drift_text(Outcome()) == f"{views.NO_CHAMPION}\n"  # type: ignore[arg-type]
 
 
 def test_a_drift_table_has_a_row_a_column() -> None:
@@ -141,7 +143,7 @@ def test_a_drift_table_has_a_row_a_column() -> None:
         summary: object
         champion: str = "4"
 
-    text = pipeline_views.drift_text(Drifted(summary))  # type: ignore[arg-type]
+    text = views.drift_text(Drifted(summary))  # type: ignore[arg-type]
     assert "**drift**: 1,500 shots against champion version 4" in text
     assert {row[0] for row in cells(text)[2:]} <= set(MONITORED_NAMES)
     assert any(row[0] == "x_ft" and row[1] == "drift" for row in cells(text))

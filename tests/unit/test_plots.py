@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parivision import court, court_plot, evaluate, palette, plots
+from parivision.reports import court_plot, palette, plots
+from parivision.scoring import scores
+from parivision.shots import court
 
 pytestmark = pytest.mark.unit
 
@@ -27,13 +29,13 @@ def texts(figure):
 
 def test_no_global_figure_state():
     """No module of the library uses pyplot, with its global figures and screens."""
-    sources = Path(plots.__file__).parent.rglob("*.py")
+    sources = Path(plots.__file__).parents[1].rglob("*.py")
     assert not [path.name for path in sources if "pyplot" in path.read_text("utf-8")]
 
 
 def test_same_data_same_svg(case):
     """A figure's SVG is the same for the same data, and its words stay words."""
-    table = evaluate.reliability(*case)
+    table = scores.reliability(*case)
     one, two = (plots.figure_svg(plots.reliability_plot({"model": table})) for _ in range(2))
     assert one == two
     assert "predicted probability" in one
@@ -47,7 +49,7 @@ def test_png_is_a_png():
 
 def test_reliability_plot_shows_every_bin(case):
     """Each model's line runs through its bins, the first one with intervals."""
-    table = evaluate.reliability(*case)
+    table = scores.reliability(*case)
     axes = plots.reliability_plot({"one": table, "two": table.head(5)}).axes[0]
     by_label = {line.get_label(): line for line in axes.lines}
     assert by_label["one"].get_xdata() == pytest.approx(table["mean_p_made"].to_list())
@@ -56,7 +58,7 @@ def test_reliability_plot_shows_every_bin(case):
 
 def test_roc_plot_draws_the_curve_given(case):
     """The curve's points are those of `evaluate.roc_curve`."""
-    curve = evaluate.roc_curve(*case)
+    curve = scores.roc_curve(*case)
     axes = plots.roc_plot({"model (0.7)": curve}).axes[0]
     line = next(line for line in axes.lines if line.get_label() == "model (0.7)")
     assert line.get_xdata() == pytest.approx(curve[0])
@@ -64,7 +66,7 @@ def test_roc_plot_draws_the_curve_given(case):
 
 def test_confusion_plot_puts_each_count_in_its_cell():
     """Rows are what was seen, columns what was predicted, makes first."""
-    figure = plots.confusion_plot(evaluate.Confusion(1, 2, 3, 4))
+    figure = plots.confusion_plot(scores.Confusion(1, 2, 3, 4))
     cells = {t.get_position(): t.get_text() for t in figure.axes[0].texts}
     assert cells == {
         (0, 0): "1\n10.0%", (1, 0): "3\n30.0%", (0, 1): "2\n20.0%", (1, 1): "4\n40.0%",

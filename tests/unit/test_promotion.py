@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parivision import promotion
-from parivision.bootstrap import Paired, paired_by_game
 from parivision.errors import DataError
-from parivision.evaluate import scores
-from parivision.promotion import CHAMPION, RECALIBRATED, Contest, Rule, decide
+from parivision.promotion import decision
+from parivision.promotion.decision import CHAMPION, RECALIBRATED, Contest, Rule, decide
+from parivision.scoring.bootstrap import Paired, paired_by_game
+from parivision.scoring.scores import scores
 
 GAMES, SHOTS = 60, 150
 
@@ -32,7 +32,7 @@ def _off(true, by):
 
 
 def _judge(test, ece=0.005, limit=0.01, **rule):
-    return promotion._judge("new", "old", test, ece, limit, Rule(**rule))
+    return decision._judge("new", "old", test, ece, limit, Rule(**rule))
 
 
 BETTER = Paired(n_shots=1000, n_games=50, gain=0.01, p_value=0.01)
@@ -94,7 +94,7 @@ def test_the_bound_of_calibration_knows_chance_and_the_champion():
     ours = scores([0, 1] * 50, [0.4, 0.6] * 50)
     for theirs_ece in (0.0, 0.5):
         theirs = replace(ours, ece=theirs_ece)
-        contest = promotion._contest("new", "old", BETTER, ours, theirs, Rule())
+        contest = decision._contest("new", "old", BETTER, ours, theirs, Rule())
         assert contest.ece_limit == max(0.010 + ours.ece_noise, theirs_ece + 0.003)
         assert contest.challenger_ece == ours.ece
 

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parivision import bootstrap, evaluate, explain, metrics
 from parivision.errors import DataError
-from parivision.proportions import clopper_pearson, wilson
-from parivision.verdict_study import Share
+from parivision.models import explanation
+from parivision.scoring import bootstrap, metrics, scores
+from parivision.scoring.proportions import clopper_pearson, wilson
+from parivision.simulation.study import Share
 
 pytestmark = pytest.mark.unit
 
@@ -100,7 +101,7 @@ def test_bootstrap_intervals_hold_the_scores_of_few_games(seed, games):
     rng = np.random.default_rng(seed)
     n = 5 * games
     made, p = (rng.random(n) < rng.random()).astype(float), rng.random(n) ** rng.integers(1, 6)
-    row = evaluate.scores_row(made, p, np.arange(n) // 5, resamples=20)
+    row = scores.scores_row(made, p, np.arange(n) // 5, resamples=20)
     for name in bootstrap.INTERVAL_SCORES:
         if row[name] is not None:
             assert row[f"{name}_low"] <= row[name] <= row[f"{name}_high"], name
@@ -111,7 +112,7 @@ def test_calibration_bins_hold_their_rates(seed, n):
     """Each bar of the reliability plot holds the rate that it is drawn through."""
     rng = np.random.default_rng(seed)
     made = (rng.random(n) < rng.choice([0.0, 0.1, 0.9, 1.0])).astype(float)
-    table = evaluate.reliability(made, rng.random(n))
+    table = scores.reliability(made, rng.random(n))
     rate = table["made_rate"].to_numpy()
     assert _holds(table["low"].to_numpy(), rate, table["high"].to_numpy())
 
@@ -121,8 +122,8 @@ def test_the_band_around_a_prediction_holds_the_rate_of_such_shots(seed, p_made)
     """What is shown beside a probability: the made rate carried over to it, and its interval."""
     rng = np.random.default_rng(seed)
     made = (rng.random(60) < rng.choice([0.0, 0.5, 1.0])).astype(float)
-    bins = evaluate.reliability(made, rng.random(60)).to_dicts()
+    bins = scores.reliability(made, rng.random(60)).to_dicts()
     said, seen = (np.array([row[name] for row in bins]) for name in ("mean_p_made", "made_rate"))
     rate = np.clip(p_made + np.interp(p_made, said, seen - said), 0, 1)
-    band = explain.band(bins, p_made)
+    band = explanation.band(bins, p_made)
     assert 0 <= band.low <= rate <= band.high <= 1

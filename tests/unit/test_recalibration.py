@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parivision.metrics import log_loss
 from parivision.models.recalibration import HALF_LIFE_DAYS, Recalibration, logit, sigmoid
+from parivision.scoring.metrics import log_loss
 
 DAYS, SHOTS_A_DAY = 40, 1000
 

@@ -4,7 +4,7 @@ import pytest
 
 from parivision.cli import context, demo
 from parivision.errors import PipelineError, RegistryError, SettingsError
-from parivision.local_runs import Run
+from parivision.kubeflow.local_runs import Run
 
 
 class Registry:
@@ -31,7 +31,7 @@ def run(monkeypatch, tmp_path):
                 raise end
             return end
 
-        monkeypatch.setattr("parivision.local_runs.run_local", run_local)
+        monkeypatch.setattr("parivision.kubeflow.local_runs.run_local", run_local)
         monkeypatch.setattr(context, "registry", lambda settings, **_: registry)
         return demo.run_pipeline("etl", {}, settings=None)
 

@@ -7,8 +7,8 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
+from parivision.credentials.redaction import HIDDEN, Redactor
 from parivision.errors import RegistryError
-from parivision.redaction import HIDDEN, Redactor
 
 WORD = "p@ss/w#rd %41"
 LONG = "eyJhbGciOiJSUzI1NiIs" + "x7" * 400

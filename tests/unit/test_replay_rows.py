@@ -6,7 +6,7 @@ import json
 import pytest
 
 from parivision.errors import DataError
-from parivision.verdict_replay import read_file
+from parivision.simulation.replay import read_file
 
 pytestmark = pytest.mark.unit
 

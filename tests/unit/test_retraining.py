@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from parivision.compiled import Compiled, compiled_file
 from parivision.errors import DataError, PipelineError
-from parivision.kfp_client import Version
-from parivision.kfp_runs import RunState
+from parivision.kubeflow.client import Version
+from parivision.kubeflow.compiled import Compiled, compiled_file
+from parivision.kubeflow.runs import RunState
 from parivision.retraining.notices import MOST_BYTES, Notice, read
 from parivision.retraining.policy import Outcome, Policy, decide
 from parivision.retraining.retrainer import Retrainer

@@ -13,9 +13,9 @@ import urllib3
 from kubernetes import client as k8s
 
 from parivision.errors import ServiceError
-from parivision.rollout import Cluster, Release, deploy
-from parivision.rollout.deploy import PATIENCE_S
-from parivision.rollout.release import DIGEST, FORMER, VERSION
+from parivision.kubernetes import Cluster, Release, deploy
+from parivision.kubernetes.deploy import PATIENCE_S
+from parivision.kubernetes.release import DIGEST, FORMER, VERSION
 
 NEW = Release("localhost:30500/shots@sha256:new", "2", "bento-2")
 OLD = Release("localhost:30500/shots@sha256:old", "1", "bento-1")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from test_ruling import rollout
 
-from parivision.facts import from_records
-from parivision.judging import evidence
-from parivision.judging.record import Stage
-from parivision.served.records import Labelled, Served
+from parivision.canary import evidence
+from parivision.canary.record import Stage
+from parivision.prediction_log.records import Labelled, Served
+from parivision.shots.facts import from_records
 
 SHOT = {"player_id": 7, "period": 2, "clock_s": 30.5, "x_ft": 1.0, "y_ft": 24.0}
 

@@ -9,9 +9,9 @@ import pytest
 from kubernetes import client as k8s
 
 from parivision.errors import ServiceError
-from parivision.rollout import Cluster, Release, deploy
-from parivision.rollout.canary import SAID
-from parivision.rollout.release import ATTEMPT, DIGEST, VERSION
+from parivision.kubernetes import Cluster, Release, deploy
+from parivision.kubernetes.canary import SAID
+from parivision.kubernetes.release import ATTEMPT, DIGEST, VERSION
 
 OLD = Release("localhost:30500/shots@sha256:old", "1", "bento-1")
 NEW = Release("localhost:30500/shots@sha256:new", "2", "bento-2")
@@ -71,7 +71,7 @@ class Kubernetes:
     @property
     def key(self) -> str:
         """The target's template, as the package names it."""
-        from parivision.rollout.release import template_key
+        from parivision.kubernetes.release import template_key
 
         return template_key(self.read_namespaced_deployment("parivision-shots", "parivision"))
 

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from parivision.judging.record import HISTORY, End, Order, Rollout, Stage
-from parivision.judging.ruling import OUTCOME_TAG, PENDING_S, alias_due, rule
-from parivision.judging.said import said_about
-from parivision.registered import Version
-from parivision.rollout import Release
+from parivision.canary.record import HISTORY, End, Order, Rollout, Stage
+from parivision.canary.ruling import OUTCOME_TAG, PENDING_S, alias_due, rule
+from parivision.canary.said import said_about
+from parivision.kubernetes import Release
+from parivision.registry.records import Version
 from parivision.verdict import Rules, Served, State, Track
 
 NOW = 1_800_000_000.0

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parivision import schema
 from parivision.errors import SchemaError
-from parivision.limits import MIN_DATE, RANGES
+from parivision.shots import schema
+from parivision.shots.limits import MIN_DATE, RANGES
 from tiny_league import shot, table
 
 pytestmark = pytest.mark.unit

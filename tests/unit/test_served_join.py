@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parivision.errors import StoreError
-from parivision.served import LABELLED, OUTCOMES, PREDICTIONS, Batch, Store, join
-from parivision.served.folder import FolderStore
-from parivision.served.join import Joiner, labelled_since, predictions_since
-from parivision.served.records import Labelled, outcome
+from parivision.prediction_log import LABELLED, OUTCOMES, PREDICTIONS, Batch, Store, join
+from parivision.prediction_log.folder import FolderStore
+from parivision.prediction_log.join import Joiner, labelled_since, predictions_since
+from parivision.prediction_log.records import Labelled, outcome
 
 SHARED = {"model": "shots", "version": "3", "track": "primary", "pod": "p"}
 # Predictions by number: the shot that each names; two are about one shot, one about none known.

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parivision.served.batch import Batch
-from parivision.served.lines import BLOCK_RECORDS, Entry, blocks, line, records, shot_ids
+from parivision.prediction_log.batch import Batch
+from parivision.prediction_log.lines import BLOCK_RECORDS, Entry, blocks, line, records, shot_ids
 
 VALUES = st.none() | st.integers(0, 2**63 - 1) | st.floats(-1e9, 1e9) | st.text()
 SHOTS = st.lists(st.fixed_dictionaries({"x_ft": st.floats(0, 9), "game_id": VALUES, "b": VALUES}))

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parivision.errors import StoreError
-from parivision.served import Batch, Store, log, open_store
-from parivision.served.folder import FolderStore, numbers, path_of
-from parivision.served.lines import Entry, line
-from parivision.served.log import Log
-from parivision.served.records import new_id
-from parivision.served.spill import Spill
+from parivision.prediction_log import Batch, Store, log, open_store
+from parivision.prediction_log.folder import FolderStore, numbers, path_of
+from parivision.prediction_log.lines import Entry, line
+from parivision.prediction_log.log import Log
+from parivision.prediction_log.records import new_id
+from parivision.prediction_log.spill import Spill
 
 KIND = "predictions"
 

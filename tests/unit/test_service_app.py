@@ -16,16 +16,18 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from asgi import Answer, Asker
 from malformed import BODIES, mutated_bodies
-from parivision import court, tables, telemetry
-from parivision.client import requests_of
+from parivision import telemetry
+from parivision.features import tables
+from parivision.models.single_shot import Said
 from parivision.models.training import History, Recipe, train
-from parivision.service.app import App, create_app
-from parivision.service.bodies import INLINE_BYTES
-from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
-from parivision.service.predictor import Champion, Predictor
-from parivision.service.requests import MAX_BODY_BYTES
-from parivision.single import Said
-from parivision.split import time_split
+from parivision.serving.app import App, create_app
+from parivision.serving.bodies import INLINE_BYTES
+from parivision.serving.client import requests_of
+from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
+from parivision.serving.predictor import Champion, Predictor
+from parivision.serving.requests import MAX_BODY_BYTES
+from parivision.shots import court
+from parivision.shots.split import time_split
 
 Metrics = dict[str, dict[tuple[str, ...], float]]
 CHAMPION = Champion("shots", "12", "d1", {"log_loss": 0.64, "ece": None})

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 from asgi import Answer, Asker
 from malformed import VALUES
-from parivision.client import requests_of
 from parivision.models.bundle import Bundle
-from parivision.served.lines import blocks, records
-from parivision.service import columns, lines, quick
-from parivision.service.app import App, create_app
-from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
-from parivision.service.predictor import Champion, Predictor
-from parivision.service.requests import Refusal, parse, parse_rows
-from parivision.service.shot import FIELDS, MAX_SHOTS, Rows
+from parivision.prediction_log.lines import blocks, records
+from parivision.serving import columns, lines, quick
+from parivision.serving.app import App, create_app
+from parivision.serving.client import requests_of
+from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
+from parivision.serving.predictor import Champion, Predictor
+from parivision.serving.requests import Refusal, parse, parse_rows
+from parivision.serving.shot import FIELDS, MAX_SHOTS, Rows
 
 INFER = "/v2/models/shots/infer"
 NDJSON = ((b"content-type", b"application/x-ndjson"),)

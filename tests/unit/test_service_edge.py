@@ -9,17 +9,17 @@ from asgi import Answer, Asker
 from parivision import settings
 from parivision.errors import SettingsError
 from parivision.models.bundle import Bundle
-from parivision.served.batch import Batch, open_store
-from parivision.served.join import predictions_since
-from parivision.served.records import Served, served
-from parivision.served.spill import Spill
-from parivision.service import trace
-from parivision.service.answers import as_json
-from parivision.service.app import App
-from parivision.service.edge import Edge
-from parivision.service.logs import Logs
-from parivision.service.openapi import SMALL_SHOT
-from parivision.service.predictor import Champion, Predictor
+from parivision.prediction_log.batch import Batch, open_store
+from parivision.prediction_log.join import predictions_since
+from parivision.prediction_log.records import Served, served
+from parivision.prediction_log.spill import Spill
+from parivision.serving import trace
+from parivision.serving.answers import as_json
+from parivision.serving.app import App
+from parivision.serving.edge import Edge
+from parivision.serving.logs import Logs
+from parivision.serving.openapi import SMALL_SHOT
+from parivision.serving.predictor import Champion, Predictor
 
 PARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 JSON = (b"content-type", b"application/json")

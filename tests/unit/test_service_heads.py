@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parivision.service import heads
-from parivision.service.refused import EVERY_S, Refused
-from parivision.service.requests import Refusal
+from parivision.serving import heads
+from parivision.serving.refused import EVERY_S, Refused
+from parivision.serving.requests import Refusal
 
 HOST = (b"host", b"a")
 

@@ -11,12 +11,12 @@ import pytest
 
 from asgi import Asker
 from parivision import telemetry
-from parivision.explain import GROUPS, PLACE, band
 from parivision.models.bundle import Bundle
-from parivision.service.app import create_app
-from parivision.service.bodies import INLINE_BYTES
-from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
-from parivision.service.predictor import Champion, Predictor
+from parivision.models.explanation import GROUPS, PLACE, band
+from parivision.serving.app import create_app
+from parivision.serving.bodies import INLINE_BYTES
+from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
+from parivision.serving.predictor import Champion, Predictor
 
 CHAMPION = Champion("shots", "12", "d1", {"log_loss": 0.64})
 BINS = [

@@ -17,20 +17,20 @@ from prometheus_client.parser import text_string_to_metric_families
 from asgi import Asker
 from malformed import VALUES
 from parivision import telemetry
-from parivision.client import requests_of
-from parivision.facts import ARRAYS, from_records
-from parivision.form import Form
+from parivision.features.form import Form
 from parivision.models.bundle import Bundle, Part
 from parivision.models.estimators import Constant
-from parivision.served import log
-from parivision.served.folder import FolderStore
-from parivision.served.join import Joiner, labelled_since, predictions_since
-from parivision.served.spill import Spill
-from parivision.service.app import create_app
-from parivision.service.logs import Logs
-from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
-from parivision.service.outcomes import FIELDS
-from parivision.service.predictor import Champion, Predictor
+from parivision.prediction_log import log
+from parivision.prediction_log.folder import FolderStore
+from parivision.prediction_log.join import Joiner, labelled_since, predictions_since
+from parivision.prediction_log.spill import Spill
+from parivision.serving.app import create_app
+from parivision.serving.client import requests_of
+from parivision.serving.logs import Logs
+from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
+from parivision.serving.outcomes import FIELDS
+from parivision.serving.predictor import Champion, Predictor
+from parivision.shots.facts import ARRAYS, from_records
 
 CHAMPION = Champion("shots", "12", "d1")
 ID = "0" * 32

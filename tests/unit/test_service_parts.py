@@ -12,19 +12,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parivision import facts, package, tables, telemetry
-from parivision.client import requests_of
-from parivision.court import Zone
+from parivision import telemetry
 from parivision.errors import ModelError, ServiceError
-from parivision.form import Form
+from parivision.features import tables
+from parivision.features.form import Form
 from parivision.models.bundle import Bundle, Part
 from parivision.models.estimators import Constant
-from parivision.service import openapi
-from parivision.service.counts import Buckets
-from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
-from parivision.service.predictor import BUNDLE_FOLDER, Champion, Predictor
-from parivision.service.requests import parse
-from parivision.service.shot import FIELDS, MAX_SHOTS, SHOT
+from parivision.packaging import bento
+from parivision.serving import openapi
+from parivision.serving.client import requests_of
+from parivision.serving.counts import Buckets
+from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
+from parivision.serving.predictor import BUNDLE_FOLDER, Champion, Predictor
+from parivision.serving.requests import parse
+from parivision.serving.shot import FIELDS, MAX_SHOTS, SHOT
+from parivision.shots import facts
+from parivision.shots.court import Zone
 
 # What the serving image must not need.
 TOO_HEAVY = {"polars", "pyarrow", "pandas", "mlflow", "evidently", "kfp", "matplotlib"}
@@ -167,8 +170,8 @@ class TestContentOfABento:
 
     def test_the_library_is_followed_to_its_last_import(self) -> None:
         """Every module that a packed one imports is packed too, and its package."""
-        files = {path.relative_to(package.LIBRARY).as_posix() for path in package.library_files()}
-        assert {"__init__.py", "service/app.py", "models/bundle.py", "form.py"} <= files
+        files = {path.relative_to(bento.LIBRARY).as_posix() for path in bento.library_files()}
+        assert {"__init__.py", "serving/app.py", "models/bundle.py", "features/form.py"} <= files
         assert all(
             f"{Path(name).parent.as_posix()}/__init__.py".removeprefix("./") in files
             for name in files
@@ -176,7 +179,7 @@ class TestContentOfABento:
 
     def test_the_library_needs_nothing_heavy(self) -> None:
         """Nothing that is packed imports a table, a trainer or a registry."""
-        for path in package.library_files():
+        for path in bento.library_files():
             for node in ast.walk(ast.parse(path.read_text())):
                 names = []
                 if isinstance(node, ast.Import):
@@ -196,7 +199,7 @@ class TestContentOfABento:
     )
     def test_packages_are_those_of_the_kind(self, kind: str, needed: str, not_needed: str) -> None:
         """Only what a kind of model needs is pinned, with everything below it, exactly."""
-        pins = package.packages([kind])
+        pins = bento.packages([kind])
         assert all(pin.count("==") == 1 for pin in pins)
         ordered = [pin.split("==")[0] for pin in pins]
         names = set(ordered)
@@ -206,28 +209,28 @@ class TestContentOfABento:
 
     def test_a_package_that_is_not_here(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A package that cannot be pinned is an error that says what to install."""
-        monkeypatch.setattr(package, "BASE_PACKAGES", ("no-such-package",))
+        monkeypatch.setattr(bento, "BASE_PACKAGES", ("no-such-package",))
         with pytest.raises(ServiceError, match="no-such-package is not installed"):
-            package.packages([])
+            bento.packages([])
 
     @pytest.mark.parametrize("version", ["", "V1", "a b", "../1", "-1", "1.", "x" * 61, "1\n", "é"])
     def test_versions_that_cannot_be_tags(self, version: str, tmp_path: Path) -> None:
         """A version that BentoML or a path could misread is refused before anything is written."""
         with pytest.raises(ServiceError, match="version is"):
-            package.build(tmp_path, version=version, store=tmp_path / "store")
+            bento.build(tmp_path, version=version, store=tmp_path / "store")
         assert not (tmp_path / "store").exists()
 
     def test_no_bundle(self, tmp_path: Path) -> None:
         """A folder without a bundle is an error, and leaves nothing behind."""
         with pytest.raises(ModelError, match="no usable bundle"):
-            package.build(tmp_path, version="1", store=tmp_path / "store")
+            bento.build(tmp_path, version="1", store=tmp_path / "store")
         assert not (tmp_path / "store" / "bentos").exists()
 
     def test_no_service(self, tmp_path: Path) -> None:
         """A folder without the service is an error that says which folder is meant."""
         constant_bundle(0.4).save(tmp_path / "b")
         with pytest.raises(ServiceError, match="bentos/shots"):
-            package.build(tmp_path / "b", version="1", store=tmp_path / "store", service=tmp_path)
+            bento.build(tmp_path / "b", version="1", store=tmp_path / "store", service=tmp_path)
 
     def test_a_failing_build_says_why(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -236,11 +239,11 @@ class TestContentOfABento:
         constant_bundle(0.4).save(tmp_path / "b")
         monkeypatch.setattr(sys, "executable", "/bin/false")
         with pytest.raises(ServiceError, match="bentoml could not build"):
-            package.build(tmp_path / "b", version="1", store=tmp_path / "store")
+            bento.build(tmp_path / "b", version="1", store=tmp_path / "store")
 
     def test_metrics_that_are_no_numbers(self) -> None:
         """A metric that does not exist is kept as missing, so that the card stays JSON."""
-        assert package._finite({"a": float("nan"), "b": None, "c": 1}) == {
+        assert bento._finite({"a": float("nan"), "b": None, "c": 1}) == {
             "a": None,
             "b": None,
             "c": 1.0,

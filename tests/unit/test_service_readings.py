@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from test_contradictions import WAYS, as_tensors
 
-from parivision.service import columns, imagined, lines, outcomes, quick
-from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
-from parivision.service.requests import Refusal, parse, parse_rows
+from parivision.serving import columns, imagined, lines, outcomes, quick
+from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
+from parivision.serving.requests import Refusal, parse, parse_rows
 
 WHOLE = ("player_id", "period", "game_id", "event_id", "team_id", "player_attempts", "player_makes")
 FLAGS = ("last_shot_own", "last_shot_made")

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from malformed import VALUES
-from parivision import schema
-from parivision.limits import RANGES
-from parivision.service import quick
-from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
-from parivision.service.requests import Refusal, parse, quote
-from parivision.service.shot import FIELDS, MAX_SHOTS, SHOT
+from parivision.serving import quick
+from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
+from parivision.serving.requests import Refusal, parse, quote
+from parivision.serving.shot import FIELDS, MAX_SHOTS, SHOT
+from parivision.shots import schema
+from parivision.shots.limits import RANGES
 
 FLAGS = {"last_shot_own", "last_shot_made"}
 DECIMALS = {"x_ft", "y_ft", "clock_s", "since_last_shot_s"}
@@ -221,7 +221,7 @@ def test_requests_and_tables_have_the_same_ranges() -> None:
 
 def test_canonical_shots_are_good_requests(synthetic_shots: pl.DataFrame) -> None:
     """Every shot of a valid table can be asked about."""
-    from parivision.client import requests_of
+    from parivision.serving.client import requests_of
 
     records = requests_of(synthetic_shots)
     assert len(parse(json.dumps({"shots": records}).encode()).shots) == synthetic_shots.height

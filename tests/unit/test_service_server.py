@@ -6,7 +6,7 @@ import socket
 import pytest
 import uvloop
 
-from parivision.service import server
+from parivision.serving import server
 
 CLIENTS = 96
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parivision import settings
+from parivision.credentials.logins import Login
 from parivision.errors import SettingsError
-from parivision.logins import Login
 from parivision.settings import TABLE
 
 PLACES = ("cache", "models", "pipeline_runs", "reports", "bentos", "serving", "shots")

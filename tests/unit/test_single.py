@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parivision import features
-from parivision.actions import MODIFIERS
-from parivision.court import Zone
-from parivision.facts import NO_ACTION, Facts, from_records
-from parivision.form import Form
-from parivision.league import FRANCHISE, TEAM_ABBREVIATIONS
+from parivision.features import matrix as features
+from parivision.features.form import Form
 from parivision.models.bundle import WITH_ACTION, WITHOUT_ACTION, Bundle, Part, blended
+from parivision.models.single_shot import Place, Single
 from parivision.models.training import History
-from parivision.service.openapi import FULL_SHOT, SMALL_SHOT
-from parivision.single import Place, Single
+from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
+from parivision.shots.actions import MODIFIERS
+from parivision.shots.court import Zone
+from parivision.shots.facts import NO_ACTION, Facts, from_records
+from parivision.shots.league import FRANCHISE, TEAM_ABBREVIATIONS
 
 TODAY = date(2024, 1, 31)
 ACTIONS = [
@@ -133,7 +133,7 @@ def test_features_of_one_shot_are_those_of_many(feature_set, form, players, data
 @given(place=PLACES)
 def test_places_are_those_of_the_court(place):
     """Distance, angle, value and zone are the court's, on its lines too."""
-    from parivision import court
+    from parivision.shots import court
 
     x, y = place
     found = Place.of(x, y)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parivision import spellings
+from parivision.shots import spellings
 
 DAY = date(2025, 11, 5)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parivision.errors import DataError
-from parivision.split import LATER_DAYS, MIN_DAYS, STOP_DAYS, time_split
+from parivision.shots.split import LATER_DAYS, MIN_DAYS, STOP_DAYS, time_split
 
 days_of_shots = st.dictionaries(
     st.integers(-9000, 20000), st.integers(1, 3), min_size=MIN_DAYS, max_size=300

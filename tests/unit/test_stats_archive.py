@@ -15,14 +15,9 @@ from parivision.errors import SourceError, StoreError
 from parivision.lake.files import FilesLake
 from parivision.sources import FORMATS, feed22
 from parivision.sources.synthetic import Drift, SyntheticConfig, generate
-from parivision.stats_api import Feed, as_json
-from parivision.stats_archive import GROUP_ROWS, Archive, Position, open_archive
-from parivision.stats_origins import (
-    Origin,
-    file_origin,
-    lake_origin,
-    synthetic_origin,
-)
+from parivision.stats_api.app import Feed, as_json
+from parivision.stats_api.archive import GROUP_ROWS, Archive, Position, open_archive
+from parivision.stats_api.origins import Origin, file_origin, lake_origin, synthetic_origin
 
 LEAGUE = SyntheticConfig(seasons=(2022, 2023), games_a_season=3)
 

@@ -21,8 +21,8 @@ import parivision
 from parivision import strict_json
 from parivision.drift import DriftSummary, build_reference, detect
 from parivision.lake.base import as_json
-from parivision.served import lines
-from parivision.service import answers
+from parivision.prediction_log import lines
+from parivision.serving import answers
 
 pytestmark = pytest.mark.unit
 
@@ -216,21 +216,21 @@ ALLOWED = {
     # The one writer itself.
     ("src/parivision/strict_json.py", "json.dumps"),
     # Measured paths: msgspec writes null; see test_the_fast_writers_write_null_too.
-    ("src/parivision/service/answers.py", "json.encode"),
-    ("src/parivision/service/columns.py", "json.encode"),
-    ("src/parivision/service/lines.py", "json.encode"),
-    ("src/parivision/service/lines.py", "json.Encoder"),
-    ("src/parivision/served/lines.py", "json.encode"),
-    ("src/parivision/served/lines.py", "pydantic_core.to_json"),
+    ("src/parivision/serving/answers.py", "json.encode"),
+    ("src/parivision/serving/columns.py", "json.encode"),
+    ("src/parivision/serving/lines.py", "json.encode"),
+    ("src/parivision/serving/lines.py", "json.Encoder"),
+    ("src/parivision/prediction_log/lines.py", "json.encode"),
+    ("src/parivision/prediction_log/lines.py", "pydantic_core.to_json"),
     # Polars' tables: null too.
     ("src/parivision/lake/base.py", "json_encode"),
-    ("src/parivision/stats_api.py", "write_json"),
+    ("src/parivision/stats_api/app.py", "write_json"),
     # Shows in a sentence what came, which may be a bare NaN.
-    ("src/parivision/service/requests.py", "pydantic_core.to_json"),
+    ("src/parivision/serving/requests.py", "pydantic_core.to_json"),
     # Our own methods, which end in the one writer.
     ("src/parivision/drift/reference.py", "to_json"),
     ("src/parivision/drift/summary.py", "to_json"),
-    ("src/parivision/drift_report.py", "to_json"),
+    ("src/parivision/reports/drift.py", "to_json"),
     # Scripts that stand alone, without the library: facts of a shot to the service, and Secrets.
     ("helm/parivision/charts/shots/files/predict.py", "json.dumps"),
     ("manifests/secrets.py", "json.dumps"),

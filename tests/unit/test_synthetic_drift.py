@@ -9,16 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from parivision import court, schema
 from parivision.errors import SettingsError, SourceError
+from parivision.shots import court, schema
 from parivision.sources.feed22 import FORMAT
-from parivision.sources.synthetic import (
-    P_TRUE,
-    Drift,
-    SyntheticConfig,
-    SyntheticSource,
-    generate,
-)
+from parivision.sources.synthetic import P_TRUE, Drift, SyntheticConfig, SyntheticSource, generate
 
 START = date(2023, 1, 15)
 GAMES = 400

@@ -9,15 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parivision import court, schema
 from parivision.errors import SettingsError
-from parivision.sources.synthetic import (
-    P_TRUE,
-    Drift,
-    SyntheticConfig,
-    generate,
-    season_players,
-)
+from parivision.shots import court, schema
+from parivision.sources.synthetic import P_TRUE, Drift, SyntheticConfig, generate, season_players
 from parivision.sources.synthetic.measure import measure
 from parivision.sources.synthetic.players import player_name
 from parivision.sources.synthetic.shots import pick, season_size
@@ -359,7 +353,7 @@ def _actions(facts: dict) -> dict[tuple[int, str], tuple[float, float]]:
 
 
 def _shooters_team(shots: pl.DataFrame) -> pl.Series:
-    from parivision.league import TEAM_ABBREVIATIONS
+    from parivision.shots.league import TEAM_ABBREVIATIONS
 
     names = {team: names[0] for team, names in TEAM_ABBREVIATIONS.items()}
     return shots["team_id"].replace_strict(names)

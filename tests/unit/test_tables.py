@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parivision import features, tables
-from parivision.facts import ARRAYS, NO_ACTION, Facts, from_records
-from parivision.features import FEATURE_SETS, GAME
-from parivision.form import Form
+from parivision.features import matrix, tables
+from parivision.features.form import Form
+from parivision.features.matrix import FEATURE_SETS, GAME
+from parivision.shots.facts import ARRAYS, NO_ACTION, Facts, from_records
 from tiny_league import DEN, LAL, SMALL_TABLES, shot, table
 
 NAN = float("nan")
@@ -81,7 +81,7 @@ def test_the_state_of_the_game_is_what_had_happened_in_it():
 def test_the_state_of_the_game_is_what_counting_by_hand_gives(shots):
     """On any table each shot knows the shots of its game in earlier seconds, and nothing else."""
     facts = tables.facts_from_shots(shots)
-    at = features.elapsed_s(facts.period, facts.clock_s)
+    at = matrix.elapsed_s(facts.period, facts.clock_s)
     rows = shots.to_dicts()
     for index, row in enumerate(rows):
         same_game = [i for i, other in enumerate(rows) if other["game_id"] == row["game_id"]]
@@ -103,7 +103,7 @@ def test_the_state_of_the_game_is_what_counting_by_hand_gives(shots):
 def test_the_table_need_not_be_sorted(shots, random):
     """Rows in any order get the same facts, as long as shots of the same second keep theirs."""
     facts = tables.facts_from_shots(shots)
-    second = pl.Series("at_s", features.elapsed_s(facts.period, facts.clock_s))
+    second = pl.Series("at_s", matrix.elapsed_s(facts.period, facts.clock_s))
     unique = shots.with_columns(second).unique(["game_id", "at_s"], maintain_order=True)
     order = random.sample(range(len(unique)), len(unique))
     sorted_facts, facts = (tables.facts_from_shots(rows) for rows in (unique, unique[order]))
@@ -123,8 +123,8 @@ def test_training_and_serving_see_the_same(shots):
     form = Form()
     form.walk(facts, tables.made_array(shots))
     for names in FEATURE_SETS.values():
-        trained = features.matrix(facts, form.lookup(facts), names)
-        served = features.matrix(single, form.lookup(single), names)
+        trained = matrix.matrix(facts, form.lookup(facts), names)
+        served = matrix.matrix(single, form.lookup(single), names)
         assert trained.tobytes() == served.tobytes()
 
 

@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from parivision import features, tables
 from parivision.errors import ModelError
-from parivision.facts import NO_ACTION
-from parivision.metrics import log_loss
+from parivision.features import matrix, tables
 from parivision.models import families
 from parivision.models.bundle import WITH_ACTION, WITHOUT_ACTION
 from parivision.models.families import BASELINES, FAMILIES, LEARNERS
 from parivision.models.training import History, Recipe, train
-from parivision.split import time_split
+from parivision.scoring.metrics import log_loss
+from parivision.shots.facts import NO_ACTION
+from parivision.shots.split import time_split
 from tiny_league import shot, table
 
 
@@ -58,9 +58,9 @@ def test_it_learns_what_it_is_shown(league_history, league_split, league_bundle)
 def test_every_set_has_its_parts(league_history, league_split, league_bundle):
     """The full set has a part for shots without an action, the classic set and baselines none."""
     names = {name: part.names for name, part in league_bundle.parts.items()}
-    assert names == {WITH_ACTION: features.FULL, WITHOUT_ACTION: features.FULL_WITHOUT_ACTION}
+    assert names == {WITH_ACTION: matrix.FULL, WITHOUT_ACTION: matrix.FULL_WITHOUT_ACTION}
     classic = train(league_history, league_split, Recipe("lightgbm", "classic"))
-    assert {k: p.names for k, p in classic.parts.items()} == {WITHOUT_ACTION: features.CLASSIC}
+    assert {k: p.names for k, p in classic.parts.items()} == {WITHOUT_ACTION: matrix.CLASSIC}
     for name in BASELINES:
         assert set(train(league_history, league_split, Recipe(name)).parts) == {WITHOUT_ACTION}
 
@@ -191,8 +191,8 @@ def test_some_training_rows_know_nothing_of_the_game(league_history, league_spli
     """A share of the rows to fit has its game state withheld, the rows to stop on have theirs."""
     from parivision.models import training
 
-    fit, stop = training._samples(league_history, league_split, features.FULL, 0)
-    columns = [features.FULL.index(name) for name in features.GAME]
+    fit, stop = training._samples(league_history, league_split, matrix.FULL, 0)
+    columns = [matrix.FULL.index(name) for name in matrix.GAME]
     withheld = np.isnan(fit.features[:, columns]).all(axis=1).mean()
     assert withheld == pytest.approx(training.GAME_MASKED_SHARE, abs=0.01)
     assert not np.isnan(stop.features[:, columns]).all(axis=1).any()

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from parivision.simulation.worlds import ZONE_SHARES, bad_worlds, equal_worlds, worse_world
 from parivision.verdict import (
     Action,
     Cause,
@@ -25,7 +26,6 @@ from parivision.verdict import (
 )
 from parivision.verdict.quality import loss_bounds
 from parivision.verdict.traffic import percentile_s
-from parivision.verdict_worlds import ZONE_SHARES, bad_worlds, equal_worlds, worse_world
 
 BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25)
 FAST = (0.50, 0.40, 0.08, 0.015, 0.005, 0.0, 0.0)

@@ -5,9 +5,9 @@ import pytest
 
 from asgi import Asker
 from parivision import telemetry
-from parivision.judging.app import create_app
-from parivision.judging.exports import Exports
-from parivision.judging.loop import Loop
+from parivision.canary.app import create_app
+from parivision.canary.exports import Exports
+from parivision.canary.loop import Loop
 from rollout_world import BAD, Model, World
 
 PAYLOAD = b'{"name": "parivision-shots", "namespace": "parivision", "phase": "Progressing"}'

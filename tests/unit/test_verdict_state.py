@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parivision import metrics
 from parivision.errors import DataError, SettingsError
-from parivision.evaluate import segments_of
+from parivision.scoring import metrics
+from parivision.scoring.scores import segments_of
+from parivision.simulation.worlds import worse_world
 from parivision.verdict import (
     SEGMENTS,
     Alphas,
@@ -25,7 +26,6 @@ from parivision.verdict import (
     Track,
     judge,
 )
-from parivision.verdict_worlds import worse_world
 
 N = 400
 BOUNDS_S = (0.01, 0.1, 1.0)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from parivision import metrics
 from parivision.errors import DataError
+from parivision.scoring import metrics
+from parivision.simulation.replay import Resampled, of_judgement, read_labelled
+from parivision.simulation.study import Plan, Share, follow, play, shot_differences, study
+from parivision.simulation.worlds import bad_worlds, equal_worlds, worse_world
 from parivision.verdict import SEGMENTS, Outcome
-from parivision.verdict_replay import Resampled, of_judgement, read_labelled
-from parivision.verdict_study import Plan, Share, follow, play, shot_differences, study
-from parivision.verdict_worlds import bad_worlds, equal_worlds, worse_world
 
 PLAN = Plan(shots=1200)
 
@@ -136,7 +136,7 @@ def test_models_swapped_by_a_coin_are_equal():
 
 def test_a_judgements_models_can_be_rolled_out(league_shots, league_history, league_split):
     """Any two models of an evaluation become champion and challenger on the same later games."""
-    from parivision.judge import judge as judge_models
+    from parivision.promotion.holdout import judge as judge_models
 
     judgement = judge_models(league_shots, league_history, league_split, {})
     shots = of_judgement(judgement, "league_mean", "zone_rate")

@@ -23,7 +23,7 @@ def run(app: Callable[[], object]) -> None:
     from rich.markup import escape
 
     from parivision.cli.console import err, watched
-    from parivision.redaction import Redactor
+    from parivision.credentials.redaction import Redactor
 
     clear = Redactor.of(os.environ)
 

@@ -32,8 +32,8 @@ def lake_users(
     wait: Wait = 300.0,
 ) -> None:
     """Make the lake's users in MongoDB, each with its role; again is as good as once."""
+    from parivision.credentials.logins import read_login
     from parivision.lake.users import LakeUser, ensure_users
-    from parivision.logins import read_login
 
     users = [
         LakeUser(read_login(writer), "readWrite"),
@@ -61,8 +61,8 @@ def mlflow_users(
     """Make the users of an MLflow server; again is as good as once."""
     import httpx
 
-    from parivision.logins import read_login
-    from parivision.registry_users import ensure_users, wait_until_healthy
+    from parivision.credentials.logins import read_login
+    from parivision.registry.users import ensure_users, wait_until_healthy
 
     administrator = read_login(admin, "admin-")
     with httpx.Client(base_url=url, timeout=30) as client:
@@ -95,7 +95,7 @@ def wait_for_services(
 
 def _require_runtime(settings: Settings) -> None:
     """Raise ServiceError while there is nothing that a champion's image can be made from."""
-    from parivision.steps import image_registry
+    from parivision.stages.components import image_registry
 
     repository, _, tag = settings.runtime_image.partition(":")
     with image_registry(settings) as images:

@@ -18,11 +18,11 @@ from rich.progress import (
 from rich.table import Table
 
 from parivision import strict_json
-from parivision.alive import Activity, Alive
-from parivision.shown import number
+from parivision.reports.shown import number
+from parivision.stages.alive import Activity, Alive
 
 if TYPE_CHECKING:
-    from parivision.evaluate import Scores
+    from parivision.scoring.scores import Scores
 
 # A pipe has no width: tables need this much.
 WIDTH = None if sys.stdout.isatty() else 120

@@ -11,10 +11,10 @@ from parivision.lake import Lake, open_lake
 from parivision.settings import Settings
 
 if TYPE_CHECKING:
-    from parivision.kfp_access import KfpAccess
-    from parivision.kfp_client import Kubeflow
+    from parivision.kubeflow.access import KfpAccess
+    from parivision.kubeflow.client import Kubeflow
+    from parivision.prediction_log import Store
     from parivision.registry import Registry
-    from parivision.served import Store
 
 
 ANSWER_S: Final = 10
@@ -35,7 +35,7 @@ def lake(chosen: Settings) -> Lake:
 
 def served(chosen: Settings) -> "Store":
     """The store of served predictions that the settings name."""
-    from parivision.served import open_store
+    from parivision.prediction_log import open_store
 
     if not chosen.prediction_log:
         raise SettingsError(
@@ -72,14 +72,14 @@ def unasked_registry(chosen: Settings) -> "Registry":
 
 def kubeflow(chosen: Settings, endpoint: str = "") -> "Kubeflow":
     """Kubeflow Pipelines at an endpoint, or at the one that the settings name."""
-    from parivision.kfp_client import connect
+    from parivision.kubeflow.client import connect
 
     return connect(endpoint or chosen.kfp, kfp_access(chosen))
 
 
 def kfp_access(chosen: Settings) -> "KfpAccess":
     """How Kubeflow Pipelines is to know who asks; raises SettingsError for what cannot be used."""
-    from parivision.kfp_access import KfpAccess
+    from parivision.kubeflow.access import KfpAccess
 
     return KfpAccess.read(os.environ, chosen.kfp_ca_file)
 

@@ -11,7 +11,7 @@ from parivision.cli.console import bar, now_serving, out, print_json, say, worki
 from parivision.errors import FilesError
 
 if TYPE_CHECKING:
-    from parivision.refine import RefineReport
+    from parivision.lake.refine import RefineReport
 
 commands = typer.Typer()
 
@@ -33,9 +33,9 @@ def ingest(
     A faulty line goes to quarantine. Files that cannot be used are listed at the end, with exit
     code 1; what the others hold is in bronze, and the next run tries them again.
     """
-    from parivision import makes_only
-    from parivision.ingest import UnreadFilesError
-    from parivision.ingest import ingest as run
+    from parivision.lake import makes_only
+    from parivision.lake.ingest import UnreadFilesError
+    from parivision.lake.ingest import ingest as run
     from parivision.sources.open import open_source
 
     lake = context.lake(context.current())
@@ -76,8 +76,8 @@ def refine(
     json: Json = False,
 ) -> None:
     """Turn new bronze records into silver shots, and write the snapshot that training reads."""
-    from parivision.refine import refine as run
-    from parivision.snapshot import write_snapshot
+    from parivision.lake.refine import refine as run
+    from parivision.lake.snapshot import write_snapshot
 
     settings = context.current()
     lake = context.lake(settings)
@@ -134,12 +134,12 @@ def quarantine(
 @commands.command()
 def status(json: Json = False) -> None:
     """Say what is there: rows of each layer, the champion, the service."""
-    from parivision import deploy_local
+    from parivision.packaging import local_deployment
 
     settings = context.current()
     counts = vars(context.lake(settings).counts())
     champion, trouble = context.registry(settings).standing()
-    served = deploy_local.status(settings.serving)
+    served = local_deployment.status(settings.serving)
     values = {
         "home": settings.home,
         **counts,
@@ -166,7 +166,7 @@ def eda(
 
     Files of --data that cannot be used are listed at the end, with exit code 1.
     """
-    from parivision.eda import write
+    from parivision.reports.eda import write
     from parivision.sources.open import open_source
     from parivision.sources.read import read_shots
 
@@ -195,10 +195,10 @@ def stats_api(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
 ) -> None:
     """Replay an archive of shots as a feed: /getdata/{n}, /shots?after=&limit=, /reset, /health."""
-    from parivision import stats_api as api
-    from parivision import stats_origins as origins
     from parivision.sources.open import synthetic_config
-    from parivision.stats_archive import open_archive
+    from parivision.stats_api import app as api
+    from parivision.stats_api import origins
+    from parivision.stats_api.archive import open_archive
 
     settings = context.current()
     if source == "lake":

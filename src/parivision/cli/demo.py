@@ -18,8 +18,8 @@ from parivision.errors import PipelineError, RegistryError
 from parivision.settings import Settings
 
 if TYPE_CHECKING:
-    from parivision.judge import Judgement
-    from parivision.local_runs import Event, Run
+    from parivision.kubeflow.local_runs import Event, Run
+    from parivision.promotion.holdout import Judgement
 
 commands = typer.Typer()
 
@@ -83,7 +83,7 @@ def demo(
 
 def run_pipeline(name: str, arguments: Mapping[str, Any], settings: Settings) -> "Run":
     """Run a pipeline, tell of its tasks as they end, and let the registry know how it went."""
-    from parivision.local_runs import run_local
+    from parivision.kubeflow.local_runs import run_local
 
     say(f"pipeline {name}")
     with _recorded(name, settings), working(f"starting the pipeline {name}") as stage:
@@ -123,8 +123,8 @@ def _record(pipeline: str, settings: Settings, began_s: float, failure: str | No
 
 def _load(data: str, settings: Settings) -> date:
     """Bring season files to silver and say how long it took; the last season's first day."""
-    from parivision.ingest import ingest
-    from parivision.refine import refine
+    from parivision.lake.ingest import ingest
+    from parivision.lake.refine import refine
     from parivision.sources.open import open_source
 
     started_s = time.monotonic()
@@ -154,7 +154,7 @@ def _train(settings: Settings, source: str, until: str) -> "Run":
 
 
 def _exam(settings: Settings, since: date) -> None:
-    from parivision import stages
+    from parivision.stages import models as stages
 
     with working("the exam on the last season"):
         shots = context.lake(settings).silver(since=since)
@@ -171,8 +171,8 @@ def _exam(settings: Settings, since: date) -> None:
 def _judged(run: "Run") -> "Judgement":
     import polars as pl
 
-    from parivision import stages
-    from parivision.judge import Judgement
+    from parivision.promotion.holdout import Judgement
+    from parivision.stages import models as stages
 
     folder = run.tasks["evaluate"].artifacts["judged"].path
     return Judgement.from_frame(pl.read_parquet(folder / stages.JUDGEMENT))
@@ -192,12 +192,12 @@ def _show_judgement(run: "Run") -> None:
 
 
 def _show_prediction(settings: Settings) -> None:
-    from parivision import deploy_local
-    from parivision.client import ServiceClient
+    from parivision.packaging import local_deployment
+    from parivision.serving.client import ServiceClient
 
     bento = bento_of_champion(settings)
     with working("starting the service"):
-        served = deploy_local.start(bento.path, port=settings.port, state_dir=settings.serving)
+        served = local_deployment.start(bento.path, port=settings.port, state_dir=settings.serving)
         with ServiceClient(served.url) as client:
             answer = client.predict_one(SHOT)
     out.print(f"\nPOST {served.url}/predict", markup=False, soft_wrap=True)
@@ -214,10 +214,10 @@ def _show_verdicts(run: "Run", settings: Settings) -> None:
 
     import numpy as np
 
-    from parivision.judge import best_of
     from parivision.models.families import BASELINES
-    from parivision.verdict_replay import of_judgement
-    from parivision.verdict_study import Plan, follow
+    from parivision.promotion.holdout import best_of
+    from parivision.simulation.replay import of_judgement
+    from parivision.simulation.study import Plan, follow
 
     judgement = _judged(run)
     models = {n: p for n, p in judgement.predictions.items() if n not in BASELINES}
@@ -237,7 +237,7 @@ def _show_verdicts(run: "Run", settings: Settings) -> None:
 
 def _reports(settings: Settings, run: "Run") -> dict[str, Path]:
     """Reports of the last run and of the shots, in one place."""
-    from parivision.eda import write
+    from parivision.reports.eda import write
 
     folder = settings.reports
     folder.mkdir(parents=True, exist_ok=True)

@@ -24,9 +24,9 @@ def show_drift(settings: Settings, *, is_synthetic: bool) -> dict[str, Path]:
     For the embedded league they are those of its next season; for other shots the newest games, of
     which enough twos are left out that the odds of a three grow as much.
     """
-    from parivision.drift_stage import rehearse
     from parivision.sources.open import open_source
     from parivision.sources.read import read_shots
+    from parivision.stages.drift import rehearse
 
     folder = settings.reports / FOLDER
     with working("watching games with more threes for drift"):
@@ -57,8 +57,8 @@ def _newest_with_more_threes(settings: Settings) -> "pl.DataFrame":
     import numpy as np
     import polars as pl
 
-    from parivision.drift_stage import CURRENT_DAYS
     from parivision.sources.synthetic import Drift
+    from parivision.stages.drift import CURRENT_DAYS
 
     lake = context.lake(settings)
     last = lake.silver(["game_date"])["game_date"].max()

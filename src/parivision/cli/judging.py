@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from parivision.addresses import http_address
 from parivision.cli import context
 from parivision.cli.console import now_serving
+from parivision.credentials.addresses import http_address
 from parivision.errors import SettingsError
 from parivision.settings import Settings
 
 if TYPE_CHECKING:
-    from parivision.judging.served_log import ServedLog
-    from parivision.judging.watcher import Watcher
+    from parivision.canary.served_log import ServedLog
+    from parivision.canary.watcher import Watcher
     from parivision.models.bundle import Bundle
     from parivision.registry import Registry
 
@@ -47,11 +47,11 @@ def judge(
     """
     import uvicorn
 
-    from parivision.judging.app import create_app
-    from parivision.judging.expected import Expected
-    from parivision.judging.exports import Estimates, Exports
-    from parivision.judging.loop import Loop
-    from parivision.judging.served_log import ServedLog
+    from parivision.canary.app import create_app
+    from parivision.canary.expected import Expected
+    from parivision.canary.exports import Estimates, Exports
+    from parivision.canary.loop import Loop
+    from parivision.canary.served_log import ServedLog
 
     settings = context.current()
     log = ServedLog(context.served(settings), settings.home / "labels.db")
@@ -74,22 +74,22 @@ def _watcher(
 ) -> "Watcher":
     import httpx
 
-    from parivision import rollout
-    from parivision.judging.prometheus import TIMEOUT_S, Prometheus
-    from parivision.judging.sources import Sources
-    from parivision.judging.store import MongoRollouts
-    from parivision.judging.watcher import Watcher
+    from parivision import kubernetes
+    from parivision.canary.prometheus import TIMEOUT_S, Prometheus
+    from parivision.canary.sources import Sources
+    from parivision.canary.store import MongoRollouts
+    from parivision.canary.watcher import Watcher
     from parivision.verdict import Rules
 
     if not settings.prometheus:
         raise SettingsError("PARIVISION_PROMETHEUS is not set: expected its address, http://...")
     http_address("PARIVISION_PROMETHEUS", settings.prometheus, "expected http://prometheus:9090")
     given = _rules(rules) if rules else {}
-    place = rollout.Place.parse(settings.deployment)
+    place = kubernetes.Place.parse(settings.deployment)
     client = httpx.Client(base_url=settings.prometheus, timeout=TIMEOUT_S, trust_env=False)
     route = (place.namespace, f"{place.name}-pinned") if is_pinned else None
     sources = Sources(
-        scene=rollout.Scene(rollout.connect(), place),
+        scene=kubernetes.Scene(kubernetes.connect(), place),
         rollouts=MongoRollouts(settings.lake),
         models=_RegistryModels(_registry(settings), settings.cache),
         log=log,

@@ -10,14 +10,14 @@ from rich.table import Table
 from parivision.cli import context
 from parivision.cli.console import out, print_json, say, working
 from parivision.cli.data import SOURCE_HELP, Json
-from parivision.compiled import Compiled, compiled_file
 from parivision.errors import PipelineError, SettingsError
-from parivision.kfp_schedule import DEFAULTS, OFF
+from parivision.kubeflow.compiled import Compiled, compiled_file
+from parivision.kubeflow.schedule import DEFAULTS, OFF
 
 if TYPE_CHECKING:
-    from parivision.kfp_client import Kubeflow
-    from parivision.kfp_schedule import Recurring, Trigger
-    from parivision.local_runs import Event, OnEvent
+    from parivision.kubeflow.client import Kubeflow
+    from parivision.kubeflow.local_runs import Event, OnEvent
+    from parivision.kubeflow.schedule import Recurring, Trigger
 
 commands = typer.Typer()
 
@@ -121,7 +121,7 @@ def schedule(
 
     Times are UTC. What is as wanted is left alone, so this may be run again at any time.
     """
-    from parivision.kfp_schedule import Trigger, plan
+    from parivision.kubeflow.schedule import Trigger, plan
 
     texts = {"etl": etl, "monitoring": monitoring, "training": training}
     triggers = {name: None if remove else Trigger.parse(text) for name, text in texts.items()}
@@ -160,7 +160,7 @@ def _start(kubeflow: "Kubeflow", compiled: Compiled, given: Mapping[str, Any]) -
 def _recurring(
     kubeflow: "Kubeflow", compiled: Compiled, trigger: "Trigger", arguments: Mapping[str, Any]
 ) -> "Recurring":
-    from parivision.kfp_schedule import Recurring
+    from parivision.kubeflow.schedule import Recurring
 
     version = kubeflow.upload(compiled)
     return Recurring(
@@ -174,7 +174,7 @@ def _recurring(
 
 def _follow(kubeflow: "Kubeflow", run_id: str) -> None:
     """Tell of a run's tasks until it has ended; raises a PipelineError if it failed."""
-    from parivision.kfp_runs import Follower, check, follow
+    from parivision.kubeflow.runs import Follower, check, follow
 
     run = kubeflow.run(run_id)
     pipeline = kubeflow.pipelines().get(run.pipeline_id, run.name)

@@ -36,7 +36,7 @@ def train(
     search: Annotated[int, typer.Option(min=0, help="Parameter draws to try beside defaults.")] = 0,
 ) -> None:
     """Train models on the snapshot that `refine` wrote; each becomes a run in MLflow."""
-    from parivision import stages
+    from parivision.stages import models as stages
 
     settings = context.current()
     registry = context.registry(settings, is_long=True)
@@ -61,9 +61,9 @@ def evaluate(
     production; `champion, frozen` is the champion without that. Games the champion knows already
     are left out. Files that cannot be used are listed at the end, with exit code 1.
     """
-    from parivision import stages
     from parivision.sources.open import open_source
     from parivision.sources.read import read_shots
+    from parivision.stages import models as stages
 
     settings = context.current()
     registry = context.registry(settings, is_long=True)
@@ -103,7 +103,7 @@ def evaluate(
 @commands.command()
 def promote(json: Json = False) -> None:
     """Decide by the last `evaluate` whether a challenger becomes champion."""
-    from parivision import stages
+    from parivision.stages import models as stages
 
     settings = context.current()
     names = [p.name for p in sorted(settings.models.glob("*")) if p.is_dir()]

@@ -12,9 +12,9 @@ from typing import Annotated
 import typer
 
 from parivision.cli import run
+from parivision.credentials.logins import read_key, read_login
 from parivision.errors import SettingsError
-from parivision.logins import read_key, read_login
-from parivision.page import parts as known
+from parivision.web import parts as known
 
 commands = typer.Typer()
 
@@ -58,7 +58,7 @@ def app(
         known.read(parts)
     if mlflow_login is not None:
         read_login(mlflow_login)
-    script = Path(__file__).parents[1] / "page" / "main.py"
+    script = Path(__file__).parents[1] / "web" / "main.py"
     words = [sys.executable, "-m", "streamlit", "run", str(script), *QUIET]
     words += ["--server.address", host, "--server.port", str(port)]
     words += ["--server.baseUrlPath", base_path, "--", service]

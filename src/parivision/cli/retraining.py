@@ -41,7 +41,7 @@ def retrain_on_alerts(
     """
     import uvicorn
 
-    from parivision.kfp_access import checked_endpoint
+    from parivision.kubeflow.access import checked_endpoint
     from parivision.retraining.app import create_app
     from parivision.retraining.policy import Policy
     from parivision.retraining.retrainer import Retrainer

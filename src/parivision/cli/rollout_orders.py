@@ -13,7 +13,7 @@ from parivision.cli.data import Json
 from parivision.errors import ServiceError
 
 if TYPE_CHECKING:
-    from parivision.rollout import Cluster, Look, Place
+    from parivision.kubernetes import Cluster, Look, Place
 
 commands = typer.Typer()
 
@@ -60,14 +60,14 @@ def abort() -> None:
 @commands.command()
 def promote() -> None:
     """Have the rollout that is under way promoted at once, whatever the verdict says."""
-    from parivision.rollout import canary
+    from parivision.kubernetes import canary
 
     cluster, place, look = _order("promote")
     canary.force(cluster, place, look.target)
 
 
 def _order(order: str) -> "tuple[Cluster, Place, Look]":
-    from parivision.rollout import canary
+    from parivision.kubernetes import canary
 
     cluster, place, look = _look()
     if not look.is_running:
@@ -80,11 +80,11 @@ def _order(order: str) -> "tuple[Cluster, Place, Look]":
 
 
 def _look() -> "tuple[Cluster, Place, Look]":
-    from parivision import rollout
+    from parivision import kubernetes
 
-    cluster = rollout.connect()
-    place = rollout.Place.parse(context.current().deployment)
-    found = rollout.look(cluster, place)
+    cluster = kubernetes.connect()
+    place = kubernetes.Place.parse(context.current().deployment)
+    found = kubernetes.look(cluster, place)
     if found is None:
         raise ServiceError(
             f"no Canary rolls {place} out: install the chart with global.canary.enabled, or name "

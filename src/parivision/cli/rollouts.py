@@ -9,11 +9,11 @@ from rich.table import Table
 from parivision.cli import context
 from parivision.cli.console import bar, out, print_json
 from parivision.cli.data import Json
-from parivision.shown import number
+from parivision.reports.shown import number
 
 if TYPE_CHECKING:
-    from parivision.verdict_study import Path as VerdictPath
-    from parivision.verdict_study import Plan, Study, World
+    from parivision.simulation.study import Path as VerdictPath
+    from parivision.simulation.study import Plan, Study, World
 
 commands = typer.Typer(no_args_is_help=True)
 
@@ -72,8 +72,8 @@ def simulate(
     labelled shots, and what a fixed threshold on a 5-minute mean would do. With --predictions the
     shots are drawn from a log; equal is then the same log with the models swapped by a coin.
     """
-    from parivision import rollout_page
-    from parivision.verdict_study import Plan, study
+    from parivision.reports import rollout
+    from parivision.simulation.study import Plan, study
 
     settings = context.current()
     seed = settings.seed if seed is None else seed
@@ -87,10 +87,10 @@ def simulate(
         share = len(range(place, runs, len(good))) if is_good else runs
         with bar(world.name) as progress:
             studies.append(study(world, share, plan, seed, progress=progress))
-    page = rollout_page.write(
+    page = rollout.write(
         plot or settings.reports / "rollout", studies[: len(good)], studies[len(good) :], path
     )
-    answer = rollout_page.summary(studies[: len(good)], studies[len(good) :])
+    answer = rollout.summary(studies[: len(good)], studies[len(good) :])
     if json:
         print_json({"seed": seed, **answer, "path": path.verdict.to_dict(), "report": page})
         return
@@ -135,9 +135,9 @@ def _worlds(
     """Kinds of equal, then the one to be found; and the path of one rollout of that."""
     import numpy as np
 
-    from parivision.verdict_replay import Resampled, read_file
-    from parivision.verdict_study import follow
-    from parivision.verdict_worlds import equal_worlds, worse_world
+    from parivision.simulation.replay import Resampled, read_file
+    from parivision.simulation.study import follow
+    from parivision.simulation.worlds import equal_worlds, worse_world
 
     rng = np.random.default_rng(seed)
     if predictions is None:

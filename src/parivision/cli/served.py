@@ -18,8 +18,8 @@ from parivision.cli.console import out
 from parivision.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
-    from parivision.served import Record, Store
-    from parivision.served.records import Served
+    from parivision.prediction_log import Record, Store
+    from parivision.prediction_log.records import Served
 
 predictions = typer.Typer()
 outcomes = typer.Typer()
@@ -66,7 +66,7 @@ def import_(
     ] = False,
 ) -> None:
     """Add outcomes to the log; what it knows already changes nothing."""
-    from parivision.served.from_lake import publish
+    from parivision.prediction_log.from_lake import publish
 
     if (path is None) != from_lake:
         raise SettingsError("what to import is not clear: expected a FILE, or --from-lake alone")
@@ -77,8 +77,8 @@ def import_(
 
 
 def _newest(store: "Store", count: int) -> "list[Served]":
-    from parivision.served import PREDICTIONS
-    from parivision.served.records import served
+    from parivision.prediction_log import PREDICTIONS
+    from parivision.prediction_log.records import served
 
     found = []
     for stream, end in store.ends(PREDICTIONS).items():
@@ -92,14 +92,14 @@ def _newest(store: "Store", count: int) -> "list[Served]":
 
 
 def _predictions(store: "Store") -> Iterator[dict[str, Any]]:
-    from parivision.served.join import predictions_since
+    from parivision.prediction_log.join import predictions_since
 
     for page in predictions_since(store):
         yield from map(asdict, page.records)
 
 
 def _labelled(store: "Store") -> Iterator[dict[str, Any]]:
-    from parivision.served.join import Joiner, labelled_since
+    from parivision.prediction_log.join import Joiner, labelled_since
 
     with closing(Joiner(store)) as joiner:
         joiner.join()
@@ -111,8 +111,8 @@ def _labelled(store: "Store") -> Iterator[dict[str, Any]]:
 
 def _add(store: "Store", content: bytes) -> int:
     """Add a file's outcomes in a stream named by the content, so that again is as good as once."""
-    from parivision.served import OUTCOMES, Batch
-    from parivision.served.batch import BATCH_RECORDS
+    from parivision.prediction_log import OUTCOMES, Batch
+    from parivision.prediction_log.batch import BATCH_RECORDS
 
     now, content = time.time(), content.removeprefix(codecs.BOM_UTF8)
     lines = enumerate(content.splitlines(), 1)
@@ -125,8 +125,8 @@ def _add(store: "Store", content: bytes) -> int:
 
 
 def _records(number: int, line: bytes, now: float) -> "list[Record]":
-    from parivision.service.outcomes import parse
-    from parivision.service.requests import Refusal
+    from parivision.serving.outcomes import parse
+    from parivision.serving.requests import Refusal
 
     try:
         return parse(line, now)

@@ -13,8 +13,8 @@ from parivision.errors import DataError, ModelError
 from parivision.settings import Settings
 
 if TYPE_CHECKING:
-    from parivision.package import Bento
-    from parivision.service.shot import Shot
+    from parivision.packaging.bento import Bento
+    from parivision.serving.shot import Shot
 
 commands = typer.Typer()
 
@@ -29,36 +29,36 @@ def package(
     ] = False,
 ) -> None:
     """Build the champion's Bento."""
-    from parivision import steps
+    from parivision.stages import components
 
     settings = context.current()
     bento = bento_of_champion(settings)
     out.print(bento.tag, markup=False)
     if push:
         with working("pushing the image"):
-            image = steps.push(settings, bento.path)
+            image = components.push(settings, bento.path)
         out.print(image, markup=False, soft_wrap=True)
 
 
 @commands.command()
 def deploy(target: Annotated[str, typer.Option(help=TARGET_HELP)] = "auto") -> None:
     """Serve the champion's Bento; a running older version is replaced."""
-    from parivision import steps
+    from parivision.stages import components
 
     settings = context.current()
     bento = bento_of_champion(settings)
     image = ""
-    if steps.is_for_cluster(settings, target):
+    if components.is_for_cluster(settings, target):
         with working("pushing the image"):
-            image = steps.push(settings, bento.path)
+            image = components.push(settings, bento.path)
     with working(f"deploying version {bento.version}"):
-        url = steps.deploy(settings, bento.path, bento.tag, bento.digest, image, target, say)
+        url = components.deploy(settings, bento.path, bento.tag, bento.digest, image, target, say)
     out.print(f"version {bento.version} answers on {url}/predict", markup=False, soft_wrap=True)
 
 
 def bento_of_champion(settings: Settings) -> "Bento":
     """The champion's Bento, built unless it is there."""
-    from parivision import package as packing
+    from parivision.packaging import bento as packing
 
     registry = context.registry(settings)
     version = registry.champion()
@@ -72,9 +72,9 @@ def bento_of_champion(settings: Settings) -> "Bento":
 @commands.command()
 def stop() -> None:
     """Stop the local service."""
-    from parivision import deploy_local
+    from parivision.packaging import local_deployment
 
-    stopped = deploy_local.stop(context.current().serving)
+    stopped = local_deployment.stop(context.current().serving)
     out.print("stopped" if stopped else "nothing was running")
 
 
@@ -89,7 +89,7 @@ def predict(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Predict shots offline with the champion's bundle: what the service answers, without it."""
-    from parivision.facts import from_records
+    from parivision.shots.facts import from_records
 
     settings = context.current()
     champion = context.registry(settings).champion_bundle(settings.cache)
@@ -107,7 +107,7 @@ def predict(
 
 
 def _shots(number: int, line: bytes) -> "list[Shot]":
-    from parivision.service.requests import Refusal, parse
+    from parivision.serving.requests import Refusal, parse
 
     try:
         return parse(line).shots

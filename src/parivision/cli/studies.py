@@ -8,7 +8,7 @@ import typer
 from parivision.cli import context
 from parivision.cli.console import bar, out, print_json, say, working
 from parivision.cli.data import SOURCE_HELP, Json
-from parivision.shown import number
+from parivision.reports.shown import number
 
 commands = typer.Typer()
 backtest = typer.Typer(no_args_is_help=True)
@@ -31,7 +31,7 @@ def seasons(
 
     The rule's next-season log loss stands beside never retraining and always taking the newest.
     """
-    from parivision import backtest as study
+    from parivision.backtests import seasons as study
     from parivision.sources.open import open_source
     from parivision.sources.read import read_shots
 
@@ -46,7 +46,7 @@ def seasons(
             say(f"{result.season}: {result.winner}; {result.reason}")
     table = study.to_frame(results)
     if plot:
-        from parivision import plots
+        from parivision.reports import plots
 
         plot.write_text(plots.figure_svg(study.figure(table)))
     if json:
@@ -72,7 +72,7 @@ def drift_weeks(
     json: Json = False,
 ) -> None:
     """Say what the drift monitor would have said, week by week, in a season that is over."""
-    from parivision import drift_backtest
+    from parivision.backtests import drift
     from parivision.sources.open import open_source
     from parivision.sources.read import read_shots
 
@@ -80,7 +80,7 @@ def drift_weeks(
     with working("reading the shots"):
         shots, _ = read_shots(open_source(data))
     with bar("weeks") as progress:
-        table = drift_backtest.weekly_backtest(
+        table = drift.weekly_backtest(
             shots,
             years,
             season,
@@ -113,7 +113,7 @@ def estimated_weeks(
     ] = None,
 ) -> None:
     """Estimate each week's log loss and ROC-AUC without outcomes, and hold it against them."""
-    from parivision import estimated_backtest as study
+    from parivision.backtests import estimated as study
     from parivision.sources.open import open_source
     from parivision.sources.read import read_shots
 
@@ -129,7 +129,7 @@ def estimated_weeks(
         weeks = list(study.by_week(shots, years, seed=seed, keep=keep, progress=progress))
     table = study.to_frame(weeks)
     if plot:
-        from parivision import plots
+        from parivision.reports import plots
 
         plot.write_text(plots.figure_svg(study.figure(table)))
     summary = study.by_season(table)
@@ -158,7 +158,7 @@ def _years(text: str) -> list[int]:
 @commands.command()
 def drift(json: Json = False) -> None:
     """Compare the snapshot's newest games with the champion's training data."""
-    from parivision.drift_stage import drift_stage
+    from parivision.stages.drift import drift_stage
 
     settings = context.current()
     folder = settings.reports / "drift"

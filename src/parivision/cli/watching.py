@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from parivision.cached import EVERY_S
 from parivision.cli import context
 from parivision.cli.console import now_serving
-from parivision.registered import PipelineRun
+from parivision.exporter.cached import EVERY_S
+from parivision.registry.records import PipelineRun
 from parivision.settings import Settings
 
 if TYPE_CHECKING:
-    from parivision.kfp_client import Kubeflow
+    from parivision.kubeflow.client import Kubeflow
     from parivision.registry import Registry
 
 commands = typer.Typer()
@@ -35,8 +35,8 @@ def exporter(
 
     A source that is down is told by parivision_exporter_source_up and does not end it.
     """
-    from parivision.cached import Cached
-    from parivision.exporter import Exporter, LakeFacts, RegistryFacts, serving
+    from parivision.exporter.cached import Cached
+    from parivision.exporter.metrics import Exporter, LakeFacts, RegistryFacts, serving
 
     settings = context.current()
     # Opened by the thread that asks, and again until they are there.

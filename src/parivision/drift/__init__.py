@@ -8,12 +8,7 @@ often as the champion says.
 from parivision.drift.columns import MONITORED, MONITORED_NAMES
 from parivision.drift.detect import detect
 from parivision.drift.reference import DriftReference, build_reference
-from parivision.drift.summary import (
-    ColumnDrift,
-    DriftSummary,
-    Performance,
-    PerformanceCheck,
-)
+from parivision.drift.summary import ColumnDrift, DriftSummary, Performance, PerformanceCheck
 
 __all__ = [
     "MONITORED",

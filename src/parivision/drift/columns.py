@@ -2,8 +2,8 @@
 
 The limits are sizes of an effect, not levels of significance: with a week of the league (9,000
 shots) everything is significant. The limits lie above what the quiet season 2023 shows, week by
-week, against the one to three seasons before (`parivision.drift_backtest`); a reference that itself
-varies more raises its own limits (`parivision.drift.reference`).
+week, against the one to three seasons before (`parivision.backtests.drift`); a reference that
+itself varies more raises its own limits (`parivision.drift.reference`).
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from typing import Final, Literal
 import numpy as np
 import polars as pl
 
-from parivision import court
 from parivision.errors import SchemaError
+from parivision.shots import court
 
 Kind = Literal["numeric", "category", "population", "label"]
 Effect = Literal["jensen_shannon", "wasserstein", "unseen_share", "rate_change"]
@@ -79,7 +79,7 @@ def monitored_values(shots: pl.DataFrame, where: str) -> pl.DataFrame:
     if missing:
         raise SchemaError(
             f"{where}: shots lack the columns {missing}. "
-            "Pass canonical shots (parivision.schema), with or without further columns."
+            "Pass canonical shots (parivision.shots.schema), with or without further columns."
         )
     x, y = (shots[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in ("x_ft", "y_ft"))
     zone = pl.Series("zone", court.zone(x, y)).replace_strict(_ZONE_LABELS, return_dtype=pl.String)

@@ -12,12 +12,7 @@ import polars as pl
 from numpy.typing import ArrayLike
 
 from parivision.drift.columns import MONITORED, Effect, Monitored, monitored_values
-from parivision.drift.measure import (
-    Measured,
-    measure_categories,
-    measure_label,
-    measure_numbers,
-)
+from parivision.drift.measure import Measured, measure_categories, measure_label, measure_numbers
 from parivision.drift.performance import judge_performance
 from parivision.drift.reference import ColumnReference, DriftReference
 from parivision.drift.sketch import NumericSketch

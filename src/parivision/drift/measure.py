@@ -6,11 +6,7 @@ import numpy as np
 import polars as pl
 
 from parivision.drift.columns import Effect
-from parivision.drift.significance import (
-    chi_square_upper,
-    kolmogorov_smirnov,
-    normal_two_sided,
-)
+from parivision.drift.significance import chi_square_upper, kolmogorov_smirnov, normal_two_sided
 from parivision.drift.sketch import (
     CategorySketch,
     FloatArray,

@@ -26,11 +26,7 @@ from parivision.drift.columns import (
     in_game_order,
     monitored_values,
 )
-from parivision.drift.performance import (
-    PerformanceReference,
-    make_rates,
-    performance_reference,
-)
+from parivision.drift.performance import PerformanceReference, make_rates, performance_reference
 from parivision.drift.segments import Levels, SegmentLevel
 from parivision.drift.sketch import (
     CategorySketch,

@@ -19,7 +19,7 @@ from typing import Final, Protocol
 
 import polars as pl
 
-from parivision import schema
+from parivision.shots import schema
 
 KEYS: Final = ("game_id", "event_id", "digest")
 CONFLICT: Final = "another record with the same game and event came first"

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from parivision import schema
 from parivision.lake.base import KEYS
+from parivision.shots import schema
 
 Document = dict[str, Any]
 

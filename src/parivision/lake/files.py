@@ -14,7 +14,7 @@ from typing import Final
 
 import polars as pl
 
-from parivision import schema, strict_json
+from parivision import strict_json
 from parivision.durable import exclusive, exporting
 from parivision.lake import manifest as contents
 from parivision.lake.base import (
@@ -45,6 +45,7 @@ from parivision.lake.transaction import (
     partition_of,
     reading,
 )
+from parivision.shots import schema
 
 LOCK_NAME: Final = ".lock"
 _KEPT_KEYS: Final = (*KEYS, "source")

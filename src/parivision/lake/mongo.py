@@ -33,7 +33,6 @@ from pymongo.errors import (
     PyMongoError,
 )
 
-from parivision import schema
 from parivision.durable import exporting
 from parivision.errors import StoreError
 from parivision.lake import documents
@@ -51,6 +50,7 @@ from parivision.lake.base import (
 )
 from parivision.lake.documents import Document
 from parivision.lake.sift import sift
+from parivision.shots import schema
 
 Item = TypeVar("Item")
 

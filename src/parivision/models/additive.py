@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from parivision.facts import Floats
+from parivision.shots.facts import Floats
 
 _STEPS: Final = ("curves", "levels", "flags")
 

@@ -16,12 +16,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from parivision import features, strict_json
+from parivision import strict_json
 from parivision.errors import ModelError
-from parivision.facts import EPOCH, NO_ACTION, Facts, Floats
-from parivision.form import Form
+from parivision.features import matrix
+from parivision.features.form import Form
 from parivision.models.estimators import Estimator, load_estimator
 from parivision.models.recalibration import Recalibration, logit, sigmoid
+from parivision.shots.facts import EPOCH, NO_ACTION, Facts, Floats
 
 WITH_ACTION: Final = "with_action"
 WITHOUT_ACTION: Final = "without_action"
@@ -53,7 +54,7 @@ class Part:
 
     def raw(self, facts: Facts, form: Mapping[str, Floats]) -> Floats:
         """The estimator's probabilities, before recalibration and without the partner."""
-        return self.estimator.predict(features.matrix(facts, form, self.names))
+        return self.estimator.predict(matrix.matrix(facts, form, self.names))
 
     def predict(self, facts: Facts, form: Mapping[str, Floats]) -> Floats:
         """Probabilities as of the last day known."""

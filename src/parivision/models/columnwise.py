@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from parivision.facts import Floats
+from parivision.shots.facts import Floats
 
 MAX_LEAVES: Final = 128
 """Walking down takes 1.7 times as long then, and four times with 31; a byte would hold 256."""

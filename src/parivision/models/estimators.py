@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parivision.errors import ModelError
-from parivision.facts import Floats
 from parivision.models import additive, trees
 from parivision.models.native import Forest
 from parivision.models.steady import steady
+from parivision.shots.facts import Floats
 
 if TYPE_CHECKING:
     import xgboost

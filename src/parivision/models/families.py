@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from parivision.facts import Floats
 from parivision.models.estimators import (
     Constant,
     Estimator,
@@ -22,6 +21,7 @@ from parivision.models.estimators import (
     Sklearn,
     XGBoost,
 )
+from parivision.shots.facts import Floats
 
 THREADS: Final = 2
 MAX_ROUNDS: Final = 800

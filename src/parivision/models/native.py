@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parivision.errors import ModelError
-from parivision.facts import Floats
 from parivision.models.columnwise import Columnwise
+from parivision.shots.facts import Floats
 
 # LightGBM's constants: C_API_DTYPE_FLOAT32 and C_API_PREDICT_NORMAL.
 _FLOAT32: Final = 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from parivision.facts import Floats
+from parivision.shots.facts import Floats
 
 HALF_LIFE_DAYS = 20.0
 # Prior precision of intercept and slope, in units of information of one shot at p = 0.5 (0.25):

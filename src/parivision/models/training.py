@@ -13,15 +13,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from parivision import features
 from parivision.errors import ModelError
-from parivision.facts import EPOCH, Facts, Floats
-from parivision.form import Form
-from parivision.metrics import log_loss
+from parivision.features import matrix
+from parivision.features.form import Form
 from parivision.models.bundle import WITH_ACTION, WITHOUT_ACTION, Bundle, Part
 from parivision.models.estimators import FirstColumn
 from parivision.models.families import FAMILIES, Family, Sample
-from parivision.split import TimeSplit
+from parivision.scoring.metrics import log_loss
+from parivision.shots.facts import EPOCH, Facts, Floats
+from parivision.shots.split import TimeSplit
 
 WINDOW_DAYS: Final = 6 * 365
 RECENCY_HALF_LIFE_DAYS: Final = 600.0
@@ -140,8 +140,8 @@ def _feature_names(family: Family, feature_set: str) -> dict[str, tuple[str, ...
     if family.features is not None:
         return {WITHOUT_ACTION: family.features}
     if feature_set == "classic":
-        return {WITHOUT_ACTION: features.CLASSIC}
-    return {WITH_ACTION: features.FULL, WITHOUT_ACTION: features.FULL_WITHOUT_ACTION}
+        return {WITHOUT_ACTION: matrix.CLASSIC}
+    return {WITH_ACTION: matrix.FULL, WITHOUT_ACTION: matrix.FULL_WITHOUT_ACTION}
 
 
 def _window_start(history: History, split: TimeSplit) -> int:
@@ -174,7 +174,7 @@ def _sample(history: History, rows: slice, names: tuple[str, ...], now: int) -> 
     form = {name: values[rows] for name, values in history.form_columns.items()}
     age_days = np.maximum(now - facts.day, 0)
     return Sample(
-        features=features.matrix(facts, form, names),
+        features=matrix.matrix(facts, form, names),
         made=history.made[rows],
         weight=0.5 ** (age_days / RECENCY_HALF_LIFE_DAYS),
         names=names,
@@ -191,7 +191,7 @@ def _joined(first: Sample, second: Sample) -> Sample:
 
 
 def _withhold_game_state(sample: Sample, seed: int) -> None:
-    columns = [index for index, name in enumerate(sample.names) if name in features.GAME]
+    columns = [index for index, name in enumerate(sample.names) if name in matrix.GAME]
     rng = np.random.default_rng(seed)
     rows = np.flatnonzero(rng.random(len(sample.made)) < GAME_MASKED_SHARE)
     for column in columns:

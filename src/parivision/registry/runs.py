@@ -21,11 +21,11 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from parivision import strict_json
+from parivision.credentials.logins import Login
 from parivision.errors import PariVisionError, RegistryError
-from parivision.logins import Login
 from parivision.models.bundle import Bundle
-from parivision.registered import FAILED, SUCCEEDED, DriftReport, PipelineRun
 from parivision.registry.pages import paged
+from parivision.registry.records import FAILED, SUCCEEDED, DriftReport, PipelineRun
 
 EXPERIMENT: Final = "parivision"
 TRAINING: Final = "train"

@@ -17,18 +17,18 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from parivision import strict_json
+from parivision.credentials.logins import Login
 from parivision.errors import RegistryError
-from parivision.logins import Login
 from parivision.models.bundle import Bundle
-from parivision.promotion import Decision
-from parivision.registered import Version
+from parivision.promotion.decision import Decision
 from parivision.registry.patience import within
+from parivision.registry.records import Version
 from parivision.registry.runs import Runs, moment
 from parivision.registry.succession import NOBODY, SUCCEEDS, Succession, is_ours
 
 ALIAS: Final = "champion"
 MODEL_NAME: Final = "shots"
-_PYFUNC_CODE: Final = Path(__file__).parents[1] / "mlflow_model.py"
+_PYFUNC_CODE: Final = Path(__file__).with_name("pyfunc.py")
 # Said explicitly: MLflow would take seconds to infer them, and finds xgboost twice.
 _REQUIREMENTS: Final = ("parivision",)
 _logger = logging.getLogger(__name__)

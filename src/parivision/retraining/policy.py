@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import takewhile
 from typing import Final
 
-from parivision.kfp_runs import SUCCEEDED, RunState
+from parivision.kubeflow.runs import SUCCEEDED, RunState
 
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

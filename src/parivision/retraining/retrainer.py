@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from parivision.compiled import Compiled
-from parivision.kfp_runs import RunState
+from parivision.kubeflow.compiled import Compiled
+from parivision.kubeflow.runs import RunState
 from parivision.retraining.notices import Notice
 from parivision.retraining.policy import Decision, Outcome, Policy, decide, failures_in_a_row
 
 if TYPE_CHECKING:
-    from parivision.kfp_client import Version
+    from parivision.kubeflow.client import Version
 
 CAUSE: Final = "cause"
 """The pipeline's parameter that keeps why a run was started."""

@@ -5,11 +5,11 @@ from datetime import date
 
 import polars as pl
 
-from parivision import spellings
-from parivision.limits import CONTROL_CHARACTERS
+from parivision.shots import spellings
+from parivision.shots.limits import CONTROL_CHARACTERS
 
 Read = Callable[[str], int | date | None]
-"""The meaning of a text, None if it has none: a function of `parivision.spellings`."""
+"""The meaning of a text, None if it has none: a function of `parivision.shots.spellings`."""
 
 
 def cleaned(records: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:

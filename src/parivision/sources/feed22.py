@@ -9,8 +9,8 @@ from typing import Final
 
 import polars as pl
 
-from parivision import league
-from parivision.digest import row_digests
+from parivision.shots import league
+from parivision.shots.row_digest import row_digests
 from parivision.sources import game_number
 from parivision.sources.format import (
     DIGEST,

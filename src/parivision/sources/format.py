@@ -11,8 +11,8 @@ from typing import Final, Protocol
 
 import polars as pl
 
-from parivision import schema, spellings
 from parivision.errors import SchemaError
+from parivision.shots import schema, spellings
 from parivision.sources import game_number
 from parivision.sources.cells import Read, cleaned, read_on, without_exchanged, words
 

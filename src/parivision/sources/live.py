@@ -14,7 +14,7 @@ from typing import Any, Final
 import polars as pl
 
 from parivision.errors import SettingsError, SourceError
-from parivision.schema import SEASON_TYPES
+from parivision.shots.schema import SEASON_TYPES
 from parivision.sources import feed22
 from parivision.sources.base import Batch
 from parivision.sources.nba_api import COLUMNS, feed_records

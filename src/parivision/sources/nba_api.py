@@ -12,16 +12,9 @@ from typing import Final
 
 import polars as pl
 
-from parivision import schema, spellings
+from parivision.shots import schema, spellings
 from parivision.sources import feed22, game_number
-from parivision.sources.format import (
-    Converted,
-    Needs,
-    as_records,
-    first_known,
-    flag,
-    whole,
-)
+from parivision.sources.format import Converted, Needs, as_records, first_known, flag, whole
 
 COLUMNS: Final = MappingProxyType(
     {

@@ -2,11 +2,11 @@
 
 import polars as pl
 
-from parivision import schema
 from parivision.errors import DataError, FilesError
+from parivision.shots import schema
 from parivision.sources import FORMATS, Format
 from parivision.sources.base import Source
-from parivision.twins import without_twins
+from parivision.sources.twins import without_twins
 
 
 def read_shots(

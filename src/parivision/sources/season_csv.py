@@ -13,8 +13,8 @@ from typing import Final
 
 import polars as pl
 
-from parivision import court, league, schema
-from parivision.digest import row_digests
+from parivision.shots import court, league, schema
+from parivision.shots.row_digest import row_digests
 from parivision.sources import game_number
 from parivision.sources.format import (
     DIGEST,

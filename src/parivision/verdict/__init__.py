@@ -2,14 +2,7 @@
 
 from parivision.verdict.check import Cause, Check, Outcome
 from parivision.verdict.decide import REQUIRED, Action, Stage, Verdict, judge
-from parivision.verdict.evidence import (
-    SEGMENTS,
-    Labelled,
-    Predictions,
-    Segments,
-    Served,
-    Track,
-)
+from parivision.verdict.evidence import SEGMENTS, Labelled, Predictions, Segments, Served, Track
 from parivision.verdict.rules import Alphas, Policy, Rules
 from parivision.verdict.state import State
 

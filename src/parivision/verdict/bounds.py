@@ -20,7 +20,7 @@ from typing import Final
 
 import numpy as np
 
-from parivision.facts import Floats
+from parivision.shots.facts import Floats
 
 _STEPS: Final = 60
 _CLOSE: Final = 1e-10

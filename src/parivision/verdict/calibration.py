@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from parivision.facts import Floats
+from parivision.shots.facts import Floats
 from parivision.verdict.bounds import deviation
 from parivision.verdict.check import Cause, Check, Outcome
 from parivision.verdict.rules import Rules

@@ -12,10 +12,10 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from parivision import court
-from parivision.court import Zone
 from parivision.errors import DataError
-from parivision.facts import Floats, Ints
+from parivision.shots import court
+from parivision.shots.court import Zone
+from parivision.shots.facts import Floats, Ints
 
 UNKNOWN: Final = -1
 SEGMENTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -25,7 +25,7 @@ SEGMENTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "player volume": ("none", "1 to 99", "100 to 499", "500 to 1,999", "2,000 and more"),
     }
 )
-"""Segments and their classes, as in `parivision.evaluate.segments_of`."""
+"""Segments and their classes, as in `parivision.scoring.scores.segments_of`."""
 VOLUME_CUTS: Final = (1, 100, 500, 2000)
 """Earlier attempts of a shot's player from which the next class of player volume begins."""
 SHAPE: Final = tuple(len(classes) + 1 for classes in SEGMENTS.values())

@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from parivision.facts import Floats
+from parivision.shots.facts import Floats
 from parivision.verdict.bounds import deviation, log_e_above, rejected
 from parivision.verdict.calibration import mended_part
 from parivision.verdict.check import Cause, Check, Outcome

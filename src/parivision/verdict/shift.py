@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from parivision.facts import Floats, Ints
+from parivision.shots.facts import Floats, Ints
 from parivision.verdict.check import Cause, Check, Outcome
 from parivision.verdict.evidence import SEGMENTS
 from parivision.verdict.rules import Rules

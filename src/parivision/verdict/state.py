@@ -17,15 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parivision.errors import DataError
-from parivision.facts import Floats, Ints
-from parivision.metrics import PROBABILITY_FLOOR
-from parivision.verdict.evidence import (
-    SHAPE,
-    Labelled,
-    Predictions,
-    Served,
-    is_probability,
-)
+from parivision.scoring.metrics import PROBABILITY_FLOOR
+from parivision.shots.facts import Floats, Ints
+from parivision.verdict.evidence import SHAPE, Labelled, Predictions, Served, is_probability
 from parivision.verdict.rules import Rules
 from parivision.verdict.traffic import UNIT, Latency, Traffic
 

@@ -1,13 +1,13 @@
 """The classes in which the real archive was measured and the synthetic league is drawn.
 
-Zones are those of `parivision.court`; arrays over zones have seven entries, zone 1 first.
+Zones are those of `parivision.shots.court`; arrays over zones have seven entries, zone 1 first.
 """
 
 from typing import Final
 
 import numpy as np
 
-from parivision.court import FloatArray, IntArray, Zone
+from parivision.shots.court import FloatArray, IntArray, Zone
 
 ZONE_COUNT: Final = len(Zone)
 BAND_EDGES_FT: Final = (

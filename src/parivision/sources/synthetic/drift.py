@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from parivision import court
-from parivision.court import FloatArray, IntArray
+from parivision.shots import court
+from parivision.shots.court import FloatArray, IntArray
 from parivision.sources.synthetic import bins
 from parivision.sources.synthetic.config import Start
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parivision import court
-from parivision.court import FloatArray, IntArray
+from parivision.shots import court
+from parivision.shots.court import FloatArray, IntArray
 from parivision.sources.synthetic import bins
 from parivision.sources.synthetic.measure import logit
 

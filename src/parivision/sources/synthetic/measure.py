@@ -11,8 +11,8 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from parivision import court
-from parivision.court import FloatArray
+from parivision.shots import court
+from parivision.shots.court import FloatArray
 from parivision.sources.synthetic import bins
 
 MODERN_FROM: Final = 2018

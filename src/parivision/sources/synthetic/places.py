@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from parivision import court
-from parivision.court import FloatArray, IntArray, Zone
+from parivision.shots import court
+from parivision.shots.court import FloatArray, IntArray, Zone
 from parivision.sources.synthetic.facts import Places
 
 LEFT: Final = "Left Side"

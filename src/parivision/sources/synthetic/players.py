@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from parivision.court import FloatArray, IntArray
+from parivision.shots.court import FloatArray, IntArray
 from parivision.sources.synthetic import bins
 from parivision.sources.synthetic.config import FIRST_SEASON
 from parivision.sources.synthetic.facts import LeagueFacts, SeasonFacts

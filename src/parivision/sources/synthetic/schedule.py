@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from parivision.court import IntArray
+from parivision.shots.court import IntArray
 from parivision.sources.synthetic.config import GAMES_A_SEASON
 from parivision.sources.synthetic.players import TEAM_COUNT
 

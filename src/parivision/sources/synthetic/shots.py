@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from parivision import court, schema
-from parivision.court import FloatArray, IntArray
-from parivision.league import TEAM_ABBREVIATIONS
+from parivision.shots import court, schema
+from parivision.shots.court import FloatArray, IntArray
+from parivision.shots.league import TEAM_ABBREVIATIONS
 from parivision.sources.synthetic import bins, drift, places, schedule
 from parivision.sources.synthetic.config import SyntheticConfig
 from parivision.sources.synthetic.facts import LeagueFacts, SeasonFacts, league_facts

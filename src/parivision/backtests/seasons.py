@@ -1,0 +1,154 @@
+"""Season by season: what the promotion rule would have done, each time on what was known then.
+
+Three policies answer every following season, all of them brought up to date every night: the
+promotion rule, never retraining, and always taking the newest model whatever the judgement.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from parivision.errors import DataError
+from parivision.features import tables
+from parivision.models.bundle import CARD, Bundle, blended
+from parivision.models.training import History, Recipe, train
+from parivision.promotion import decision as promotion
+from parivision.promotion import holdout
+from parivision.scoring import metrics
+from parivision.shots.facts import NO_ACTION
+from parivision.shots.split import TimeSplit, time_split
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class SeasonResult:
+    """One season's decision and what each policy then scored on the next one (log loss)."""
+
+    season: int
+    next_season: int
+    winner: str
+    reason: str
+    promoted_loss: float
+    never_loss: float
+    newest_loss: float
+
+    @property
+    def excess(self) -> float:
+        """How much worse the rule did than the better of the two others; negative: better."""
+        return self.promoted_loss - min(self.never_loss, self.newest_loss)
+
+
+def by_season(
+    shots: pl.DataFrame,
+    families: Sequence[str],
+    seed: int = 0,
+    progress: Progress | None = None,
+    keep: Path | None = None,
+) -> Iterator[SeasonResult]:
+    """Run the training pipeline's judgement at the end of every season but the last.
+
+    `shots` are canonical; yields one result a season as soon as it is known. Models found in the
+    folder `keep` are not trained again, so that a run that died goes on where it ended; it is for
+    one set of shots and one seed. Raises DataError for fewer than two seasons, or a season of too
+    few days.
+    """
+    shots = tables.in_time_order(shots)
+    history = History.of(tables.facts_from_shots(shots), tables.made_array(shots))
+    seasons = shots["season"].to_numpy()
+    known_seasons = np.unique(seasons)
+    if len(known_seasons) < 2:
+        raise DataError(
+            f"expected at least two seasons, one to learn from and one to be judged on, got "
+            f"{len(known_seasons)}: give more games"
+        )
+    all_told = not (history.facts.action == NO_ACTION).any()
+    recipe = partial(Recipe, seed=seed, untold=not all_told)
+    champion: Bundle | None = None
+    never: Bundle | None = None
+    for index, season in enumerate(known_seasons[:-1]):
+        past = slice(0, int(np.searchsorted(seasons, season, "right")))
+        then = history.upto(past.stop)
+        split = time_split(then.facts.day)
+        bundles = {
+            name: _trained(then, split, recipe(name), keep and keep / f"{name}_{season}")
+            for name in families
+        }
+        judgement = holdout.judge(shots[past], then, split, bundles, champion)
+        decision = holdout.decide(judgement)
+        best = holdout.best_of(judgement.made, {n: judgement.predictions[n] for n in bundles})
+        newest = bundles[best or families[0]]
+        champion = _crown(decision, newest, champion, then)
+        next_season = known_seasons[index + 1]
+        rows = slice(past.stop, int(np.searchsorted(seasons, next_season, "right")))
+        never = (never or champion).refreshed(then.facts, then.made)
+        newest = newest.refreshed(then.facts, then.made)
+        losses = [_loss(bundle, history, rows) for bundle in (champion, never, newest)]
+        yield SeasonResult(
+            int(season), int(next_season), str(decision.winner), decision.reason, *losses
+        )
+        if progress:
+            progress(index + 1, len(known_seasons) - 1)
+
+
+def to_frame(results: Sequence[SeasonResult]) -> pl.DataFrame:
+    """The results as a table, with the rule's excess over the better of the others."""
+    return pl.DataFrame([{**vars(result), "excess": result.excess} for result in results])
+
+
+def summary(table: pl.DataFrame) -> dict[str, float]:
+    """Mean next-season log loss of the three policies, and the rule's largest excess."""
+    return {
+        "promotion_rule": float(table["promoted_loss"].to_numpy().mean()),
+        "never_retraining": float(table["never_loss"].to_numpy().mean()),
+        "always_newest": float(table["newest_loss"].to_numpy().mean()),
+        "largest_excess": float(table["excess"].to_numpy().max()),
+    }
+
+
+def figure(table: pl.DataFrame) -> "Figure":
+    """Next-season log loss of the three policies, season by season."""
+    from parivision.reports import plots
+
+    losses = {
+        "promotion rule": table["promoted_loss"],
+        "never retraining": table["never_loss"],
+        "always the newest": table["newest_loss"],
+    }
+    return plots.lines_plot(table["next_season"], losses, x_label="season", y_label="log loss")
+
+
+def _trained(history: History, split: TimeSplit, recipe: Recipe, kept: Path | None) -> Bundle:
+    if kept is not None and (kept / CARD).is_file():
+        return Bundle.load(kept)
+    bundle = train(history, split, recipe)
+    if kept is not None:
+        bundle.save(kept)
+    return bundle
+
+
+def _crown(
+    decision: promotion.Decision, newest: Bundle, champion: Bundle | None, history: History
+) -> Bundle:
+    """The champion after a decision, up to date; while nothing is served the newest stands in."""
+    fresh = newest.refreshed(history.facts, history.made)
+    if champion is None:
+        return fresh
+    old = champion.refreshed(history.facts, history.made)
+    if decision.winner == promotion.BLENDED:
+        return blended(fresh, old)
+    return old if decision.winner in {None, promotion.CHAMPION, promotion.RECALIBRATED} else fresh
+
+
+def _loss(bundle: Bundle, history: History, rows: slice) -> float:
+    facts, made = history.facts.take(rows), history.made[rows]
+    form = {name: values[rows] for name, values in history.form_columns.items()}
+    return metrics.log_loss(made, bundle.copy().follow(facts, made, form))

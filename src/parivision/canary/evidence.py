@@ -1,0 +1,117 @@
+"""Logged predictions and labelled shots as evidence: scored by both models of the registry."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+
+from parivision.canary.record import Rollout, Stage
+from parivision.models.bundle import Bundle
+from parivision.prediction_log.records import Labelled, Served, shot_of
+from parivision.shots import court
+from parivision.shots.facts import Facts, from_records
+from parivision.verdict import Labelled as LabelledEvidence
+from parivision.verdict import Predictions, Segments
+
+SHOT_BYTES: Final = 8
+MOST_SHOTS: Final = 1_000_000
+"""Labelled shots that are told apart: 8 MB. Later ones are no evidence any more."""
+_VOLUME_CUTS: Final = (1, 100, 500, 2000)
+_PERIODS: Final = 5
+
+
+def facts_of(served: Sequence[Served]) -> Facts:
+    """The facts as the service took them: a shot without a date is one of the day it was asked."""
+    return from_records([_record(one) for one in served], date.min)
+
+
+def _record(served: Served) -> dict[str, Any]:
+    day = served.facts.get("game_date") or served.at[:10]
+    return {**served.facts, "game_date": date.fromisoformat(day)}
+
+
+def of_predictions(
+    rollout: Rollout, records: Sequence[Served], champion: Bundle, challenger: Bundle
+) -> Predictions | None:
+    """Predictions as evidence; None if there is none in them.
+
+    Left out is what earlier rollouts' pods still answered, and what the primary answers with the
+    challenger while it takes it over.
+    """
+    kept = [one for one in records if _belongs(rollout, one)]
+    if not kept:
+        return None
+    facts = facts_of(kept)
+    by_challenger = np.array([_is_challengers(rollout, one) for one in kept])
+    expected = np.where(by_challenger, rollout.version, rollout.former.version)
+    return Predictions(
+        p_served=np.array([one.p_made for one in kept], np.float64),
+        p_champion=champion.predict(facts),
+        p_challenger=challenger.predict(facts),
+        by_challenger=by_challenger,
+        same_version=np.array([one.version for one in kept]) == expected,
+        segments=segments_of(facts, champion),
+    )
+
+
+def _belongs(rollout: Rollout, one: Served) -> bool:
+    if one.version in rollout.stale_versions:
+        return False
+    if rollout.stage is Stage.WATCHING:
+        return one.version in {rollout.version, rollout.former.version}
+    is_taking_over = one.track == "primary" and one.version == rollout.version
+    return rollout.is_same_model or not is_taking_over
+
+
+def _is_challengers(rollout: Rollout, one: Served) -> bool:
+    if rollout.stage is Stage.WATCHING:
+        return one.version == rollout.version
+    return one.track != "primary"
+
+
+def of_labelled(
+    rollout: Rollout, records: Sequence[Labelled], champion: Bundle, challenger: Bundle
+) -> LabelledEvidence | None:
+    """Labelled shots as evidence, each once, and noted as seen in `rollout`; None without any.
+
+    A shot is known by game and event, or else by its prediction. A corrected outcome comes too
+    late: the shot has been counted.
+    """
+    seen = _unpacked(rollout.seen)
+    kept = []
+    for one in records:
+        number = _number(one.served)
+        if one.was is None and number not in seen and len(seen) < MOST_SHOTS:
+            seen.add(number)
+            kept.append(one)
+    if not kept:
+        return None
+    rollout.seen = b"".join(sorted(seen))
+    facts = facts_of([one.served for one in kept])
+    return LabelledEvidence(
+        p_champion=champion.predict(facts),
+        p_challenger=challenger.predict(facts),
+        made=np.array([one.made for one in kept], np.float64),
+        segments=segments_of(facts, champion),
+    )
+
+
+def segments_of(facts: Facts, champion: Bundle) -> Segments:
+    """Zone, period, and how well the champion knows the player."""
+    volume = champion.form.lookup(facts)["player_volume"]
+    return Segments.of(
+        court.zone(facts.x_ft, facts.y_ft) - 1,
+        np.clip(facts.period, 1, _PERIODS) - 1,
+        np.searchsorted(_VOLUME_CUTS, volume, side="right"),
+    )
+
+
+def _number(served: Served) -> bytes:
+    shot = shot_of({"facts": served.facts}) or served.id
+    return hashlib.blake2b(shot.encode(), digest_size=SHOT_BYTES).digest()
+
+
+def _unpacked(seen: bytes) -> set[bytes]:
+    return {seen[at : at + SHOT_BYTES] for at in range(0, len(seen), SHOT_BYTES)}

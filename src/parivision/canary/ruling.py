@@ -1,0 +1,110 @@
+"""What Flagger is told, and which version the alias must name: pure decisions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from parivision.canary.record import Order, Rollout
+from parivision.registry.records import Version
+from parivision.verdict import Action, Outcome, Rules, Stage, Verdict, judge
+
+PENDING_S: Final = 6 * 3600.0
+"""How long a champion of the contest may wait for its image and its rollout to begin."""
+OUTCOME_TAG: Final = "rollout.outcome"
+REASON_TAG: Final = "rollout.reason"
+NEVER_SERVED: Final = "never_served"
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What a rollout may do now, and why. Without evidence it may do nothing."""
+
+    may_increase: bool
+    may_promote: bool
+    must_roll_back: bool
+    reason: str
+    verdict: Verdict
+
+
+def rule(rollout: Rollout, now: float, *, is_mirrored: bool, troubles: Sequence[str]) -> Ruling:
+    """What Flagger may do with a rollout.
+
+    `troubles` are the sources of evidence that are away: while there is one nothing passes, but a
+    failure that was seen before stays one, and the deadline's policy holds.
+    """
+    elapsed_s = now - rollout.started_at
+    final = _final(rollout, elapsed_s, is_mirrored=is_mirrored)
+    if rollout.order is not Order.NONE:
+        return _ordered(rollout, final)
+    if rollout.condemned:
+        return Ruling(False, False, must_roll_back=True, reason=rollout.condemned, verdict=final)
+    if final.action is Action.ROLL_BACK:
+        return Ruling(False, False, must_roll_back=True, reason=final.reason, verdict=final)
+    if troubles:
+        reason = f"hold: {'; '.join(troubles)}"
+        return Ruling(False, False, must_roll_back=False, reason=reason, verdict=final)
+    traffic = judge(rollout.state, Stage.TRAFFIC, elapsed_s=elapsed_s)
+    fresh = _is_fresh(rollout, rollout.state.rules)
+    # Without any traffic there can be no evidence: the first step needs none.
+    known = rollout.state.shots_labelled
+    told = rollout.is_same_model or known >= rollout.state.rules.labelled_to_increase
+    passed = fresh and told and traffic.outcome is Outcome.PASS
+    may_increase = rollout.weight == 0 or passed
+    may_promote = final.action is Action.PROMOTE and (fresh or is_mirrored)
+    reason = final.reason
+    if not told:
+        needed = rollout.state.rules.labelled_to_increase
+        reason = f"{known:,} of {needed:,} labelled shots before more traffic; {reason}"
+    if not fresh and not is_mirrored:
+        needed = rollout.state.rules.min_requests
+        reason = f"{rollout.requests_at_weight:,} of {needed:,} requests at this weight; {reason}"
+    return Ruling(may_increase, may_promote, False, reason, final)
+
+
+def _final(rollout: Rollout, elapsed_s: float, *, is_mirrored: bool) -> Verdict:
+    """The verdict on the last step; where no model changed, only how it is served counts."""
+    if rollout.is_same_model:
+        verdict = judge(rollout.state, Stage.TRAFFIC, elapsed_s=elapsed_s)
+        if verdict.action is not Action.GO_ON:
+            return verdict
+        return Verdict(**{**vars(verdict), "action": Action.PROMOTE})
+    stage = Stage.SHADOW if is_mirrored else Stage.PROMOTION
+    return judge(rollout.state, stage, elapsed_s=elapsed_s)
+
+
+def _is_fresh(rollout: Rollout, rules: Rules) -> bool:
+    """Whether enough requests were served since the weight last changed; none at weight 0."""
+    return rollout.weight == 0 or rollout.requests_at_weight >= rules.min_requests
+
+
+def _ordered(rollout: Rollout, verdict: Verdict) -> Ruling:
+    by = f" by {rollout.ordered_by}" if rollout.ordered_by else ""
+    reason = f"ordered{by}: {rollout.order.value}"
+    is_abort = rollout.order is Order.ABORT
+    return Ruling(not is_abort, not is_abort, is_abort, reason, verdict)
+
+
+def watched(rollout: Rollout, now: float) -> Verdict:
+    """Whether a new champion may stay."""
+    assert rollout.promoted_at is not None  # noqa: S101 - it is watched because it was promoted
+    return judge(rollout.state, Stage.WATCH, elapsed_s=now - rollout.promoted_at)
+
+
+def alias_due(holder: Version | None, served: str, now: float) -> str | None:
+    """Which version the alias must be given now; None when it may stay.
+
+    To be asked only while no rollout is under way. `holder` has the alias and `served` is what
+    users get. They may differ for as long as a champion of the contest waits for its rollout.
+    """
+    if not served or (holder is not None and holder.number == served):
+        return None
+    if holder is None or OUTCOME_TAG in holder.tags or holder.registered_at is None:
+        return served
+    is_newer = int(holder.number) > int(served)
+    is_pending = is_newer and now - holder.registered_at.timestamp() < PENDING_S
+    return None if is_pending else served
+
+
+def tags_of(outcome: str, reason: str, rollout_id: str) -> Mapping[str, str]:
+    """What a version is tagged with when its rollout came out."""
+    return {OUTCOME_TAG: outcome, REASON_TAG: reason[:1000], "rollout.id": rollout_id}

@@ -1,0 +1,48 @@
+"""The prediction log as a rollout reads it: from a cursor on, and with labels joined first."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from parivision import strict_json
+from parivision.prediction_log import LABELLED, PREDICTIONS, Store
+from parivision.prediction_log.join import Joiner, Page, labelled_since, predictions_since
+from parivision.prediction_log.records import Labelled, Served
+
+
+class ServedLog:
+    """Reads one store; `join` and `labelled` belong to one thread. Raises StoreError."""
+
+    def __init__(self, store: Store, index: Path) -> None:
+        """`index` is a file to join by; it may be lost."""
+        self._store = store
+        self._index = index
+        self._joiner: Joiner | None = None
+
+    def ends(self) -> tuple[str, str]:
+        """Cursors behind what is there now: of predictions and of labelled ones."""
+        predictions, labelled = (self._store.ends(kind) for kind in (PREDICTIONS, LABELLED))
+        return _cursor(predictions), _cursor(labelled)
+
+    def recent(self, batches: int) -> tuple[str, str]:
+        """The same, but before the newest `batches` of each stream."""
+        found = []
+        for kind in (PREDICTIONS, LABELLED):
+            ends = self._store.ends(kind)
+            before = {stream: max(0, end - batches) for stream, end in ends.items()}
+            found.append(_cursor(before))
+        return found[0], found[1]
+
+    def predictions(self, cursor: str) -> Iterator[Page[Served]]:
+        """Predictions behind a cursor, page by page."""
+        return predictions_since(self._store, cursor)
+
+    def labelled(self, cursor: str) -> Iterator[Page[Labelled]]:
+        """Labelled predictions behind a cursor, with what can be labelled by now."""
+        if self._joiner is None:
+            self._joiner = Joiner(self._store, self._index)
+        self._joiner.join()
+        return labelled_since(self._store, cursor)
+
+
+def _cursor(ends: Mapping[str, int]) -> str:
+    return strict_json.text(ends, sort_keys=True)

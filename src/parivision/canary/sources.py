@@ -1,0 +1,68 @@
+"""What a watcher asks and tells: the cluster, the registry, the log, and Prometheus."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from parivision.canary.counters import Reading
+from parivision.canary.store import Rollouts
+from parivision.kubernetes.canary import Look
+from parivision.kubernetes.release import Release
+from parivision.models.bundle import Bundle
+from parivision.prediction_log.join import Page
+from parivision.prediction_log.records import Labelled, Served
+from parivision.registry.records import Version
+
+
+class SceneLike(Protocol):
+    """What is watched: `rollout.Scene`."""
+
+    def look(self) -> Look | None: ...  # noqa: D102
+    def say(self, said: Mapping[str, Any]) -> None: ...  # noqa: D102
+    def serve(self, release: Release) -> None: ...  # noqa: D102
+    def force(self, release: Release | None) -> None: ...  # noqa: D102
+    def note(self, uid: str, name: str, reason: str, message: str) -> None: ...  # noqa: D102
+    def trouble(self) -> str: ...  # noqa: D102
+    def warnings(self) -> list[str]: ...  # noqa: D102
+
+
+class Models(Protocol):
+    """The registry, as far as a rollout needs it: `RegistryModels`."""
+
+    def bundle(self, number: str) -> Bundle: ...  # noqa: D102
+    def champion(self) -> Version | None: ...  # noqa: D102
+    def point_alias(self, number: str) -> None: ...  # noqa: D102
+    def tag_version(self, number: str, tags: Mapping[str, str]) -> None: ...  # noqa: D102
+    def record_rollout(  # noqa: D102
+        self,
+        rollout: str,
+        *,
+        metrics: Mapping[str, float | int | None],
+        tags: Mapping[str, str],
+        document: Mapping[str, Any],
+    ) -> None: ...
+
+
+class Log(Protocol):
+    """The prediction log: `ServedLog`."""
+
+    def ends(self) -> tuple[str, str]: ...  # noqa: D102
+    def predictions(self, cursor: str) -> Iterator[Page[Served]]: ...  # noqa: D102
+    def labelled(self, cursor: str) -> Iterator[Page[Labelled]]: ...  # noqa: D102
+
+
+class Counts(Protocol):
+    """Prometheus: `Prometheus`."""
+
+    def read(self, at: float) -> Reading: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Everything that is outside."""
+
+    scene: SceneLike
+    rollouts: Rollouts
+    models: Models
+    log: Log
+    counts: Counts

@@ -1,5 +1,0 @@
-"""What a table of shots looks like, as one HTML page whose sentences are read off the data."""
-
-from parivision.eda.report import write
-
-__all__ = ["write"]

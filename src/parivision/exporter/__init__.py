@@ -1,0 +1,1 @@
+"""What the lake, MLflow and Kubeflow Pipelines say, as metrics for Prometheus."""

@@ -1,0 +1,141 @@
+"""What Kubeflow Pipelines answers, in our own words: runs, recurring runs, and refusals.
+
+Answers come as the objects of KFP's generated client; nothing here needs that client.
+"""
+
+import json
+from typing import Any, Final
+
+from parivision.kubeflow.runs import ENDED, Node, RunState
+from parivision.kubeflow.schedule import Existing, Recurring, Trigger
+
+_MESSAGE_CHARACTERS: Final = 500
+_BROKEN_OFF: Final = ("RemoteDisconnected", "BadStatusLine", "Connection aborted", "reset by peer")
+# The first that fits counts: a certificate of another name or time has failed to verify, too.
+_SIGNS: Final = (
+    (
+        "mismatch",
+        "its certificate is for another name: use an address that the certificate names",
+    ),
+    ("certificate has expired", "its certificate has expired: have it renewed"),
+    ("not yet valid", "its certificate is not valid yet: check the clock here, and there"),
+    (
+        "certificate required",
+        "it asks for a certificate of ours, which is not supported: use a token or cookies",
+    ),
+    (
+        "certificate_verify_failed",
+        "the authority that signed its certificate is not known: PARIVISION_KFP_CA_FILE names it",
+    ),
+    ("wrong_version_number", "this port is not encrypted: write http://"),
+    ("record layer failure", "this port is not encrypted: write http://"),
+    ("[ssl", "it does not speak TLS as expected here: is this the right port?"),
+)
+"""What stands in errors of the encryption, in small letters, and what to do then."""
+
+
+def run_state(run: Any) -> RunState:
+    """A run; one that has not ended has an end all the same at KFP, in 1970."""
+    reference = run.pipeline_version_reference
+    details = run.run_details.task_details if run.run_details else None
+    return RunState(
+        run_id=run.run_id,
+        name=run.display_name or run.run_id,
+        state=run.state or "PENDING",
+        message=_message(run.error),
+        nodes=tuple(_node(task) for task in details or []),
+        pipeline_id=reference.pipeline_id if reference else "",
+        created_at=run.created_at,
+        finished_at=run.finished_at if run.state in ENDED else None,
+    )
+
+
+def _node(task: Any) -> Node:
+    children = task.child_tasks or []
+    began, ended = task.start_time or task.create_time, task.end_time
+    return Node(
+        # KFP names a node's children by the names of their pods.
+        key=task.pod_name or task.task_id or "",
+        name=task.display_name or "",
+        state=task.state or "PENDING",
+        seconds=max(0.0, (ended - began).total_seconds()) if began and ended else 0.0,
+        message=_message(task.error),
+        children=tuple(child.pod_name or child.task_id or "" for child in children),
+    )
+
+
+def is_object(body: bytes) -> bool:
+    """Whether an answer is a JSON object, as KFP's are, and not somebody's page."""
+    try:
+        return isinstance(json.loads(body), dict)
+    except ValueError:
+        return False
+
+
+def _message(error: Any) -> str:
+    return (error.message or "").strip() if error else ""
+
+
+def existing(run: Any) -> Existing:
+    """A recurring run; whole numbers of 64 bits come as text."""
+    trigger = run.trigger
+    cron, period = (trigger.cron_schedule, trigger.periodic_schedule) if trigger else (None, None)
+    reference = run.pipeline_version_reference
+    return Existing(
+        run.recurring_run_id,
+        Recurring(
+            name=run.display_name,
+            pipeline_id=reference.pipeline_id if reference else "",
+            version_id=reference.pipeline_version_id if reference else "",
+            trigger=Trigger(
+                cron.cron if cron else "", int(period.interval_second) if period else 0
+            ),
+            arguments=(run.runtime_config.parameters if run.runtime_config else None) or {},
+            is_enabled=run.status != "DISABLED",
+        ),
+    )
+
+
+def refusal(endpoint: str, status: int | None, body: object) -> str:
+    """What a wrong answer means; the body may be KFP's JSON or anything else."""
+    if status in (401, 403):
+        return (
+            f"{endpoint} refuses ({status}: {said(body)}): set KFP_EXISTING_TOKEN or KFP_COOKIES "
+            "to what KFP asks for, and KFP_NAMESPACE to your namespace if it has many users"
+        )
+    if status == 404:
+        return f"{endpoint} does not have what was asked for: {said(body)}"
+    return f"{endpoint} answered {status}: {said(body)}"
+
+
+def silence(endpoint: str, why: str) -> str:
+    """What it means that no answer came."""
+    hint = next((hint for sign, hint in _SIGNS if sign in why.lower()), "")
+    if not hint and endpoint.startswith("http:") and any(sign in why for sign in _BROKEN_OFF):
+        hint = "is it running, or is this an encrypted port, which needs https://?"
+    return f"no answer from Kubeflow Pipelines at {endpoint} ({_short(why)}): " + (
+        hint or "is it running and its port forwarded?"
+    )
+
+
+def spoken(text: str) -> str:
+    """A hint where a server says that it was spoken to without encryption; else nothing."""
+    is_https = "HTTPS server" in text or "HTTPS port" in text
+    return ". This is an encrypted port: write https://" if is_https else ""
+
+
+def said(body: object) -> str:
+    """The sentence in an answer: KFP's `message` or `error`, or else its beginning."""
+    text = body.decode(errors="replace") if isinstance(body, bytes) else str(body or "")
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return _short(text) or "without a word"
+    if isinstance(content, dict):
+        text = str(content.get("message") or content.get("error") or text)
+    return _short(text)
+
+
+def _short(text: str) -> str:
+    """One line of it, not too long."""
+    return " ".join(text.split())[:_MESSAGE_CHARACTERS]

@@ -1,0 +1,21 @@
+"""The champion's image on Kubernetes. The only package that knows Kubernetes."""
+
+from parivision.kubernetes.canary import Look, look
+from parivision.kubernetes.cluster import AwayError, Cluster, Place, connect
+from parivision.kubernetes.deploy import await_rollout
+from parivision.kubernetes.follow import deploy
+from parivision.kubernetes.release import Release
+from parivision.kubernetes.scene import Scene
+
+__all__ = [
+    "AwayError",
+    "Cluster",
+    "Look",
+    "Place",
+    "Release",
+    "Scene",
+    "await_rollout",
+    "connect",
+    "deploy",
+    "look",
+]

@@ -1,0 +1,241 @@
+"""An evaluation as one HTML page: all models on the same later games, the champion in detail."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike
+
+from parivision.errors import DataError
+from parivision.reports import html, plots, shown
+from parivision.reports.html import Block, KeyFigures, Picture, Row, Section, Table, Text
+from parivision.scoring import scores
+from parivision.scoring.bootstrap import RESAMPLES, Paired
+
+_COLUMNS: Final = {
+    "log_loss": "log loss",
+    "log_loss_low": "from",
+    "log_loss_high": "to",
+    "brier": "Brier",
+    "ece": "ECE",
+    "roc_auc": "ROC-AUC",
+    "accuracy": "accuracy",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+}
+_FORMATS: Final = {
+    **dict.fromkeys(("log_loss", "log_loss_low", "log_loss_high", "brier", "ece"), ".4f"),
+    **dict.fromkeys(("ece_noise", "roc_auc"), ".4f"),
+    **dict.fromkeys(("accuracy", "precision", "recall", "f1", "made_rate"), ".3f"),
+    **dict.fromkeys(("n_shots", "n_games"), ","),
+}
+
+
+def write(
+    path: Path,
+    made: ArrayLike,
+    p_made: Mapping[str, ArrayLike],
+    games: ArrayLike,
+    *,
+    champion: str,
+    segments: Mapping[str, ArrayLike | pl.Series] | None = None,
+    importances: Mapping[str, float] | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    title: str = "Evaluation on later games",
+) -> Path:
+    """Write the report to `path` and return the path.
+
+    `p_made` maps each model's name to its probabilities for the shots of `made`; `champion` is the
+    one shown in detail, with its scores by `segments` (see `evaluate.segments_of`) and its feature
+    `importances` when they are given. DataError if the champion is not among the models or a
+    model's probabilities are missing or impossible.
+    """
+    if champion not in p_made:
+        raise DataError(f"expected the champion among {sorted(p_made)}, got {champion!r}.")
+    table = scores.compare(made, p_made, games, resamples=resamples, seed=seed)
+    best = table.filter(pl.col("model") == champion).row(0, named=True)
+    sections = [
+        _models(table, champion, _rivals(made, p_made, games, champion)),
+        _calibration(made, p_made[champion], champion, best),
+        _ranking(made, p_made, champion, table),
+    ]
+    if importances:
+        sections.append(_importances(importances))
+    if segments:
+        by = scores.by_segment(
+            made, p_made[champion], segments, games=games, resamples=resamples, seed=seed
+        )
+        sections.append(_segments(by, champion))
+    return html.write_page(path, title, [_key_figures(champion, best)], sections)
+
+
+def _key_figures(champion: str, best: Mapping[str, float | None]) -> KeyFigures:
+    formats = {"log_loss": ".4f", "ece": ".4f", "roc_auc": ".4f", "n_shots": ",", "n_games": ","}
+    names = {"log_loss": "log loss", "ece": "ECE", "roc_auc": "ROC-AUC", "n_shots": "shots",
+             "n_games": "games"}  # fmt: skip
+    values = {words: shown.number(best[name], formats[name]) for name, words in names.items()}
+    return KeyFigures({"champion": champion, **values})
+
+
+def _rivals(
+    made: ArrayLike, p_made: Mapping[str, ArrayLike], games: ArrayLike, champion: str
+) -> dict[str, Paired]:
+    """The champion against each other model: gains are positive where the champion is better."""
+    return {
+        name: scores.paired_by_game(made, p, p_made[champion], games)
+        for name, p in p_made.items()
+        if name != champion
+    }
+
+
+def _models(table: pl.DataFrame, champion: str, rivals: Mapping[str, Paired]) -> Section:
+    place = table["model"].to_list().index(champion)
+    pairs = pl.DataFrame(
+        {
+            "model": list(rivals),
+            "gain": [pair.gain for pair in rivals.values()],
+            "gain_low": [pair.low for pair in rivals.values()],
+            "gain_high": [pair.high for pair in rivals.values()],
+            "p_value": [_p_words(pair.p_value) for pair in rivals.values()],
+        },
+        schema_overrides=dict.fromkeys(("model", "p_value"), pl.String()),
+    )
+    pairs = table.select("model").join(pairs, on="model", how="inner", maintain_order="left")
+    blocks: list[Block] = [
+        Text(_models_reading(table, champion, rivals), is_reading=True),
+        Table(table, {"model": "model", **_COLUMNS}, _FORMATS, marked=frozenset({place})),
+    ]
+    figure = plots.comparison_plot(table, "log_loss", "log loss, with 95% interval", champion)
+    picture = Picture(plots.figure_svg(figure), "Log loss of all models with their intervals")
+    if pairs.height == 0:
+        return Section("Models", [*blocks, picture])
+    names = {"model": "against", "gain": "champion better by", "gain_low": "from",
+             "gain_high": "to", "p_value": "p"}  # fmt: skip
+    formats = dict.fromkeys(("gain", "gain_low", "gain_high"), "+.4f")
+    caption = "Log loss on the same shots, paired by game, with 95% interval"
+    return Section("Models", [*blocks, Row([picture, Table(pairs, names, formats, caption)])])
+
+
+def _p_words(p_value: float) -> str:
+    if np.isnan(p_value):
+        return shown.NO_VALUE
+    return "< 0.0001" if p_value < 1e-4 else f"{p_value:.4f}"
+
+
+def _models_reading(table: pl.DataFrame, champion: str, rivals: Mapping[str, Paired]) -> str:
+    ranked = table["model"].to_list()
+    others = [name for name in ranked if name != champion]
+    if not others:
+        return f"{champion} was evaluated alone."
+    rival = others[0]
+    pair = rivals[rival]
+    if pair.no_evidence is not None:
+        return f"{champion} and {rival} cannot be compared: {pair.no_evidence}"
+    word = "ahead of" if pair.gain > 0 else "behind"
+    sure = (
+        "the interval of the paired difference leaves no doubt"
+        if pair.low > 0 or pair.high < 0
+        else "which chance could explain"
+    )
+    return (
+        f"{champion} has place {ranked.index(champion) + 1} of {len(ranked)} by log loss, "
+        f"{word} {rival} by {abs(pair.gain):.4f} ({pair.low:+.4f} to {pair.high:+.4f}); {sure}."
+    )
+
+
+def _calibration(made: ArrayLike, p: ArrayLike, champion: str, row: Mapping[str, float]) -> Section:
+    table = scores.reliability(made, p)
+    worst = table.with_columns(gap=(pl.col("made_rate") - pl.col("mean_p_made"))).sort(
+        pl.col("gap").abs()
+    )
+    far = worst.row(-1, named=True)
+    reading = (
+        f"The mean distance of predicted and seen make rate (ECE) is {row['ece']:.4f}; a perfectly "
+        f"calibrated model would show {row['ece_noise']:.4f} on as many shots. The bins differ "
+        f"most where {far['mean_p_made']:.1%} was predicted and {far['made_rate']:.1%} went in."
+    )
+    columns = {"mean_p_made": "predicted", "made_rate": "made", "low": "from", "high": "to",
+               "n_shots": "shots"}  # fmt: skip
+    formats = {**dict.fromkeys(("mean_p_made", "made_rate", "low", "high"), ".1%"), "n_shots": ","}
+    picture = Picture(
+        plots.figure_svg(plots.reliability_plot({champion: table})),
+        "Predicted probability against the seen make rate",
+        "15 bins of equal mass; bars are 95% intervals; on the dashed line predictions are true.",
+    )
+    blocks: list[Block] = [
+        Text(reading, is_reading=True),
+        Row([picture, Table(table, columns, formats)]),
+    ]
+    return Section("Calibration", blocks)
+
+
+def _ranking(
+    made: ArrayLike, p_made: Mapping[str, ArrayLike], champion: str, table: pl.DataFrame
+) -> Section:
+    counts = scores.confusion(made, p_made[champion])
+    reading = (
+        f"At a probability of one half {counts.accuracy:.1%} of the shots are called right, "
+        f"{counts.precision:.1%} of those called makes go in and {counts.recall:.1%} of the makes "
+        "are called."
+    )
+    pictures: list[Block] = [
+        Picture(
+            plots.figure_svg(plots.confusion_plot(counts)),
+            "Confusion matrix",
+            f"Confusion matrix of {champion}.",
+        )
+    ]
+    if np.unique(np.asarray(made)).size == 2:
+        order = [champion, *(name for name in table["model"] if name != champion)]
+        areas = dict(table.select("model", "roc_auc").iter_rows())
+        curves = {
+            f"{name} ({areas[name]:.3f})": scores.roc_curve(made, p_made[name]) for name in order
+        }
+        picture = Picture(
+            plots.figure_svg(plots.roc_plot(curves)),
+            "ROC curves of all models",
+            "ROC curves; the area under each in brackets.",
+        )
+        pictures.insert(0, picture)
+    return Section("Ranking and decisions", [Text(reading, is_reading=True), Row(pictures)])
+
+
+def _importances(importances: Mapping[str, float]) -> Section:
+    ranked = sorted(importances.items(), key=lambda item: item[1], reverse=True)
+    total = sum(importances.values()) or 1.0
+    first = ranked[:3]
+    words = ", ".join(f"{name} ({value / total:.0%})" for name, value in first)
+    reading = (
+        f"The most important of {len(ranked)} features: {words}. An importance says what the model "
+        "uses, not what makes a shot go in."
+    )
+    picture = Picture(
+        plots.figure_svg(plots.importance_plot(importances)), "Importances of the features"
+    )
+    return Section("Importances", [Text(reading, is_reading=True), picture])
+
+
+def _segments(table: pl.DataFrame, champion: str) -> Section:
+    columns = {
+        "label": "", "n_shots": "shots", "n_games": "games", "made_rate": "made",
+        "log_loss": "log loss", "log_loss_low": "from", "log_loss_high": "to", "brier": "Brier",
+        "ece": "ECE", "ece_noise": "ECE by chance", "roc_auc": "ROC-AUC", "accuracy": "accuracy",
+    }  # fmt: skip
+    suspect = table.filter((pl.col("ece_low") > 0) & (pl.col("ece") > 2 * pl.col("ece_noise")))
+    worst = suspect.sort("ece", descending=True).head(3)
+    words = [f"{row['segment']} '{row['label']}' ({row['ece']:.3f})" for row in worst.to_dicts()]
+    reading = (
+        f"Calibration errors beyond twice what chance shows: {', '.join(words)}"
+        f"{' and others' if suspect.height > 3 else ''}."
+        if words
+        else f"In no segment is {champion}'s calibration error beyond twice what chance shows."
+    )
+    blocks: list[Block] = [Text(reading, is_reading=True)]
+    for name in table["segment"].unique(maintain_order=True):
+        part = table.filter(pl.col("segment") == name)
+        blocks.append(Table(part, columns | {"label": str(name)}, _FORMATS))
+    return Section("Segments", blocks)

@@ -1,0 +1,1 @@
+"""How good probabilities are: metrics, intervals, scores, and estimates without outcomes."""

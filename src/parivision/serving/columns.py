@@ -1,0 +1,235 @@
+"""Shots as columns: the requests and answers of the Open Inference Protocol, version 2.
+
+Every fact of a shot is an input tensor of its own, of shape [n] or [n, 1]; null stands for not
+known. Ten thousand shots are checked with some operations on whole columns, by the same ranges as
+single ones: those of `shot.SHOT`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from difflib import get_close_matches
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from parivision.serving.predictor import Answer, Predictor
+from parivision.serving.requests import Problem, Refusal, contradiction, quote, read
+from parivision.serving.shot import (
+    FIELDS,
+    MAX_SHOTS,
+    REQUIRED,
+    Rows,
+    day,
+    is_usable,
+    rules_of,
+    whole,
+)
+from parivision.shots.contradictions import first_of_columns
+from parivision.shots.limits import MAX_DATE, MIN_DATE
+
+Column = Sequence[Any]
+_TEXTS: Final = "BYTES"
+_NUMBERS: Final = frozenset(
+    (
+        "BOOL",
+        "FP16",
+        "FP32",
+        "FP64",
+        *(f"{s}INT{bits}" for s in ("", "U") for bits in (8, 16, 32, 64)),
+    )
+)
+_OUTPUTS: Final = (("p_made", "FP64"), ("expected_points", "FP64"), ("zone_code", "INT64"))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An inference request: its shots, and the id that it wants back."""
+
+    shots: Rows
+    id: str | None
+
+
+def parse(body: bytes) -> Asked:
+    """The shots of an inference request; raises Refusal (400 or 422) for anything else."""
+    try:
+        content = read(body)
+    except ValueError as error:
+        raise Refusal(400, f"The body is not JSON: {error}.") from error
+    inputs = content.get("inputs") if isinstance(content, dict) else None
+    if not isinstance(inputs, list) or not inputs:
+        raise _wrong("inputs", "a list of tensors, one for each fact", inputs)
+    if len(inputs) > len(FIELDS):
+        raise _wrong("inputs", f"at most the {len(FIELDS)} facts of a shot", inputs)
+    columns: dict[str, Column] = {}
+    sizes = set()
+    for tensor in inputs:
+        name, size, data = _tensor(tensor)
+        columns[name] = _checked(name, data)
+        sizes.add(size)
+    if len(sizes) > 1:
+        raise _wrong("shape", "the same number of shots in all inputs", sorted(sizes))
+    rows = Rows(columns, sizes.pop())
+    _check_together(rows)
+    id_ = content.get("id")
+    return Asked(rows, id_ if isinstance(id_, str) else None)
+
+
+def answer(asked: Asked, said: Answer, predictor: Predictor, request_id: str) -> bytes:
+    """The answer; a shot's outcome may be reported by the prediction's id, "-" and its place."""
+    values = (said.p_made, said.expected_points, said.zone)
+    outputs = [
+        {"name": name, "datatype": kind, "shape": [asked.shots.size], "data": column.tolist()}
+        for (name, kind), column in zip(_OUTPUTS, values, strict=True)
+    ]
+    return msgspec.json.encode(
+        {
+            "model_name": predictor.champion.name,
+            "model_version": predictor.champion.version,
+            **({} if asked.id is None else {"id": asked.id}),
+            "parameters": {"prediction_id": request_id},
+            "outputs": outputs,
+        }
+    )
+
+
+def metadata(predictor: Predictor) -> dict[str, Any]:
+    """What the protocol wants to know of a model: its inputs and outputs."""
+    inputs = [{"name": name, "datatype": _datatype(name), "shape": [-1]} for name in FIELDS]
+    outputs = [{"name": name, "datatype": kind, "shape": [-1]} for name, kind in _OUTPUTS]
+    return {
+        "name": predictor.champion.name,
+        "versions": [predictor.champion.version],
+        "platform": "parivision",
+        "inputs": inputs,
+        "outputs": outputs,
+    }
+
+
+def _datatype(name: str) -> str:
+    rules, _ = rules_of(name)
+    return {"string": _TEXTS, "integer": "INT64", "number": "FP64"}.get(
+        rules.get("type", ""), "BOOL"
+    )
+
+
+def _tensor(tensor: Any) -> tuple[str, int, list[Any]]:
+    """Name, number of shots and values of an input."""
+    if not isinstance(tensor, dict):
+        raise _wrong("inputs", "tensors with name, shape, datatype and data", tensor)
+    name = tensor.get("name")
+    if not isinstance(name, str) or name not in FIELDS:
+        near = get_close_matches(str(name)[:40], FIELDS, n=1)
+        expected = f"{near[0]} instead" if near else f"one of {', '.join(FIELDS)}"
+        raise _wrong("inputs.name", expected, name)
+    kinds = {_TEXTS} if _datatype(name) == _TEXTS else _NUMBERS
+    if tensor.get("datatype") not in kinds:
+        raise _wrong(f"{name}.datatype", _datatype(name), tensor.get("datatype"))
+    data, shape = tensor.get("data"), tensor.get("shape")
+    if isinstance(data, list) and data and all(isinstance(each, list) for each in data):
+        data = [value for each in data for value in each]
+    if not isinstance(data, list) or not 1 <= len(data) <= MAX_SHOTS:
+        raise _wrong(f"{name}.data", f"a list of 1 to {MAX_SHOTS} values", data)
+    if shape not in ([len(data)], [len(data), 1]):
+        raise _wrong(f"{name}.shape", f"[{len(data)}], as many as there are data", shape)
+    return name, len(data), data
+
+
+def _checked(name: str, data: list[Any]) -> Column:
+    rules, nullable = rules_of(name)
+    if not nullable and None in data:
+        raise _at(name, data.index(None), None)
+    return (
+        _texts(name, data, rules) if rules.get("type") == "string" else _numbers(name, data, rules)
+    )
+
+
+def _texts(name: str, data: list[Any], rules: Mapping[str, Any]) -> Column:
+    """Texts as they came, or the dates that they mean; each different one is looked at once."""
+    are_texts = set(map(type, data)) <= {str, type(None)}
+    known = {text: _meaning(name, text, rules) for text in set(data) - {None}} if are_texts else {}
+    if not are_texts or None in known.values():
+        wrong = (value is not None and _meaning(name, value, rules) is None for value in data)
+        place = next(place for place, is_wrong in enumerate(wrong) if is_wrong)
+        raise _at(name, place, data[place])
+    return list(map(known.get, data)) if rules.get("format") == "date" else data
+
+
+def _meaning(name: str, value: Any, rules: Mapping[str, Any]) -> str | date | None:
+    """The text or the date that a value is; None if it is neither, or may not be."""
+    if not isinstance(value, str):
+        return None
+    if rules.get("format") != "date":
+        fits = rules["minLength"] <= len(value) <= rules["maxLength"]
+        return value if fits and is_usable(name, value) else None
+    meant = day(value)
+    return meant if meant is not None and MIN_DATE <= meant <= MAX_DATE else None
+
+
+def _numbers(name: str, data: list[Any], rules: Mapping[str, Any]) -> Column:
+    """The values, or an array of them if all are known; integers keep all their digits."""
+    is_whole, is_listed = rules.get("type") == "integer", "enum" in rules
+    allowed = {type(None), int, *([bool, float] if is_listed else [] if is_whole else [float])}
+    kinds = set(map(type, data))
+    if is_whole and float in kinds:
+        data = list(map(whole, data))
+        kinds = set(map(type, data))
+    if not kinds <= allowed:
+        place = next(i for i, value in enumerate(data) if type(value) not in allowed)
+        raise _at(name, place, data[place])
+    is_full = type(None) not in kinds
+    known = data if is_full else [value for value in data if value is not None]
+    try:
+        values = np.array(known, np.int64 if is_whole and not is_listed else np.float64)
+    except OverflowError:
+        raise _outside(name, data, rules) from None
+    if is_listed:
+        fits = all(value in rules["enum"] for value in set(known))
+    else:
+        fits = not len(values) or (
+            values.min() >= rules["minimum"] and values.max() <= rules["maximum"]
+        )
+    if not fits:
+        raise _outside(name, data, rules)
+    if not is_full:
+        return data
+    return values.astype(np.int64) if is_whole else values  # type: ignore[return-value]
+
+
+def _outside(name: str, data: list[Any], rules: Mapping[str, Any]) -> Refusal:
+    """The refusal of the first value that is not what it may be; NaN never is."""
+
+    def fits(value: Any) -> bool:
+        if "enum" in rules:
+            return value in rules["enum"]
+        return bool(rules["minimum"] <= value <= rules["maximum"])
+
+    place = next(i for i, value in enumerate(data) if value is not None and not fits(value))
+    return _at(name, place, data[place])
+
+
+def _check_together(rows: Rows) -> None:
+    """What no column says alone: that none is missing, and that they can be true together."""
+    columns = rows.columns
+    missing = [name for name in REQUIRED if name not in columns]
+    if missing:
+        raise Refusal.of(*(Problem(name, FIELDS[name], "nothing") for name in missing))
+    found = first_of_columns(columns)
+    if found is not None:
+        place, rule = found
+        shot = {name: _plain(columns[name][place]) for name in rule.names}
+        raise Refusal.of(contradiction(rule, shot, f"{rule.field}[{place}]"))
+
+
+def _plain(value: Any) -> Any:
+    """A value of a column, which may be an array, as JSON has it."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _at(name: str, place: int, came: Any) -> Refusal:
+    return _wrong(f"{name}[{place}]", FIELDS[name], came)
+
+
+def _wrong(field: str, expected: str, came: Any) -> Refusal:
+    return Refusal.of(Problem(field, expected, "nothing" if came is None else quote(came)))

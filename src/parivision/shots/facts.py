@@ -1,0 +1,163 @@
+"""Raw facts of shots as columns: what a request carries, and all that features are made of."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parivision.shots import court, league
+
+EPOCH: Final = date(1970, 1, 1)
+NO_ACTION: Final = -1
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Facts of n shots; every array has shape (n,).
+
+    Optional facts are NaN (floats), `league.UNKNOWN_TEAM` (teams) or `NO_ACTION` where they are
+    not known. `day` counts days since 1970-01-01. `action` indexes the words of `actions`.
+    The last five describe the game before the shot.
+    """
+
+    day: Ints
+    player_id: Ints
+    team_id: Ints
+    opponent_id: Ints
+    is_home: Floats
+    period: Ints
+    clock_s: Floats
+    x_ft: Floats
+    y_ft: Floats
+    shot_value: Ints
+    action: Ints
+    actions: tuple[str, ...]
+    since_last_shot_s: Floats
+    last_shot_own: Floats
+    last_shot_made: Floats
+    player_attempts: Floats
+    player_makes: Floats
+
+    def __len__(self) -> int:
+        """Number of shots."""
+        return len(self.x_ft)
+
+    def take(self, rows: slice | Ints | NDArray[np.bool_]) -> "Facts":
+        """The same facts of some rows only."""
+        picked = {name: getattr(self, name)[rows] for name in ARRAYS}
+        return replace(self, **picked)
+
+    def without_action(self) -> "Facts":
+        """The same shots with the action type withheld."""
+        return replace(self, action=np.full(len(self), NO_ACTION, np.int64))
+
+    def after(self, day: int | None) -> slice:
+        """Rows of later days than `day`, all for None; the facts must be sorted by day."""
+        first = 0 if day is None else int(np.searchsorted(self.day, day, "right"))
+        return slice(first, len(self))
+
+    def by_day(self) -> Iterator[tuple[int, slice]]:
+        """Days in order with their rows; the facts must be sorted by day."""
+        if not len(self):
+            return
+        edges = np.flatnonzero(np.diff(self.day)) + 1
+        starts, ends = [0, *edges.tolist()], [*edges.tolist(), len(self)]
+        for start, end in zip(starts, ends, strict=True):
+            yield int(self.day[start]), slice(start, end)
+
+
+ARRAYS: Final = tuple(f.name for f in fields(Facts) if f.name != "actions")
+
+
+def normal_action(words: str) -> str:
+    """The scorer's words in one spelling: lower case, single spaces."""
+    return " ".join(words.lower().split())
+
+
+GIVEN: Final = (
+    *("player_id", "period", "clock_s", "x_ft", "y_ft", "game_date", "team_id", "home_team"),
+    *("away_team", "shot_value", "action_type", "since_last_shot_s", "last_shot_own"),
+    *("last_shot_made", "player_attempts", "player_makes"),
+)
+"""What requests carry and facts are made of."""
+
+
+def from_records(records: Sequence[Mapping[str, Any]], today: date) -> Facts:
+    """Facts of single shots, as requests carry them.
+
+    Each record holds `player_id`, `period`, `clock_s`, `x_ft`, `y_ft` and, where known, `game_date`
+    (default `today`), `team_id`, `home_team`, `away_team`, `shot_value` (default: by the place),
+    `action_type` and the facts of the game before the shot.
+    """
+    columns = {name: [record.get(name) for record in records] for name in GIVEN}
+    return from_columns(columns, len(records), today)
+
+
+def from_columns(columns: Mapping[str, Sequence[Any]], size: int, today: date) -> Facts:
+    """Facts of so many shots from columns of `GIVEN`, None where a fact is not known.
+
+    A column may be left out if it is known of no shot, and be an array if it is known of all.
+    """
+    nothing = [None] * size
+
+    def column(name: str) -> Sequence[Any]:
+        return columns.get(name, nothing)
+
+    def numbers(name: str) -> Floats:
+        return np.array(column(name), np.float64)  # None becomes NaN
+
+    def whole(name: str, default: int = 0) -> Ints:
+        values = column(name)
+        if not isinstance(values, np.ndarray) and None in values:
+            values = [default if value is None else value for value in values]
+        return np.array(values, np.int64)
+
+    x_ft, y_ft = numbers("x_ft"), numbers("y_ft")
+    given = whole("shot_value")
+    normal = {word: normal_action(word or "") for word in set(column("action_type"))}
+    actions = tuple(sorted({word for word in normal.values() if word}))
+    code = {word: index for index, word in enumerate(actions)}
+    codes = {word: code.get(spelt, NO_ACTION) for word, spelt in normal.items()}
+    days = {day: ((day or today) - EPOCH).days for day in set(column("game_date"))}
+
+    def games() -> Iterator[tuple[Any, ...]]:
+        # Twice, since thousands of tuples in a list would all be work for the garbage collector.
+        return zip(column("team_id"), column("home_team"), column("away_team"), strict=True)
+
+    place = {game: index for index, game in enumerate(set(games()))}
+    teams = np.array([_teams(*game) for game in place], np.float64).reshape(-1, 2)
+    opponent_id, is_home = teams[[place[game] for game in games()]].T
+    return Facts(
+        day=np.array([days[day] for day in column("game_date")], np.int64),
+        player_id=whole("player_id"),
+        team_id=whole("team_id", league.UNKNOWN_TEAM),
+        opponent_id=opponent_id.astype(np.int64),
+        is_home=is_home,
+        period=whole("period"),
+        clock_s=numbers("clock_s"),
+        x_ft=x_ft,
+        y_ft=y_ft,
+        shot_value=np.where(given > 0, given, court.shot_value(x_ft, y_ft)),
+        action=np.array([codes[word] for word in column("action_type")], np.int64),
+        actions=actions,
+        since_last_shot_s=numbers("since_last_shot_s"),
+        last_shot_own=numbers("last_shot_own"),
+        last_shot_made=numbers("last_shot_made"),
+        player_attempts=numbers("player_attempts"),
+        player_makes=numbers("player_makes"),
+    )
+
+
+def _teams(team_id: int | None, home_team: str | None, away_team: str | None) -> tuple[int, float]:
+    """Opponent's franchise and whether the shooter is at home (NaN where it cannot be told)."""
+    team, home, away = team_id or league.UNKNOWN_TEAM, home_team or "", away_team or ""
+    opponent = league.opponent_id(team, home, away)
+    if opponent == league.UNKNOWN_TEAM:
+        return opponent, float("nan")
+    return opponent, float(team == league.franchise(home))

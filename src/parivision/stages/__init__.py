@@ -1,0 +1,1 @@
+"""What a pipeline component or a command does, one function a stage."""

@@ -1,0 +1,88 @@
+"""The newest reports that MLflow keeps: how the champion was judged, what the shots are, drift.
+
+MLflow is asked by its REST API: its client would be most of the page's image.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+
+from parivision.credentials.logins import Login
+from parivision.errors import ServiceError
+
+PATIENCE_S: Final = 10.0
+EXPERIMENT: Final = "parivision"
+KINDS: Final = ("evaluation", "drift")
+"""Runs that keep reports, by their tag `kind`."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """An HTML file of a run; `kind` is the run's, `at_s` when that ended, in seconds since 1970."""
+
+    kind: str
+    file: str
+    run_id: str
+    at_s: float
+
+
+class Reports:
+    """Reads them from an MLflow server; every method raises ServiceError when that is away."""
+
+    def __init__(self, url: str, login: Login | None = None) -> None:
+        """`login` is a user that may read, where the server has users."""
+        self._url = url.rstrip("/")
+        self._auth = (login.name, login.password) if login else None
+
+    def newest(self) -> list[Report]:
+        """The HTML files of the newest finished run of each kind."""
+        found: list[Report] = []
+        with self._client() as client:
+            named = {"experiment_name": EXPERIMENT}
+            experiment = _asked(client, "GET", "experiments/get-by-name", params=named)
+            for kind in KINDS:
+                asked = {
+                    "experiment_ids": [experiment["experiment"]["experiment_id"]],
+                    "filter": f"tags.kind = '{kind}' and attributes.status = 'FINISHED'",
+                    "order_by": ["attributes.start_time DESC"],
+                    "max_results": 1,
+                }
+                for run in _asked(client, "POST", "runs/search", json=asked).get("runs", ()):
+                    found += _pages(client, kind, run["info"])
+        return found
+
+    def read(self, report: Report) -> str:
+        """A report's HTML."""
+        asked = {"run_id": report.run_id, "path": report.file}
+        with self._client() as client:
+            return _answer(client, "GET", "/get-artifact", params=asked).text
+
+    def _client(self) -> httpx.Client:
+        return httpx.Client(
+            base_url=self._url, timeout=PATIENCE_S, trust_env=False, auth=self._auth
+        )
+
+
+def _pages(client: httpx.Client, kind: str, run: dict[str, Any]) -> Iterator[Report]:
+    listed = _asked(client, "GET", "artifacts/list", params={"run_id": run["run_id"]})
+    for file in listed.get("files", ()):
+        if file["path"].endswith(".html"):
+            yield Report(kind, file["path"], run["run_id"], run["end_time"] / 1000)
+
+
+def _asked(client: httpx.Client, method: str, path: str, **content: Any) -> dict[str, Any]:
+    answer = _answer(client, method, f"/api/2.0/mlflow/{path}", **content)
+    try:
+        return dict(answer.json())
+    except ValueError as error:
+        raise ServiceError(f"{answer.url} answered no JSON: is MLflow there?") from error
+
+
+def _answer(client: httpx.Client, method: str, path: str, **content: Any) -> httpx.Response:
+    try:
+        answer = client.request(method, path, **content)
+        return answer.raise_for_status()
+    except httpx.HTTPError as error:
+        raise ServiceError(f"MLflow at {client.base_url} does not answer: {error}") from error

@@ -1,0 +1,167 @@
+"""The page of a shot: a court to click on, and what the service says of it.
+
+Raw facts go to the prediction service; no feature is computed here.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import streamlit as st
+import streamlit.components.v1 as components
+
+from parivision.serving.client import ServiceClient
+from parivision.web import charts, heat
+
+ACTIONS: Final = (
+    *("not told", "Jump Shot", "Pullup Jump Shot", "Step Back Jump shot", "Fadeaway Jump Shot"),
+    *("Layup Shot", "Driving Layup Shot", "Dunk Shot", "Hook Shot", "Tip Shot"),
+)
+SPOTS: Final = {
+    "at the rim": (0.0, 1.0),
+    "free-throw line": (0.0, 13.75),
+    "elbow three": (17.0, 17.5),
+    "top of the arc": (0.0, 24.5),
+    "left corner": (22.5, 2.0),
+    "right corner": (-22.5, 2.0),
+}
+# How many of the busiest players the shot is given to instead.
+OTHERS: Final = 5
+# Where the shot is from at first.
+_FIRST: Final = {"x_ft": 0.0, "y_ft": 24.5}
+
+
+def draw(client: ServiceClient) -> None:
+    """Draw it; raises ServiceError when the service does not answer."""
+    st.title("Will it go in?")
+    players = {player["player_id"]: player["name"] for player in client.players()}
+    _take_click()
+    # Right below the court, though the fields have to be drawn before it is known: on a phone it is
+    # seen without scrolling.
+    answer = st.container()
+    shot = _asked(players)
+    said = client.explain(shot)
+    # First of all: a new input may end this run at the next thing it draws.
+    _remember(shot, said)
+    with answer:
+        _answer(said, client.model()["known_for_days"])
+    _why(said)
+    _instead(client, shot, players)
+    _heat_map(client, shot)
+    _history(_named(players))
+
+
+def _take_click() -> None:
+    """Draw the court; where it was clicked goes into the fields."""
+    state = st.session_state
+    for name, value in _FIRST.items():
+        state.setdefault(name, value)
+    clicked = _court()(x_ft=state["x_ft"], y_ft=state["y_ft"], key="court", default=None)
+    if clicked and clicked != state.get("clicked"):
+        state["clicked"] = clicked
+        state["x_ft"], state["y_ft"] = float(clicked["x_ft"]), float(clicked["y_ft"])
+
+
+def _asked(players: Mapping[int, str]) -> dict[str, Any]:
+    """The facts of the shot, from the fields.
+
+    `players` are the names by number, the most active first.
+    """
+    left, right = st.columns(2)
+    shot: dict[str, Any] = {
+        "x_ft": left.number_input("Feet left of the hoop", -25.0, 25.0, key="x_ft", step=0.5),
+        "y_ft": right.number_input("Feet from the hoop", -5.2, 88.0, key="y_ft", step=0.5),
+        "player_id": left.selectbox(
+            "Shooter", list(players) or [1], key="player_id", format_func=_named(players)
+        ),
+        "period": int(left.number_input("Period", 1, 8, key="period")),
+        "clock_s": float(right.number_input("Seconds left", 0, 720, 300, key="clock_s")),
+    }
+    action = right.selectbox("Action", ACTIONS, key="action")
+    return shot if action == ACTIONS[0] else {**shot, "action_type": action}
+
+
+def _named(players: Mapping[int, str]) -> Callable[[int], str]:
+    """A player's name; a champion promoted before names were kept has numbers only."""
+    return lambda number: players.get(number, f"player {number}")
+
+
+@st.cache_resource
+def _court() -> Any:
+    return components.declare_component("court", path=str(Path(__file__).parent / "court"))
+
+
+def _answer(said: dict[str, Any], age_days: int | None) -> None:
+    around = said["interval"]
+    left, right = st.columns(2)
+    left.metric("Probability", f"{said['p_made']:.1%}")
+    right.metric("Expected points", f"{said['expected_points']:.2f}")
+    if around:
+        st.write(f"Shots like this go in {around['low']:.1%} to {around['high']:.1%} of the time.")
+    else:
+        st.write("No interval: this champion was promoted before its reliability was kept.")
+    model = said["model"]
+    who = f"{model['name']} {model['version']}, {model['family']}"
+    age = "" if age_days is None else f", {age_days} days after the newest game that it knows"
+    st.write(f"{said['zone']}; {who}{age}.")
+
+
+def _why(said: dict[str, Any]) -> None:
+    st.subheader("Why")
+    st.table(
+        [
+            {"what": each["group"], "log odds": f"{each['log_odds']:+.2f}"}
+            for each in said["contributions"]
+        ]
+    )
+
+
+def _instead(client: ServiceClient, shot: dict[str, Any], players: Mapping[int, str]) -> None:
+    """The same shot by other shooters and from other spots, in one request."""
+    others = [player for player in players if player != shot["player_id"]][:OTHERS]
+    spots = [{**shot, "x_ft": x_ft, "y_ft": y_ft} for x_ft, y_ft in SPOTS.values()]
+    asked = [{**shot, "player_id": player} for player in others] + spots
+    labels = [players[player] for player in others] + list(SPOTS)
+    st.subheader("Instead")
+    st.table(
+        [
+            {
+                "shot": label,
+                "probability": f"{said['p_made']:.1%}",
+                "points": f"{said['expected_points']:.2f}",
+            }
+            for label, said in zip(labels, client.what_if(asked), strict=True)
+        ]
+    )
+
+
+def _heat_map(client: ServiceClient, shot: dict[str, Any]) -> None:
+    """Every place at once; asked for only by who wants to see it."""
+    st.subheader("Everywhere")
+    wanted = {"nothing": "", "expected points": "points", "more than the league": "more"}
+    chosen = st.radio("Colour the court by", list(wanted), horizontal=True, key="colour")
+    if chosen and wanted[chosen]:
+        cells = heat.cells(client.what_if(heat.shots(shot)))
+        st.altair_chart(charts.heat_map(cells, wanted[chosen]), height=320)
+        st.write("With no action told; the league is a shooter that the model knows nothing of.")
+
+
+def _remember(shot: dict[str, Any], said: dict[str, Any]) -> None:
+    history = st.session_state.setdefault("history", [])
+    row = {**shot, "p_made": said["p_made"], "expected_points": said["expected_points"]}
+    if not history or history[-1] != row:
+        history.append(row)
+
+
+def _history(named: Callable[[int], str]) -> None:
+    st.subheader("This session")
+    st.table(
+        [
+            {
+                "from": f"{row['x_ft']:g}, {row['y_ft']:g}",
+                "shooter": named(row["player_id"]),
+                "probability": f"{row['p_made']:.1%}",
+            }
+            for row in reversed(st.session_state["history"])
+        ]
+    )
