@@ -42,10 +42,11 @@ test: $(VENV)/.done ferretdb image-registry helm skaffold-schema ## unit and pip
 test-unit: $(VENV)/.done ## the pure tests, under a minute
 	$(BIN)/pytest $(UNIT)
 
-lint: $(VENV)/.done lint-charts ## ruff, mypy, yamllint, and the charts
+lint: $(VENV)/.done lint-charts ## ruff, mypy, import rules, yamllint, and the charts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/yamllint --strict .github pipelines bentos manifests kind-config.yaml skaffold.yaml \
 	  tests/pipeline/rules helm/parivision/charts/monitoring/files/rules
 	$(BIN)/shellcheck .ci/run tests/lab/lab tests/lab/node/{import-images,runc-lab} manifests/{cluster,install} helm/*.sh
@@ -119,4 +120,4 @@ lock: $(VENV)/.done ## resolve the dependencies anew
 	  --generate-hashes --no-header --no-emit-package parivision pyproject.toml -o requirements.lock
 
 clean: ## remove what runs and tests leave behind
-	rm -rf .parivision .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage build dist
+	rm -rf .parivision .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage build dist

@@ -14,6 +14,7 @@ from typing import Final
 from parivision import __version__
 from parivision.credentials.addresses import is_login_without_scheme, mlflow_address
 from parivision.credentials.logins import Login, credential, given, is_invisible
+from parivision.credentials.names import CREDENTIALS, IN_HEAD
 from parivision.errors import SettingsError
 
 
@@ -65,31 +66,6 @@ TABLE: Final = (
     Setting("PARIVISION_ALLOWED_HOSTS", "", "hosts asked for: a.example, *.b.example; empty: any"),
     Setting("KUBERNETES_SERVICE_HOST", "", "set in every pod: the target `auto` is the cluster"),
     Setting("PARIVISION_POD", "", "pod of a pipeline's task: there lake and MLflow must be named"),
-)
-ADDRESSES: Final = (
-    "PARIVISION_LAKE",
-    "MLFLOW_TRACKING_URI",
-    "PARIVISION_PREDICTION_LOG",
-    "PARIVISION_IMAGES_PUSH",
-    "PARIVISION_PROMETHEUS",
-    "PARIVISION_KFP",
-)
-"""What may hold a password: user:password@host."""
-PASSWORDS: Final = (
-    "MLFLOW_TRACKING_PASSWORD",
-    "PARIVISION_IMAGES_PASSWORD",
-    "PARIVISION_ALERTS_TOKEN",
-    "PARIVISION_OUTCOMES_TOKEN",
-)
-USERNAMES: Final = ("MLFLOW_TRACKING_USERNAME", "PARIVISION_IMAGES_USERNAME")
-CREDENTIALS: Final = (*ADDRESSES, *PASSWORDS, *USERNAMES)
-"""What no message shows."""
-# Sent in the head of a request as they are, or by a client that knows no other letters.
-_IN_HEAD: Final = (
-    "MLFLOW_TRACKING_USERNAME",
-    "MLFLOW_TRACKING_PASSWORD",
-    "PARIVISION_ALERTS_TOKEN",
-    "PARIVISION_OUTCOMES_TOKEN",
 )
 _DEPLOYMENT: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _TRACK: Final = re.compile("primary|canary|shadow")
@@ -239,7 +215,7 @@ def _value(environment: Mapping[str, str], item: Setting) -> str:
     text = given(environment, item.name) or item.default
     if item.name not in CREDENTIALS:
         return text
-    return credential(item.name, text, in_head=item.name in _IN_HEAD)
+    return credential(item.name, text, in_head=item.name in IN_HEAD)
 
 
 def _folder(value: Mapping[str, str], name: str) -> Path:

@@ -13,10 +13,10 @@ import typer
 
 from parivision import cli, settings
 from parivision.cli.app import app
+from parivision.credentials.names import ADDRESSES, CREDENTIALS, PASSWORDS
 from parivision.credentials.redaction import KFP
 from parivision.errors import PariVisionError
 from parivision.lake import mongo
-from parivision.settings import ADDRESSES, CREDENTIALS, PASSWORDS
 from parivision.stages import components, termination_message
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("mlflow")]

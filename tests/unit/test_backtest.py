@@ -9,6 +9,7 @@ from parivision.errors import DataError
 from parivision.features import tables
 from parivision.models import families
 from parivision.promotion.decision import BLENDED, CHAMPION, RECALIBRATED, Decision
+from parivision.reports.backtests import policies_figure
 from parivision.sources.synthetic import P_TRUE, SyntheticConfig, generate
 
 RESULTS = [
@@ -89,7 +90,7 @@ def test_results_become_a_table_and_a_summary():
             "largest_excess": 0.01,
         }
     )
-    assert len(backtest.figure(frame).axes) == 1
+    assert len(policies_figure(frame).axes) == 1
 
 
 @pytest.mark.parametrize("seasons", [[], [2022]])

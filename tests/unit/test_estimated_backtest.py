@@ -8,6 +8,7 @@ import pytest
 from parivision.backtests import estimated
 from parivision.errors import DataError
 from parivision.models import families
+from parivision.reports.backtests import estimates_figure
 
 SOURCE = "synthetic:?seed=2&seasons=2022-2023&games=120&scale=0.3"
 
@@ -61,7 +62,7 @@ def test_a_season_is_summed_up(weeks):
     assert row["inside"] == table["inside"].sum()
     assert row["quiet_inside"] <= row["quiet"]
     assert row["width"] == pytest.approx((table["high"] - table["low"]).mean())
-    assert estimated.figure(table).axes
+    assert estimates_figure(table).axes
 
 
 def test_a_kept_model_is_not_trained_again(weeks, few, league_shots, monkeypatch):

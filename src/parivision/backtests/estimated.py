@@ -8,7 +8,7 @@ alone, with what earlier weeks taught, and held against what the outcomes then s
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -22,9 +22,6 @@ from parivision.scoring import estimated, metrics
 from parivision.scoring.estimated import Estimate, Surprise
 from parivision.shots.facts import Floats
 from parivision.shots.split import time_split
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Progress = Callable[[int, int], None]
 MIN_WEEK: Final = 1000
@@ -193,17 +190,4 @@ def by_season(table: pl.DataFrame) -> pl.DataFrame:
             spread=pl.col("log_loss").std(),
         )
         .with_columns(quiet=pl.col("weeks") - pl.col("moved"))
-    )
-
-
-def figure(table: pl.DataFrame) -> "Figure":
-    """Real and estimated log loss with its interval, week after week."""
-    from parivision.reports import plots
-
-    lines = {"outcomes": table["log_loss"], "estimated": table["estimated"]}
-    return plots.lines_plot(
-        pl.Series("week", range(table.height)),
-        {**lines, "low": table["low"], "high": table["high"]},
-        x_label="weeks of " + ", ".join(map(str, table["season"].unique(maintain_order=True))),
-        y_label="log loss",
     )

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -22,9 +21,6 @@ from parivision.promotion import holdout
 from parivision.scoring import metrics
 from parivision.shots.facts import NO_ACTION
 from parivision.shots.split import TimeSplit, time_split
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Progress = Callable[[int, int], None]
 
@@ -112,18 +108,6 @@ def summary(table: pl.DataFrame) -> dict[str, float]:
         "always_newest": float(table["newest_loss"].to_numpy().mean()),
         "largest_excess": float(table["excess"].to_numpy().max()),
     }
-
-
-def figure(table: pl.DataFrame) -> "Figure":
-    """Next-season log loss of the three policies, season by season."""
-    from parivision.reports import plots
-
-    losses = {
-        "promotion rule": table["promoted_loss"],
-        "never retraining": table["never_loss"],
-        "always the newest": table["newest_loss"],
-    }
-    return plots.lines_plot(table["next_season"], losses, x_label="season", y_label="log loss")
 
 
 def _trained(history: History, split: TimeSplit, recipe: Recipe, kept: Path | None) -> Bundle:

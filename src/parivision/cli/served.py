@@ -66,7 +66,7 @@ def import_(
     ] = False,
 ) -> None:
     """Add outcomes to the log; what it knows already changes nothing."""
-    from parivision.prediction_log.from_lake import publish
+    from parivision.stages.outcomes import publish
 
     if (path is None) != from_lake:
         raise SettingsError("what to import is not clear: expected a FILE, or --from-lake alone")

@@ -46,9 +46,9 @@ def seasons(
             say(f"{result.season}: {result.winner}; {result.reason}")
     table = study.to_frame(results)
     if plot:
-        from parivision.reports import plots
+        from parivision.reports import backtests, plots
 
-        plot.write_text(plots.figure_svg(study.figure(table)))
+        plot.write_text(plots.figure_svg(backtests.policies_figure(table)))
     if json:
         print_json({"seasons": table.to_dicts(), **study.summary(table)})
         return
@@ -129,9 +129,9 @@ def estimated_weeks(
         weeks = list(study.by_week(shots, years, seed=seed, keep=keep, progress=progress))
     table = study.to_frame(weeks)
     if plot:
-        from parivision.reports import plots
+        from parivision.reports import backtests, plots
 
-        plot.write_text(plots.figure_svg(study.figure(table)))
+        plot.write_text(plots.figure_svg(backtests.estimates_figure(table)))
     summary = study.by_season(table)
     if json:
         print_json({"weeks": table.to_dicts(), "seasons": summary.to_dicts()})

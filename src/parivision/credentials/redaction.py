@@ -19,8 +19,8 @@ from urllib.parse import quote, quote_plus, unquote
 from parivision import strict_json
 from parivision.credentials.addresses import is_login_without_scheme
 from parivision.credentials.logins import given
+from parivision.credentials.names import ADDRESSES, PASSWORDS, USERNAMES
 from parivision.errors import PariVisionError, SettingsError
-from parivision.settings import ADDRESSES, PASSWORDS, USERNAMES
 
 HIDDEN: Final = "(hidden)"
 KFP: Final = ("KFP_EXISTING_TOKEN", "KFP_COOKIES")

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import polars as pl
 
@@ -12,7 +13,7 @@ from parivision.shots import league, schema
 from parivision.shots.contradictions import TEAMS
 from parivision.sources import FORMATS, Format
 from parivision.sources.game_number import ALL_STAR
-from parivision.sources.twins import new_to
+from parivision.sources.twins import EVENT, FACTS, without_twins
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def refine(
     strangers: Counter[str] = Counter()
     for pending in lake.pending():
         converted, bad = _refined(pending, formats, check_geometry=check_geometry)
-        shots = new_to(lake, converted, formats[pending.format].partial_events)
+        shots = _without_twins(lake, converted, formats[pending.format].partial_events)
         written = lake.write_refined(pending, shots, bad)
         records += pending.records.height
         silver += written.silver
@@ -103,3 +104,13 @@ def _refined(
         layout=layout.name,
     )
     return converted.shots, bad
+
+
+def _without_twins(lake: Lake, shots: pl.DataFrame, partial_events: int) -> pl.DataFrame:
+    """Shots of which neither silver nor this table has another record."""
+    if not shots.height or not partial_events:
+        return shots
+    days = shots["game_date"].unique().sort()
+    since, until = days[0], days[-1] + timedelta(days=1)
+    known = lake.silver([*FACTS, EVENT], since=since, until=until)
+    return without_twins(shots, known, partial_events)

@@ -4,12 +4,10 @@ Where shots are numbered by content (season files), a record that lacks a column
 own. It is told from others by its number, and from the shot that it is by the facts that both know.
 """
 
-from datetime import timedelta
 from typing import Final
 
 import polars as pl
 
-from parivision.lake.base import Lake
 from parivision.shots import schema
 
 EVENT: Final = "event_id"
@@ -19,16 +17,6 @@ FACTS: Final = (
 )
 """What every record says of a shot. Some 60 of 3.6 million have the facts of another: two tips of
 one player within a second. Whole records are never compared by them."""
-
-
-def new_to(lake: Lake, shots: pl.DataFrame, partial_events: int) -> pl.DataFrame:
-    """Shots of which neither silver nor this table has another record; see `without_twins`."""
-    if not shots.height or not partial_events:
-        return shots
-    days = shots["game_date"].unique().sort()
-    since, until = days[0], days[-1] + timedelta(days=1)
-    known = lake.silver([*FACTS, EVENT], since=since, until=until)
-    return without_twins(shots, known, partial_events)
 
 
 def without_twins(shots: pl.DataFrame, known: pl.DataFrame, partial_events: int) -> pl.DataFrame:

@@ -141,7 +141,7 @@ def _tell_outcomes(settings: Settings, lake: "Lake") -> tuple[int, str]:
     not fail the stage.
     """
     from parivision.prediction_log import open_store
-    from parivision.prediction_log.from_lake import publish
+    from parivision.stages.outcomes import publish
 
     if not settings.prediction_log:
         return 0, ""
