@@ -12,7 +12,7 @@ from parivision import features, schema
 
 PAGES = sorted(
     path
-    for path in (*docs_pages.ROOT.glob("docs/*.md"), *docs_pages.ROOT.glob("*.md"))
+    for path in (*docs_pages.ROOT.glob("docs/**/*.md"), *docs_pages.ROOT.glob("*.md"))
     if path.name != "CHANGELOG.md"
 )
 # Those that a cluster test runs.
