@@ -20,7 +20,7 @@ TESTS ?= tests/cluster
 # What a test does to the cluster, the next one finds.
 IN_ORDER := -p no:randomly --log-cli-level=INFO --durations=15
 
-.PHONY: help demo test test-unit lint lint-charts format compile charts helm secrets ferretdb skaffold-schema image-registry images load cluster cluster-down test-cluster chromium test-browser bench lock clean
+.PHONY: help demo test test-unit lint lint-charts lint-yaml lint-shell format compile charts helm secrets ferretdb skaffold-schema image-registry images load cluster cluster-down test-cluster chromium test-browser bench lock clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -42,13 +42,17 @@ test: $(VENV)/.done ferretdb image-registry helm skaffold-schema ## unit and pip
 test-unit: $(VENV)/.done ## the pure tests, under a minute
 	$(BIN)/pytest $(UNIT)
 
-lint: $(VENV)/.done lint-charts ## ruff, mypy, import rules, yamllint, and the charts
+lint: $(VENV)/.done lint-charts lint-yaml lint-shell ## ruff, mypy, import rules, yamllint, shellcheck, and the charts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/yamllint --strict .github pipelines bentos manifests kind-config.yaml skaffold.yaml \
-	  tests/pipeline/rules helm/parivision/charts/monitoring/files/rules
+
+lint-yaml: $(VENV)/.done ## yamllint on every YAML file that is no template
+	$(BIN)/yamllint --strict .pre-commit-config.yaml .github pipelines bentos manifests kind-config.yaml \
+	  skaffold.yaml tests/pipeline/rules helm/parivision/charts/monitoring/files/rules
+
+lint-shell: $(VENV)/.done ## shellcheck on every script
 	$(BIN)/shellcheck .ci/run tests/lab/lab tests/lab/node/{import-images,runc-lab} manifests/{cluster,install} helm/*.sh
 
 lint-charts: $(VENV)/.done helm ## helm lint, kube-score and Kubernetes' schemas, on every values file

@@ -13,7 +13,7 @@ from parivision.shots import schema
 
 PAGES = sorted(
     path
-    for path in (*docs_pages.ROOT.glob("docs/*.md"), *docs_pages.ROOT.glob("*.md"))
+    for path in (*docs_pages.ROOT.glob("docs/**/*.md"), *docs_pages.ROOT.glob("*.md"))
     if path.name != "CHANGELOG.md"
 )
 # Those that a cluster test runs.
