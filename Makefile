@@ -20,7 +20,7 @@ TESTS ?= tests/cluster
 # What a test does to the cluster, the next one finds.
 IN_ORDER := -p no:randomly --log-cli-level=INFO --durations=15
 
-.PHONY: help demo test test-unit lint lint-charts lint-yaml lint-shell format compile charts helm secrets ferretdb skaffold-schema image-registry images load cluster cluster-down test-cluster chromium test-browser bench lock clean
+.PHONY: help demo test test-unit lint lint-charts lint-yaml lint-shell format compile architecture charts helm secrets ferretdb skaffold-schema image-registry images load cluster cluster-down test-cluster chromium test-browser bench lock clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -65,6 +65,9 @@ format: $(VENV)/.done ## rewrite the code in the project's format
 
 compile: $(VENV)/.done ## compile the pipelines to YAML
 	$(BIN)/python -m pipelines.compile
+
+architecture: $(VENV)/.done ## the picture and table of the library's packages, from its imports
+	$(BIN)/python docs/packages.py
 
 charts: $(VENV)/.done helm ## render the charts that the tests compare
 	$(BIN)/python tests/pipeline/charts.py
