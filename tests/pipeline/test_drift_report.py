@@ -24,8 +24,8 @@ def refuse(*args):
 socket.socket.connect = refuse
 
 import polars as pl
-from parivision import drift_report
 from parivision.drift import DriftSummary
+from parivision.reports import drift as drift_report
 
 folder = Path(sys.argv[1])
 names = ("training", "later", "current")

@@ -104,6 +104,7 @@ def test_the_component_fails_and_bronze_has_the_rest(folder: Path, home: Path) -
         "duplicates": 5,
         "conflicts": 0,
         "faulty": 0,
+        "games_without_miss": 0,
     }
 
 

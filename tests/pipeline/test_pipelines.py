@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from mlflow.tracking import MlflowClient
 
-from parivision import settings
+from parivision import settings, strict_json
 from parivision.errors import ModelError, PipelineError
 from parivision.features import tables
 from parivision.kubeflow.local_runs import Run, run_local
@@ -226,7 +226,7 @@ def test_an_evaluation_of_another_champion_promotes_nobody(story: Story, tmp_pat
     """When the champion changed since the evaluation, the numbers compare with the wrong one."""
     inputs = story.first.tasks["evaluate"].artifacts
     shutil.copytree(inputs["judged"].path, tmp_path / "judged")
-    models.write_json(
+    strict_json.write(
         tmp_path / "judged" / models.EVALUATED, {"run_id": "x", "champion": None, "best": "x"}
     )
     shots = story.first.tasks["refine"].artifacts["shots"].path
