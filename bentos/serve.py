@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 PORT = 3000
 
@@ -58,7 +59,7 @@ def serve(bento: Path, host: str, port: int) -> None:
     import bentoml
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    service = bentoml.load(str(bento), standalone_load=True)
+    service: Any = bentoml.load(str(bento), standalone_load=True)
     for variable in service.envs:
         os.environ.setdefault(variable.name, variable.value)
     # The Bento brings its own; it can be imported only now.

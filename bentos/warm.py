@@ -6,6 +6,7 @@ compiled again at every start. Ends with an error where the image lacks what a B
 
 import asyncio
 from importlib import import_module
+from typing import Any
 
 import bentoml
 
@@ -43,7 +44,8 @@ class Nothing:
 
 async def start_and_stop() -> None:
     """Start BentoML's application as a server does, and stop it."""
-    app = Nothing.to_asgi()
+    service: Any = Nothing
+    app = service.to_asgi()
     async with app.router.lifespan_context(app):
         pass
 

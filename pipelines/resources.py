@@ -63,7 +63,7 @@ class Needs:
         KFP gives the longest backoff to Argo, where it bounds the time since the first attempt
         began: one that is shorter than an attempt forbids the retry or cuts it off.
         """
-        pauses_s = BACKOFF_S * (2**self.retries - 1)
+        pauses_s: int = BACKOFF_S * (2**self.retries - 1)
         return (self.retries + 1) * self.timeout_s + pauses_s
 
 
