@@ -95,7 +95,7 @@ def spoilt(many: str, one: str) -> Fault:
     """A fault in the image's code: what the predictor does before it computes many, or one."""
 
     def apply(source: Path) -> None:
-        path = source / "parivision" / "service" / "predictor.py"
+        path = source / "parivision" / "serving" / "predictor.py"
         code = path.read_text()
         for line, before in ((MANY, many), (ONE, one)):
             assert code.count(line) == 1, f"the predictor has no such line, or several: {line}"
