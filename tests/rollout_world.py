@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 
 from flagger_standin import Flagger, release
-from parivision.canary.counters import PINNED, Reading
+from parivision.canary.counters import PINNED, CounterReading
+from parivision.canary.interfaces import Sources
+from parivision.canary.log_reader import ServedLog
 from parivision.canary.record import Rollout
-from parivision.canary.served_log import ServedLog
-from parivision.canary.sources import Sources
 from parivision.canary.store import ChangedError
 from parivision.canary.watcher import Watcher
 from parivision.errors import RegistryError, ServiceError, StoreError
 from parivision.features.form import Form
 from parivision.kubernetes import Release
-from parivision.prediction_log import OUTCOMES, PREDICTIONS, Batch
+from parivision.prediction_log import OUTCOMES, PREDICTIONS, RecordBatch
 from parivision.prediction_log.batch import instant
-from parivision.registry.records import Version
+from parivision.registry.records import RegisteredVersion
 from parivision.verdict import Rules
 
 START = 1_800_000_000.0
@@ -70,10 +70,10 @@ class MemoryStore:
     """The prediction log's store."""
 
     def __init__(self) -> None:
-        self.batches: dict[tuple[str, str, int], Batch] = {}
+        self.batches: dict[tuple[str, str, int], RecordBatch] = {}
         self.is_away = False
 
-    def append(self, batch: Batch) -> bool:
+    def append(self, batch: RecordBatch) -> bool:
         """Keep it."""
         self._ask()
         place = (batch.kind, batch.stream, batch.number)
@@ -88,7 +88,7 @@ class MemoryStore:
                 found[stream] = max(found.get(stream, 0), number + 1)
         return found
 
-    def read(self, kind: str, stream: str, number: int) -> Batch | None:
+    def read(self, kind: str, stream: str, number: int) -> RecordBatch | None:
         """One batch."""
         self._ask()
         return self.batches.get((kind, stream, number))
@@ -160,11 +160,11 @@ class MemoryRegistry:
         self._ask()
         return self.models[number]
 
-    def champion(self) -> Version | None:
+    def champion(self) -> RegisteredVersion | None:
         """Who has the alias."""
         self._ask()
         at = datetime.fromtimestamp(self.made[self.alias], UTC)
-        return Version(self.alias, "", dict(self.tags[self.alias]), at)
+        return RegisteredVersion(self.alias, "", dict(self.tags[self.alias]), at)
 
     def point_alias(self, number: str) -> None:
         """Give the alias."""
@@ -341,17 +341,17 @@ class World:
     def _append(self, kind: str, stream: str, records: Any, shared: Any) -> None:
         if not self.store.is_away:
             number = self.store.ends(kind).get(stream, 0)
-            self.store.append(Batch(kind, stream, number, records, shared))
+            self.store.append(RecordBatch(kind, stream, number, records, shared))
 
     def _count(self, kind: str, track: str, pod: str, label: str, count: int) -> None:
         name = f"{kind}|{track}|{pod}|{label}"
         self.counters[name] = self.counters.get(name, 0) + count
 
-    def read(self, at: float) -> Reading:
+    def read(self, at: float) -> CounterReading:
         """Prometheus."""
         if self.prometheus_is_away:
             raise ServiceError("Prometheus does not answer")
-        return Reading(at, {PINNED: 0, **self.counters})
+        return CounterReading(at, {PINNED: 0, **self.counters})
 
     @property
     def newest(self) -> Rollout:

@@ -23,7 +23,7 @@ from parivision.models.bundle import Bundle
 from parivision.serving.app import create_app
 from parivision.serving.logs import Logs, spill_to
 from parivision.serving.openapi import FULL_SHOT
-from parivision.serving.predictor import Champion, Predictor
+from parivision.serving.predictor import ChampionRecord, Predictor
 from parivision.serving.protocol import Protocol, Shared
 from parivision.serving.server import config
 
@@ -59,7 +59,7 @@ def sampled(bundle: Path, seconds: float = SECONDS) -> Counter[Stack]:
             stacks[tuple(reversed(names[: names.index(_ROOT) + 1]))] += 1
 
     with tempfile.TemporaryDirectory() as folder:
-        champion = Champion("shots", "1")
+        champion = ChampionRecord("shots", "1")
         logs = Logs.open(folder + "/log", spill_to(Path(folder, "spill"), 64), champion, "primary")
         app = create_app(Predictor(Bundle.load(bundle), champion), logs)
         asyncio.run(_run(app, seconds, note))

@@ -11,7 +11,7 @@ import pytest
 from challengers import GAMES, Workshop, image_settings
 from live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, wait_for
 
-from parivision.kubernetes import Cluster, Look, Place, Release, deploy, look
+from parivision.kubernetes import Cluster, DeploymentTarget, Look, Release, deploy, look
 from parivision.registry import Registry
 from parivision.sources.synthetic import SyntheticConfig, generate
 
@@ -48,7 +48,7 @@ class Stage:
 
     def look(self) -> Look:
         """How the rollout stands."""
-        found = look(self.api, Place.parse(PLACE))
+        found = look(self.api, DeploymentTarget.parse(PLACE))
         assert found is not None
         return found
 

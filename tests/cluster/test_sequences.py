@@ -16,7 +16,7 @@ from live_cluster import NAMESPACE, RELEASE, LiveCluster, wait_for
 from stage import PLACE, Stage
 
 from parivision.errors import RegistryError, ServiceError
-from parivision.kubernetes import Place, Release, canary
+from parivision.kubernetes import DeploymentTarget, Release, canary
 from parivision.models.bundle import Bundle
 
 SEQUENCES: Final = int(os.environ.get("PARIVISION_SEQUENCES") or 1)
@@ -90,7 +90,7 @@ def _is_target(stage: Stage, release: Release) -> bool:
 
 
 def _order(stage: Stage, order: str) -> bool:
-    seen, place = stage.look(), Place.parse(PLACE)
+    seen, place = stage.look(), DeploymentTarget.parse(PLACE)
     assert seen.is_running, seen
     canary.order(stage.api, place, {"key": seen.key, "order": order, "by": "test"})
     if order == "promote":

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from parivision.cli.app import app
 from parivision.errors import SettingsError, StoreError
-from parivision.lake import Counts, Lake, backup, open_lake
+from parivision.lake import Lake, LayerCounts, backup, open_lake
 from parivision.lake.refine import refine
 from parivision.shots import schema
 from parivision.sources import feed22
@@ -117,10 +117,10 @@ def test_a_backup_is_the_lake_of_a_moment(mongo_server: Server, tmp_path: Path) 
     restored = open_lake(target)
     assert restored.cursor("test") == "80"
     # The cursors were read before the first batch came, the batches before the second.
-    assert restored.counts() == Counts(120, 0, 120, 0)
+    assert restored.counts() == LayerCounts(120, 0, 120, 0)
     for each in (lake, restored):
         bring(each, 200)
-        assert each.counts() == Counts(200, 0, 200, 0)
+        assert each.counts() == LayerCounts(200, 0, 200, 0)
         each.export_silver(tmp_path / f"{each is lake}.csv")
         each.close()
     assert (tmp_path / "True.csv").read_bytes() == (tmp_path / "False.csv").read_bytes()

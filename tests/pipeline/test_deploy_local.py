@@ -24,7 +24,7 @@ from parivision.packaging.bento import Bento
 from parivision.packaging.local_deployment import Deployment
 from parivision.serving.client import ServiceClient
 from parivision.serving.openapi import SMALL_SHOT
-from parivision.serving.predictor import Champion
+from parivision.serving.predictor import ChampionRecord
 from ports import free_port
 
 START_S = 180.0
@@ -110,7 +110,7 @@ class TestBuild:
         )
         assert second.path == first.path
         assert second.is_new
-        assert Champion.read(second.path / "src").metrics == {"ece": 0.01}
+        assert ChampionRecord.read(second.path / "src").metrics == {"ece": 0.01}
         assert (store / "bentos" / "light" / "latest").read_text() == "1"
         assert not list((store / "tmp").iterdir())
 

@@ -12,7 +12,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from parivision.errors import SchemaError, SourceError
-from parivision.lake import Counts, Lake
+from parivision.lake import Lake, LayerCounts
 from parivision.lake.ingest import IngestReport, ingest
 from parivision.lake.refine import RefineReport, refine
 from parivision.shots import schema
@@ -130,7 +130,7 @@ def test_a_wrong_source_changes_nothing(lake: Lake) -> None:
         ingest(Records(RECORDS, format="feed99"), lake)
     with pytest.raises(SchemaError, match=r"records: the records lack the columns \['Period'\]"):
         ingest(Records(RECORDS.drop("Period")), lake)
-    assert lake.counts() == Counts(0, 0, 0, 0)
+    assert lake.counts() == LayerCounts(0, 0, 0, 0)
     assert lake.cursor("records") is None
 
 
@@ -140,7 +140,7 @@ def test_records_of_an_unknown_format_stay_in_bronze(lake: Lake) -> None:
     lake.append_bronze(RECORDS[:3], keys, source="new", layout="feed99")
     with pytest.raises(SchemaError, match="use the program's version that wrote them"):
         refine(lake)
-    assert lake.counts() == Counts(3, 3, 0, 0)
+    assert lake.counts() == LayerCounts(3, 3, 0, 0)
 
 
 def test_a_source_that_breaks_keeps_what_came(lake: Lake) -> None:

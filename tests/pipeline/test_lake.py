@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from parivision.lake import Appended, Counts, Lake, Refined, open_lake
+from parivision.lake import Appended, Lake, LayerCounts, RefinedRows, open_lake
 from parivision.lake.base import CONFLICT, Pending, quarantined
 from parivision.shots import schema
 from parivision.sources import feed22
@@ -28,7 +28,7 @@ def append(lake: Lake, records: pl.DataFrame, source: str = "test") -> Appended:
     return lake.append_bronze(records, feed22.FORMAT.keys(records), source=source, layout="feed22")
 
 
-def refine_one(lake: Lake, pending: Pending) -> Refined:
+def refine_one(lake: Lake, pending: Pending) -> RefinedRows:
     """Write what becomes of pending feed records."""
     converted = feed22.FORMAT.to_shots(pending.records)
     bad = quarantined(
@@ -40,10 +40,10 @@ def refine_one(lake: Lake, pending: Pending) -> Refined:
     return lake.write_refined(pending, converted.shots, bad)
 
 
-def refine_all(lake: Lake) -> Refined:
+def refine_all(lake: Lake) -> RefinedRows:
     """Refine all that is pending."""
     done = [refine_one(lake, pending) for pending in lake.pending()]
-    return Refined(
+    return RefinedRows(
         sum(one.silver for one in done),
         sum(one.quarantined for one in done),
         sum(one.duplicates for one in done),
@@ -59,7 +59,7 @@ def changed(records: pl.DataFrame, **cells: str) -> pl.DataFrame:
 
 def test_a_new_lake_is_empty(lake: Lake) -> None:
     """Every question has an answer before the first write."""
-    assert lake.counts() == Counts(0, 0, 0, 0)
+    assert lake.counts() == LayerCounts(0, 0, 0, 0)
     assert list(lake.pending()) == []
     assert lake.cursor("test") is None
     assert lake.last_ingest() is None
@@ -85,7 +85,7 @@ def test_a_record_that_comes_again_changes_nothing(lake: Lake) -> None:
     """Within a batch and between batches, from whatever source."""
     assert append(lake, pl.concat([RECORDS[:5], RECORDS[:3]])) == Appended(5, 3, 0)
     assert append(lake, RECORDS[2:8], source="other") == Appended(3, 3, 0)
-    assert lake.counts() == Counts(8, 8, 0, 0)
+    assert lake.counts() == LayerCounts(8, 8, 0, 0)
 
 
 def test_the_first_of_two_records_with_one_key_stays(lake: Lake) -> None:
@@ -95,7 +95,7 @@ def test_the_first_of_two_records_with_one_key_stays(lake: Lake) -> None:
     assert append(lake, other) == Appended(0, 0, 1)
     assert append(lake, pl.concat([other, other])) == Appended(0, 2, 0)
     kept = lake.quarantine().row(0, named=True)
-    assert lake.counts() == Counts(2, 2, 0, 1)
+    assert lake.counts() == LayerCounts(2, 2, 0, 1)
     assert (kept["reason"], kept["format"]) == (CONFLICT, "feed22")
     assert json.loads(kept["record"]) == other.row(0, named=True)
     refine_all(lake)
@@ -115,20 +115,20 @@ def test_records_without_a_key_are_kept_by_their_content(lake: Lake) -> None:
     keyless = changed(RECORDS[:3], Game_ID="?")
     assert append(lake, pl.concat([keyless, keyless[:1]])) == Appended(3, 1, 0)
     assert append(lake, keyless) == Appended(0, 3, 0)
-    assert refine_all(lake) == Refined(0, 3, 0)
-    assert lake.counts() == Counts(3, 0, 0, 3)
+    assert refine_all(lake) == RefinedRows(0, 3, 0)
+    assert lake.counts() == LayerCounts(3, 0, 0, 3)
     assert lake.quarantine()["game_id"].null_count() == 3
 
 
 def test_only_what_is_new_is_refined(lake: Lake) -> None:
     """What was refined never comes again; what came since does."""
     append(lake, RECORDS[:10])
-    assert refine_all(lake) == Refined(10, 0, 0)
+    assert refine_all(lake) == RefinedRows(10, 0, 0)
     assert list(lake.pending()) == []
     append(lake, RECORDS[5:15])
-    assert lake.counts() == Counts(15, 5, 10, 0)
-    assert refine_all(lake) == Refined(5, 0, 0)
-    assert lake.counts() == Counts(15, 0, 15, 0)
+    assert lake.counts() == LayerCounts(15, 5, 10, 0)
+    assert refine_all(lake) == RefinedRows(5, 0, 0)
+    assert lake.counts() == LayerCounts(15, 0, 15, 0)
 
 
 def test_a_batch_without_news_leaves_nothing_pending(lake: Lake) -> None:
@@ -149,7 +149,7 @@ def test_refining_twice_at_once_writes_once(lake: Lake) -> None:
     assert sum(one.silver for one in written) == 9
     assert sum(one.quarantined for one in written) == 1
     assert sum(one.duplicates for one in written) == 10
-    assert lake.counts() == Counts(10, 0, 9, 1)
+    assert lake.counts() == LayerCounts(10, 0, 9, 1)
 
 
 def test_silver_comes_in_the_order_taken(lake: Lake) -> None:
@@ -207,7 +207,7 @@ def test_what_was_written_is_there_after_reopening(lake: Lake, lake_url: str) ->
     refine_all(lake)
     lake.commit_cursor("test", "10")
     again = open_lake(lake_url)
-    assert (again.counts(), again.cursor("test")) == (Counts(10, 0, 10, 0), "10")
+    assert (again.counts(), again.cursor("test")) == (LayerCounts(10, 0, 10, 0), "10")
     assert_frame_equal(again.silver(), lake.silver())
     again.close()
 
@@ -248,7 +248,7 @@ def test_writers_at_once_keep_the_promises(lake_url: str) -> None:
     refine_all(lake)
     assert sum(one.new for one in done) == 60
     assert sum(one.duplicates for one in done) == 60
-    assert lake.counts() == Counts(60, 0, 60, 0)
+    assert lake.counts() == LayerCounts(60, 0, 60, 0)
     lake.close()
 
 

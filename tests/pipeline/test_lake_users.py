@@ -10,7 +10,7 @@ from pymongo.errors import OperationFailure
 from parivision.credentials.logins import Login
 from parivision.errors import StoreError
 from parivision.lake import open_lake
-from parivision.lake.users import Ensured, LakeUser, ensure_users
+from parivision.lake.users import DatabaseUsers, LakeUser, ensure_users
 
 WORD = "p:@/%word"
 _databases = count()
@@ -22,7 +22,7 @@ def database() -> str:
     return f"users_{next(_databases)}"
 
 
-def ensure(server: Server, database: str, word: str = WORD) -> Ensured:
+def ensure(server: Server, database: str, word: str = WORD) -> DatabaseUsers:
     """Make the users, as the server's root."""
     root = Login(server.user, server.password)
     place = server.options.partition("authSource=")[2]
@@ -49,7 +49,7 @@ def test_users_are_made_once(mongo_server: Server, database: str) -> None:
     made = ensure(mongo_server, database)
     assert (made.created, made.updated) == (("lake", "lake-reader"), ())
     again = ensure(mongo_server, database)
-    assert again == Ensured((), ("lake", "lake-reader"), made.with_roles)
+    assert again == DatabaseUsers((), ("lake", "lake-reader"), made.with_roles)
     lake = open_lake(f"mongodb://lake:p%3A%40%2F%25word@{mongo_server.host}/{database}")
     assert lake.counts().bronze == 0
     lake.close()

@@ -82,8 +82,8 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"):
         monkeypatch.setenv(name, "1")
         monkeypatch.delenv(name)
-    monkeypatch.setattr("parivision.registry.patience._given", {})
-    monkeypatch.setattr("parivision.registry.patience._changed", [])
+    monkeypatch.setattr("parivision.registry.client_settings._given", {})
+    monkeypatch.setattr("parivision.registry.client_settings._changed", [])
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
@@ -138,7 +138,7 @@ def test_long_work_waits_longer_unless_the_user_says(monkeypatch: pytest.MonkeyP
     assert [variable.get() for variable in variables] == [3, 0]
     steady()
     assert [variable.get() for variable in variables] == [60, 4]
-    monkeypatch.setattr("parivision.registry.patience._changed", [])
+    monkeypatch.setattr("parivision.registry.client_settings._changed", [])
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "600")
     monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES")
     impatient(3)

@@ -15,7 +15,7 @@ from pymongo.errors import OperationFailure
 
 from docs_pages import ROOT
 from parivision.errors import StoreError
-from parivision.lake import Appended, Counts, documents, mongo, open_lake
+from parivision.lake import Appended, LayerCounts, documents, mongo, open_lake
 from parivision.lake.base import QUARANTINE_SCHEMA
 from parivision.lake.mongo import MongoLake
 from parivision.lake.refine import refine
@@ -161,14 +161,14 @@ def test_a_batch_left_open_is_closed_by_who_meets_it(
     """By the next refine, or by the run that repeats it; nothing is lost or there twice."""
     append(lake, RECORDS)
     leave_open(database, lost)
-    assert lake.counts() == Counts(60, 60, 0, 0)
+    assert lake.counts() == LayerCounts(60, 60, 0, 0)
     assert refine(lake).silver == 60
     assert append(lake, RECORDS) == Appended(0, 60, 0)
     leave_open(database, lost)
     assert append(lake, RECORDS) == Appended(0, 60, 0)
     assert refine(lake).duplicates == 60
     assert database.keys.count_documents({}) == 60
-    assert lake.counts() == Counts(60, 0, 60, 0)
+    assert lake.counts() == LayerCounts(60, 0, 60, 0)
 
 
 @pytest.mark.parametrize("at_once", [1_000, 5])
@@ -182,7 +182,7 @@ def test_what_others_brought_first_leaves_an_open_batch(
     rival = RECORDS[30:31].with_columns(pl.lit("Another").alias("Player Name"))
     assert append(lake, pl.concat([rival, RECORDS[31:]])) == Appended(30, 0, 0)
     assert refine(lake).silver == 60
-    assert lake.counts() == Counts(60, 0, 60, 1)
+    assert lake.counts() == LayerCounts(60, 0, 60, 1)
     kept = lake.silver().filter(pl.col("event_id") == SHOTS["event_id"][30])
     assert kept["player_name"].to_list() == ["Another"]
 
@@ -194,7 +194,7 @@ def test_a_batch_of_which_nothing_is_new_is_done(lake: MongoLake, database: Data
     assert append(lake, RECORDS[10:20]) == Appended(0, 10, 0)
     database.batches.update_many({"rows": 0}, {"$set": {"state": "open", "rows": 10}})
     assert list(lake.pending()) == []
-    assert lake.counts() == Counts(40, 0, 40, 0)
+    assert lake.counts() == LayerCounts(40, 0, 40, 0)
 
 
 def test_many_records_are_kept_in_parts(
@@ -214,7 +214,7 @@ def test_many_records_are_kept_in_parts(
     lake.write_refined(first, converted.shots, pl.DataFrame(schema=QUARANTINE_SCHEMA))
     assert lake.counts().pending == 60 - first.records.height
     assert refine(lake).silver == 60 - first.records.height
-    assert lake.counts() == Counts(60, 0, 60, 0)
+    assert lake.counts() == LayerCounts(60, 0, 60, 0)
 
 
 def test_a_lake_that_lost_records_says_what_to_do(lake: MongoLake, database: Database) -> None:

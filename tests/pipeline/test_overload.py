@@ -17,7 +17,7 @@ from parivision.serving.app import create_app
 from parivision.serving.bodies import MAX_LARGE
 from parivision.serving.edge import Edge
 from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
-from parivision.serving.predictor import AnswerOfOne, Champion, Predictor
+from parivision.serving.predictor import AnswerOfOne, ChampionRecord, Predictor
 from parivision.serving.requests import MAX_BODY_BYTES
 from parivision.serving.shot import Shot
 
@@ -39,7 +39,7 @@ class Slow(Predictor):
 @pytest.fixture(scope="module")
 def predictor(small_bundle: Bundle) -> Predictor:
     """The small model."""
-    return Predictor(small_bundle, Champion("shots", "1"))
+    return Predictor(small_bundle, ChampionRecord("shots", "1"))
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ class TestTheStraightWay:
             def answer_one(self, shot: Shot) -> AnswerOfOne:
                 raise ModelError(str(shot))
 
-        service = start(model=Broken(small_bundle, Champion("shots", "1")))
+        service = start(model=Broken(small_bundle, ChampionRecord("shots", "1")))
         status, _, content = service.ask(post(BODY))
         assert status == 500
         assert "its log says why" in content["error"]
@@ -152,7 +152,7 @@ class TestTooMuch:
 
     def test_who_would_wait_too_long_is_refused(self, start: Start, small_bundle: Bundle) -> None:
         """Of 400 that ask a slow model at once each gets an answer or a 503, none in 8 s."""
-        service = start(model=Slow(small_bundle, Champion("shots", "1")))
+        service = start(model=Slow(small_bundle, ChampionRecord("shots", "1")))
         with ExitStack() as open_ones:
             connections = [open_ones.enter_context(service.connect()) for _ in range(400)]
             with within(7.0):  # one client asks them all, on a machine that may be busy

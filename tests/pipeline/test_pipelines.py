@@ -18,7 +18,7 @@ from parivision import settings, strict_json
 from parivision.errors import ModelError, PipelineError
 from parivision.features import tables
 from parivision.kubeflow.local_runs import Run, run_local
-from parivision.lake import Counts, open_lake
+from parivision.lake import LayerCounts, open_lake
 from parivision.lake.snapshot import read_snapshot
 from parivision.models.bundle import Bundle
 from parivision.packaging import local_deployment
@@ -67,7 +67,7 @@ class Story:
     first: Run
     served: Served
     second: Run
-    counts: tuple[Counts, Counts]
+    counts: tuple[LayerCounts, LayerCounts]
     monitored: Run
 
 

@@ -22,11 +22,11 @@ from parivision.errors import StoreError
 from parivision.packaging import bento as package
 from parivision.packaging import local_deployment
 from parivision.packaging.bento import Bento
-from parivision.prediction_log import OUTCOMES, PREDICTIONS, Batch, Store, open_store
+from parivision.prediction_log import OUTCOMES, PREDICTIONS, RecordBatch, Store, open_store
 from parivision.prediction_log.folder import FolderStore, numbers
 from parivision.prediction_log.join import Joiner, labelled_since, predictions_since
 from parivision.prediction_log.lines import Entry, line
-from parivision.prediction_log.log import Log
+from parivision.prediction_log.log import RecordLog
 from parivision.prediction_log.records import outcome
 from parivision.prediction_log.spill import Spill
 from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
@@ -68,9 +68,9 @@ class TestStores:
         """The first of a number stays, with its texts and numbers; games are remembered."""
         facts = {"game_id": 2**63 - 1, "action_type": ODD, "x_ft": -0.0, "y_ft": 1e-300}
         record = {"id": "a", "at": "2024", "p_made": 0.1, "facts": facts}
-        batch = Batch(PREDICTIONS, "w", 0, [record], SHARED, [2**63 - 1, 7])
+        batch = RecordBatch(PREDICTIONS, "w", 0, [record], SHARED, [2**63 - 1, 7])
         assert store.append(batch)
-        assert not store.append(Batch(PREDICTIONS, "w", 0, []))
+        assert not store.append(RecordBatch(PREDICTIONS, "w", 0, []))
         found = store.read(PREDICTIONS, "w", 0)
         assert found is not None
         assert (list(found.records), found.shared) == ([record], SHARED)
@@ -81,14 +81,14 @@ class TestStores:
 
     def test_labels_go_on_after_a_restart(self, store: Store, lake_url: str) -> None:
         """Outcomes that come first, late and corrected; each time with a new joiner and store."""
-        store.append(Batch(OUTCOMES, "o", 0, [outcome("7:1", "2024-01-01", made=True)]))
+        store.append(RecordBatch(OUTCOMES, "o", 0, [outcome("7:1", "2024-01-01", made=True)]))
         assert self.joined(lake_url) == []
         facts = {"game_id": 7, "event_id": 1}
         records = [{"id": each, "at": "2024", "p_made": 0.5, "facts": facts} for each in "ab"]
-        store.append(Batch(PREDICTIONS, "w", 0, records, SHARED))
+        store.append(RecordBatch(PREDICTIONS, "w", 0, records, SHARED))
         assert self.joined(lake_url) == [("a", True), ("b", True)]
-        store.append(Batch(OUTCOMES, "o", 1, [outcome("b", "2024-01-02", made=False)]))
-        store.append(Batch(OUTCOMES, "p", 0, [outcome("7:1", "2023-01-01", made=False)]))
+        store.append(RecordBatch(OUTCOMES, "o", 1, [outcome("b", "2024-01-02", made=False)]))
+        store.append(RecordBatch(OUTCOMES, "p", 0, [outcome("7:1", "2023-01-01", made=False)]))
         assert self.joined(lake_url) == [("a", True), ("b", True), ("b", False)]
 
     @staticmethod
@@ -120,7 +120,7 @@ def test_a_server_killed_under_load_loses_and_doubles_nothing(
 ) -> None:
     """Killed and started again four times while records come in: each is there exactly once."""
     url = database.server.url("log")
-    log = Log(PREDICTIONS, lambda: open_store(url), Spill(tmp_path / "spill"), SHARED)
+    log = RecordLog(PREDICTIONS, lambda: open_store(url), Spill(tmp_path / "spill"), SHARED)
     stop, added = threading.Event(), [0]
 
     def load() -> None:
@@ -341,7 +341,7 @@ def test_a_document_shows_what_was_served(mongo_server: Any) -> None:
     url = mongo_server.url("readable")
     store = open_store(url)
     record = {"id": "a", "at": "2024", "p_made": 0.5, "facts": {"game_id": 7}}
-    store.append(Batch(PREDICTIONS, "w", 0, [record], SHARED, [7]))
+    store.append(RecordBatch(PREDICTIONS, "w", 0, [record], SHARED, [7]))
     store.close()
     with pymongo.MongoClient(url) as client:
         (found,) = client.get_default_database().predictions.find({})

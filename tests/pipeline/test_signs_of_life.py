@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from parivision.stages.alive import EVERY_S
+from parivision.stages.heartbeat import EVERY_S
 
 MOST_S = 15.0
 HELD_S = 24.0

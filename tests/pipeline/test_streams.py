@@ -13,7 +13,7 @@ from http_table import Answer, Client
 from parivision.models.bundle import Bundle
 from parivision.serving.app import create_app
 from parivision.serving.openapi import SMALL_SHOT
-from parivision.serving.predictor import Champion, Predictor
+from parivision.serving.predictor import ChampionRecord, Predictor
 from parivision.serving.stream import MAX_STREAMS
 
 Start = Callable[..., Running]
@@ -32,7 +32,7 @@ def start(small_bundle: Bundle) -> Iterator[Start]:
     begun: list[Running] = []
 
     def begin(**limits: float) -> Running:
-        app = create_app(Predictor(small_bundle, Champion("shots", "1")))
+        app = create_app(Predictor(small_bundle, ChampionRecord("shots", "1")))
         begun.append(Running(app, **limits))
         return begun[-1]
 

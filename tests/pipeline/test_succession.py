@@ -14,7 +14,7 @@ from mlflow.tracking import MlflowClient
 from parivision.errors import ModelError, RegistryError
 from parivision.promotion.decision import Decision
 from parivision.registry import ALIAS, MODEL_NAME, Registry, quiet
-from parivision.registry.records import Version
+from parivision.registry.records import RegisteredVersion
 from parivision.registry.succession import CLAIM_S, REIGN, SUCCEEDS, Succession
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("mlflow")]
@@ -217,5 +217,5 @@ def test_versions_of_before_are_known_by_what_they_say(
             client.delete_model_version_tag(MODEL_NAME, number, key)
     client.set_model_version_tag(MODEL_NAME, "3", "rollout.outcome", "rolled_back")
     client.delete_registered_model_alias(MODEL_NAME, ALIAS)
-    assert isinstance(incumbent := registry.incumbent(), Version)
+    assert isinstance(incumbent := registry.incumbent(), RegisteredVersion)
     assert incumbent.number == "2"

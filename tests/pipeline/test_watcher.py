@@ -7,7 +7,7 @@ import pytest
 
 import rollout_story as story
 from flagger_standin import release
-from parivision.canary.record import End, Rollout, Stage
+from parivision.canary.record import End, Rollout, RolloutStage
 from rollout_world import BAD, RULES, TRUTH, Model, World
 
 ALMOST = Model(level=0.31)
@@ -39,7 +39,7 @@ class TestOutcomes:
         assert world.registry.tags["2"]["rollout.outcome"] == "promoted"
         assert [tags["version"] for tags in world.registry.runs.values()] == ["2"]
         assert [reason for reason, _ in world.flagger.notes.values()] == ["Promoted"]
-        assert world.newest.stage is Stage.WATCHING
+        assert world.newest.stage is RolloutStage.WATCHING
 
     def test_a_worse_model_is_rolled_back_with_its_reason(self, world):
         """The alias is the former champion's again, the version says why, so does the Canary."""

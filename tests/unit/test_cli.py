@@ -8,10 +8,10 @@ import pytest
 import typer
 
 from parivision import __version__, cli
-from parivision.cli import judging
+from parivision.cli import verdict_service
 from parivision.cli.app import app
 from parivision.errors import DataError, SettingsError, StoreError
-from parivision.prediction_log import PREDICTIONS, Batch
+from parivision.prediction_log import PREDICTIONS, RecordBatch
 from parivision.prediction_log.folder import FolderStore
 from parivision.sources.open import open_source
 from parivision.sources.read import read_shots
@@ -213,7 +213,7 @@ def test_predictions_are_shown_with_their_outcomes(run, tmp_path, monkeypatch):
         {"id": name, "at": f"2024-01-0{day}", "p_made": 0.5, "facts": facts}
         for day, name in enumerate("abc", 1)
     ]
-    store.append(Batch(PREDICTIONS, "w", 0, records, shared))
+    store.append(RecordBatch(PREDICTIONS, "w", 0, records, shared))
     lines = run("predictions", "tail", "-n", "2")[1].splitlines()
     assert [json.loads(line)["id"] for line in lines] == ["b", "c"]
     assert run("predictions", "export", "--labelled")[1] == ""
@@ -245,8 +245,8 @@ def test_the_rules_of_a_verdict_are_read_with_a_mark_and_told_when_they_are_none
     """`judge --rules`: a byte order mark is read, anything but a JSON object is a sentence."""
     rules = tmp_path / "rules.json"
     rules.write_text('\ufeff{"margin": 0.01}', encoding="utf-8")
-    assert judging._rules(rules) == {"margin": 0.01}
+    assert verdict_service._rules(rules) == {"margin": 0.01}
     for content in (b"", b"[]", b"margin: 0.01", b"\xff\xfe\x00"):
         rules.write_bytes(content)
         with pytest.raises(SettingsError, match="expected a JSON object"):
-            judging._rules(rules)
+            verdict_service._rules(rules)

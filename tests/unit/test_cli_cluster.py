@@ -30,7 +30,7 @@ def test_the_users_of_the_lake_are_made(run, secret, monkeypatch, with_roles):
 
     def ensure(server, root, users, *, database, wait_s):
         asked.append((server, root, list(users), database, wait_s))
-        return lake_users.Ensured(("writer",), ("reader",), with_roles)
+        return lake_users.DatabaseUsers(("writer",), ("reader",), with_roles)
 
     monkeypatch.setattr(lake_users, "ensure_users", ensure)
     folders = [f"--{name}={secret(name)}" for name in ("root", "writer", "reader")]
@@ -52,7 +52,7 @@ def test_who_logs_predictions_gets_a_database_of_its_own(run, secret, monkeypatc
 
     def ensure(_server, _root, users, *, database, wait_s):
         asked.append((database, [(user.login.name, user.role) for user in users], wait_s))
-        return lake_users.Ensured((), (), with_roles=True)
+        return lake_users.DatabaseUsers((), (), with_roles=True)
 
     monkeypatch.setattr(lake_users, "ensure_users", ensure)
     folders = [f"--{name}={secret(name)}" for name in ("root", "writer", "reader", "log")]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from parivision.serving import columns, quick
+from parivision.serving import columns, fast_path
 from parivision.serving.requests import Refusal, parse, parse_lines, parse_rows
 from parivision.shots import schema
 from parivision.shots.contradictions import SHORTEST_THREE_FT
@@ -135,7 +135,7 @@ def test_known_teams_are_taken(team: str) -> None:
     for way in WAYS.values():
         way(facts)
     body = json.dumps(facts).encode()
-    assert (quick.shot(body) is not None) == (team in {*FRANCHISE, *ALL_STAR_TEAMS})
+    assert (fast_path.shot(body) is not None) == (team in {*FRANCHISE, *ALL_STAR_TEAMS})
 
 
 @pytest.mark.parametrize("name", ["home_team", "away_team"])

@@ -5,7 +5,7 @@ import pytest
 import promql
 from parivision import telemetry
 from parivision.canary import counters
-from parivision.canary.counters import PINNED, Reading, reading, window
+from parivision.canary.counters import PINNED, CounterReading, reading, window
 
 
 def samples(track, pod, values, label):
@@ -54,7 +54,7 @@ def test_without_a_canary_its_side_is_empty():
 
 def test_nothing_at_all_is_an_empty_window():
     """Prometheus answers, and has no series yet."""
-    served = window({}, Reading(0, {PINNED: 0}), None)
+    served = window({}, CounterReading(0, {PINNED: 0}), None)
     assert (served.primary.requests, served.bounds_s) == (0, ())
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from parivision import telemetry
-from parivision.canary.expected import BACK, BLOCK, EVERY_S, WINDOW, Expected
-from parivision.canary.exports import Estimates
-from parivision.canary.served_log import ServedLog
-from parivision.prediction_log import OUTCOMES, PREDICTIONS, Batch
+from parivision.canary.estimates import BACK, BLOCK, EVERY_S, WINDOW, Expected
+from parivision.canary.log_reader import ServedLog
+from parivision.canary.metrics import Estimates
+from parivision.prediction_log import OUTCOMES, PREDICTIONS, RecordBatch
 from parivision.prediction_log.batch import instant
 from parivision.prediction_log.records import outcome
 from parivision.scoring import estimated, metrics
@@ -33,7 +33,7 @@ class Traffic:
     def append(self, kind, stream, records, shared=None):
         """Another batch of a stream."""
         number = self.numbers[stream] = self.numbers.get(stream, -1) + 1
-        self.store.append(Batch(kind, stream, number, records, shared or {}))
+        self.store.append(RecordBatch(kind, stream, number, records, shared or {}))
 
     def serve(self, count, *, version="1", track="primary", pod="a", ends=None, spread=0.25):
         """Predict shots, and let them end with chance `ends(p)`; returns probabilities, ends."""

@@ -12,17 +12,17 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from parivision import telemetry
 from parivision.errors import RegistryError, ServiceError, StoreError
-from parivision.exporter.cached import Cached
+from parivision.exporter.cache import Cached
 from parivision.exporter.metrics import Exporter, LakeFacts, RegistryFacts, run_metrics, serving
-from parivision.lake import Counts, open_lake
-from parivision.registry.records import DriftReport, PipelineRun, Version
+from parivision.lake import LayerCounts, open_lake
+from parivision.registry.records import DriftReport, PipelineRun, RegisteredVersion
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 LATER = datetime(2026, 1, 2, 13, tzinfo=UTC)
-LAKE = LakeFacts(Counts(bronze=100, pending=7, silver=90, quarantine=3), NOON)
+LAKE = LakeFacts(LayerCounts(bronze=100, pending=7, silver=90, quarantine=3), NOON)
 DRIFT = DriftReport(LATER, "4", "drift", {"distance_ft": 5.5, "period": 0.25}, 0.66, 0.64)
 REGISTRY = RegistryFacts(
-    champion=Version("4", "run", {"family": "lightgbm"}, NOON),
+    champion=RegisteredVersion("4", "run", {"family": "lightgbm"}, NOON),
     log_loss=0.631,
     drift=DRIFT,
     runs=[
@@ -139,13 +139,13 @@ def test_facts_are_asked_for_at_their_sources(tmp_path):
     assert RegistryFacts.of(Empty()) == replace(REGISTRY, champion=None, log_loss=None)
     lake = open_lake(str(tmp_path / "lake"))
     lake.commit_cursor("feed", "1")
-    assert LakeFacts.of(lake) == LakeFacts(Counts(0, 0, 0, 0), lake.last_ingest())
+    assert LakeFacts.of(lake) == LakeFacts(LayerCounts(0, 0, 0, 0), lake.last_ingest())
 
 
 def test_an_empty_system_exports_that_its_sources_answer():
     """Before the first ingest, champion, report and run there are no numbers to be mistaken for."""
     nothing = RegistryFacts(champion=None, log_loss=None, drift=None, runs=[])
-    found = samples(exporter(LakeFacts(Counts(0, 0, 0, 0), None), nothing))
+    found = samples(exporter(LakeFacts(LayerCounts(0, 0, 0, 0), None), nothing))
     assert {key[0] for key in found} == {telemetry.SOURCE_UP, telemetry.LAKE_SHOTS}
     assert up(found) == {"lake": 1, "mlflow": 1}
 
@@ -161,7 +161,7 @@ def test_only_found_drift_is_drift(verdict, value):
 
 def test_a_champion_of_which_little_is_known_is_exported_all_the_same():
     """One that another tool registered has neither a family nor a score."""
-    bare = replace(REGISTRY, champion=Version("1", "run", {}), log_loss=None)
+    bare = replace(REGISTRY, champion=RegisteredVersion("1", "run", {}), log_loss=None)
     found = samples(exporter(registry=bare))
     assert found[(telemetry.CHAMPION_INFO, ("family", ""), ("version", "1"))] == 1
     assert (telemetry.CHAMPION_PROMOTED,) not in found
@@ -242,7 +242,7 @@ def test_sources_are_asked_again_and_again_until_the_end():
 
     def ask():
         asked.append(len(asked))
-        return LakeFacts(Counts(min(len(asked), 3), 0, 0, 0), None)
+        return LakeFacts(LayerCounts(min(len(asked), 3), 0, 0, 0), None)
 
     lake = Cached("lake", ask, every_s=0.005)
     lake_only = Exporter(lake, failing("mlflow", RegistryError("gone")))

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parivision.errors import StoreError
-from parivision.lake import Counts, open_lake, transaction
+from parivision.lake import LayerCounts, open_lake, transaction
 from parivision.lake.base import KEYS, in_order_taken
+from parivision.lake.deduplication import sift
 from parivision.lake.files import LOCK_NAME, FilesLake
 from parivision.lake.manifest import FILE_NAME
 from parivision.lake.refine import refine
-from parivision.lake.sift import sift
 from parivision.shots import schema
 from parivision.sources import feed22
 from parivision.sources.synthetic import SyntheticConfig, generate
@@ -49,7 +49,7 @@ def test_many_small_batches_make_few_files(lake: FilesLake) -> None:
     named = {segment.path for segment in transaction.Transaction(Path(lake.url)).manifest.segments}
     assert len(named) == 1
     refine(lake)
-    assert lake.counts() == Counts(32, 0, 32, 0)
+    assert lake.counts() == LayerCounts(32, 0, 32, 0)
 
 
 def test_a_small_batch_leaves_large_files_alone(lake: FilesLake) -> None:

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from parivision.reports import html, palette, plots
-from parivision.reports.shown import NO_VALUE
+from parivision.reports.numbers import NO_VALUE
 
 pytestmark = pytest.mark.unit
 

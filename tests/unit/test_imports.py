@@ -53,7 +53,15 @@ def _imports(name: str) -> frozenset[str]:
 @pytest.mark.parametrize(
     ("package", "home"),
     [
-        ("mlflow", {"registry.runs", "registry.versions", "registry.patience", "registry.pyfunc"}),
+        (
+            "mlflow",
+            {
+                "registry.runs",
+                "registry.versions",
+                "registry.client_settings",
+                "registry.pyfunc",
+            },
+        ),
         (
             "pymongo",
             {"lake.backup", "lake.mongo", "lake.users", "prediction_log.mongo", "canary.store"},

@@ -14,7 +14,7 @@ from requests.adapters import BaseAdapter
 
 from parivision.errors import SettingsError, SourceError
 from parivision.sources import feed22, live
-from parivision.sources.live import Answer, LiveSource, Window
+from parivision.sources.live import LiveSource, ShotTable, Window
 from parivision.sources.retry import Retry, TransientError
 
 RECORDED = (Path(__file__).parent / "recorded" / "shotchartdetail.json").read_text("utf-8")
@@ -64,10 +64,10 @@ def row(day: date, event: int = 1) -> list[object]:
     return list((cells | {"GAME_EVENT_ID": event, "GAME_DATE": f"{day:%Y%m%d}"}).values())
 
 
-def one_a_day(window: Window) -> Answer:
+def one_a_day(window: Window) -> ShotTable:
     """An answer with a shot on every day of the window."""
     days = (window.last - window.first).days + 1
-    return Answer(HEADERS, [row(window.first + timedelta(days=n)) for n in range(days)])
+    return ShotTable(HEADERS, [row(window.first + timedelta(days=n)) for n in range(days)])
 
 
 def source(fetch: live.Fetch, **more: object) -> LiveSource:
@@ -198,8 +198,8 @@ class TestReading:
     def test_days_without_games_are_passed_over(self) -> None:
         """A window without shots gives no batch, and the next one follows."""
 
-        def fetch(window: Window) -> Answer:
-            return one_a_day(window) if window.first.day == 15 else Answer(HEADERS, [])
+        def fetch(window: Window) -> ShotTable:
+            return one_a_day(window) if window.first.day == 15 else ShotTable(HEADERS, [])
 
         (batch,) = source(fetch).batches()
         assert batch.cursor == "2023:2022-10-21"
@@ -208,7 +208,7 @@ class TestReading:
     def test_a_season_that_is_over_has_shots(self) -> None:
         """None at all means that something is wrong, and the error says what to look at."""
         empty = LiveSource(
-            [2023], date(2024, 1, 1), fetch=lambda _: Answer(HEADERS, []), pause_s=0.0
+            [2023], date(2024, 1, 1), fetch=lambda _: ShotTable(HEADERS, []), pause_s=0.0
         )
         with pytest.raises(SourceError, match="no shots of the Regular Season 2023, which is over"):
             list(empty.batches())
@@ -242,7 +242,7 @@ class TestReading:
         waits: list[float] = []
         failures = [TransientError("busy")]
 
-        def fetch(window: Window) -> Answer:
+        def fetch(window: Window) -> ShotTable:
             if failures:
                 raise failures.pop()
             return one_a_day(window)
@@ -254,7 +254,7 @@ class TestReading:
     def test_a_lasting_failure_keeps_what_was_read(self) -> None:
         """Batches before the failure are handed out; the error names the days."""
 
-        def fetch(window: Window) -> Answer:
+        def fetch(window: Window) -> ShotTable:
             if window.first.day > 10:
                 raise TransientError("busy")
             return one_a_day(window)

@@ -19,13 +19,13 @@ from parivision.lake.ingest import ingest
 from parivision.lake.refine import refine
 from parivision.sources import FORMATS, live, nba_api
 from parivision.sources.base import Batch
-from parivision.sources.live import Answer
+from parivision.sources.live import ShotTable
 from parivision.sources.open import open_source
 
 TEXT = (Path(__file__).parent / "recorded" / "shotchartdetail.json").read_text("utf-8")
 RAW = json.loads(TEXT)
 CHART = RAW["resultSets"][0]
-LIVE = live.records(Answer(CHART["headers"], CHART["rowSet"]), "Regular Season")
+LIVE = live.records(ShotTable(CHART["headers"], CHART["rowSet"]), "Regular Season")
 FRAME = pd.DataFrame(CHART["rowSet"], columns=CHART["headers"])
 AVERAGES = [{"GRID_TYPE": "League Averages", "FGA": 5000}]
 

@@ -21,7 +21,7 @@ from parivision.errors import ServiceError
 from parivision.packaging.oci import Image, ImageRegistry, push_bento
 from parivision.packaging.oci.layer import write_layer
 from parivision.packaging.oci.registry import DOCKER_MANIFEST, INDEXES, digest_of
-from parivision.serving.predictor import Champion
+from parivision.serving.predictor import ChampionRecord
 
 RUNTIME = [b"system", b"packages"]
 PULL = "localhost:30500/shots"
@@ -33,7 +33,7 @@ def bento(tmp_path: Path) -> Path:
     """What a Bento looks like from outside."""
     folder = tmp_path / "bento"
     (folder / "src" / "bundle").mkdir(parents=True)
-    Champion("shots", "7", "0123456789abcdef").write(folder / "src")
+    ChampionRecord("shots", "7", "0123456789abcdef").write(folder / "src")
     (folder / "src" / "bundle" / "trees.model").write_bytes(os.urandom(3000))
     (folder / "bento.yaml").write_text(CARD.format("2026-11-25T23:07:08+00:00"))
     return folder

@@ -20,10 +20,10 @@ from parivision.features import tables
 from parivision.models.bundle import Bundle
 from parivision.serving.app import create_app
 from parivision.serving.client import ServiceClient
-from parivision.serving.predictor import Champion, Predictor
+from parivision.serving.predictor import ChampionRecord, Predictor
 from parivision.web import heat
 from parivision.web.login import MAX_ATTEMPTS, WINDOW_S, Door
-from parivision.web.parts import Part, health_of, read
+from parivision.web.parts import SystemPart, health_of, read
 from ports import free_port
 
 MAIN = Path(__file__).parents[2] / "src" / "parivision" / "web" / "main.py"
@@ -54,7 +54,7 @@ class TestDoor:
 @pytest.fixture(scope="module")
 def service(small_bundle: Bundle, synthetic_shots: pl.DataFrame) -> Iterator[str]:
     """A real service's address; it knows the shooters by name."""
-    predictor = Predictor(small_bundle, Champion("shots", "12"))
+    predictor = Predictor(small_bundle, ChampionRecord("shots", "12"))
     predictor.players = json.dumps({"players": tables.shooters(synthetic_shots)}).encode()
     app = create_app(predictor)
     with socket.socket() as listening:
@@ -213,14 +213,14 @@ def others() -> Iterator[str]:
 
 HOME = """
 from parivision.web import home
-from parivision.web.parts import Part
+from parivision.web.parts import SystemPart
 home.draw({parts!r})
 """
 MODEL = """
 from parivision.serving.client import ServiceClient
 from parivision.web import model
-from parivision.web.parts import Part
-parts = [Part(name, "", url) for name, url in {parts!r}.items()]
+from parivision.web.parts import SystemPart
+parts = [SystemPart(name, "", url) for name, url in {parts!r}.items()]
 with ServiceClient({service!r}) as client:
     model.draw(client, parts)
 """
@@ -254,9 +254,9 @@ def test_the_model_is_shown_where_nothing_else_answers(service: str) -> None:
 def test_every_part_is_asked_and_what_is_wrong_is_said(service: str, others: str) -> None:
     """Well, away, and ill are told apart in plain words."""
     parts = [
-        Part("Predictions", "answers", service, "/champion", "http://link.example"),
-        Part("MLflow", "keeps models", f"http://127.0.0.1:{free_port()}"),
-        Part("Stats API", "replays shots", others, "/health"),
+        SystemPart("Predictions", "answers", service, "/champion", "http://link.example"),
+        SystemPart("MLflow", "keeps models", f"http://127.0.0.1:{free_port()}"),
+        SystemPart("Stats API", "replays shots", others, "/health"),
     ]
     well, away, ill = health_of(parts)
     assert well.is_well
@@ -273,7 +273,7 @@ def test_a_list_of_parts_is_read_or_refused(tmp_path: Path) -> None:
     """The chart writes it; a mistake in it is told with what was expected."""
     file = tmp_path / "parts.json"
     file.write_text('[{"name": "Verdict", "about": "judges", "url": "http://v"}]')
-    assert read(file) == [Part("Verdict", "judges", "http://v")]
+    assert read(file) == [SystemPart("Verdict", "judges", "http://v")]
     for text in ("", "{}x", '[{"name": "Verdict"}]', "[1]"):
         file.write_text(text)
         with pytest.raises(SettingsError, match="no list of parts"):

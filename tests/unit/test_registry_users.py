@@ -9,7 +9,7 @@ import pytest
 
 from parivision.credentials.logins import Login
 from parivision.errors import RegistryError
-from parivision.registry.users import Ensured, ensure_users, wait_until_healthy
+from parivision.registry.users import MlflowUsers, ensure_users, wait_until_healthy
 
 ADMIN = Login("admin", "admin-password")
 PIPELINES = Login("pipelines", "long-enough-1")
@@ -64,9 +64,9 @@ def client(server):
 def test_users_are_made_once(client, server):
     """The second time nothing is made, and everybody still gets in."""
     users = [PIPELINES, READER]
-    assert ensure_users(client, ADMIN, users) == Ensured(("pipelines", "reader"), ())
+    assert ensure_users(client, ADMIN, users) == MlflowUsers(("pipelines", "reader"), ())
     passwords = dict(server.passwords)
-    assert ensure_users(client, ADMIN, users) == Ensured((), ("pipelines", "reader"))
+    assert ensure_users(client, ADMIN, users) == MlflowUsers((), ("pipelines", "reader"))
     assert server.passwords == passwords
 
 

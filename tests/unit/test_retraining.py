@@ -10,11 +10,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from parivision.errors import DataError, PipelineError
-from parivision.kubeflow.client import Version
+from parivision.kubeflow.client import PipelineVersion
 from parivision.kubeflow.compiled import Compiled, compiled_file
 from parivision.kubeflow.runs import RunState
 from parivision.retraining.notices import MOST_BYTES, Notice, read
-from parivision.retraining.policy import Outcome, Policy, decide
+from parivision.retraining.policy import AlertAnswer, RetrainingPolicy, decide
 from parivision.retraining.retrainer import Retrainer
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -42,29 +42,33 @@ def alert(name="ParivisionDrift", status="firing", summary="moved", **labels):
 @pytest.mark.parametrize(
     ("runs", "outcome", "next_in_hours"),
     [
-        ([], Outcome.STARTED, None),
-        ([past("SUCCEEDED", 25)], Outcome.STARTED, None),
-        ([past("SUCCEEDED", 24)], Outcome.STARTED, None),
-        ([past("SUCCEEDED", 20)], Outcome.TOO_SOON, 4),
-        ([past("RUNNING", 100)], Outcome.RUNNING, None),
-        ([past("PENDING", 0), past("SUCCEEDED", 100)], Outcome.RUNNING, None),
+        ([], AlertAnswer.STARTED, None),
+        ([past("SUCCEEDED", 25)], AlertAnswer.STARTED, None),
+        ([past("SUCCEEDED", 24)], AlertAnswer.STARTED, None),
+        ([past("SUCCEEDED", 20)], AlertAnswer.TOO_SOON, 4),
+        ([past("RUNNING", 100)], AlertAnswer.RUNNING, None),
+        ([past("PENDING", 0), past("SUCCEEDED", 100)], AlertAnswer.RUNNING, None),
         # A run that somebody started by hand long ago still counts while it goes on.
-        ([past("SUCCEEDED", 30), past("RUNNING", 90)], Outcome.RUNNING, None),
-        ([past("FAILED", 25)], Outcome.BACKING_OFF, 23),
-        ([past("FAILED", 49)], Outcome.STARTED, None),
-        ([past("FAILED", 60), past("CANCELED", 90)], Outcome.BACKING_OFF, 36),
-        ([past("FAILED", 25), past("SUCCEEDED", 60), past("FAILED", 90)], Outcome.BACKING_OFF, 23),
-        ([past("FAILED", 50 + 10 * i) for i in range(20)], Outcome.BACKING_OFF, 142),
-        ([past("FAILED", 193 + 10 * i) for i in range(20)], Outcome.STARTED, None),
+        ([past("SUCCEEDED", 30), past("RUNNING", 90)], AlertAnswer.RUNNING, None),
+        ([past("FAILED", 25)], AlertAnswer.BACKING_OFF, 23),
+        ([past("FAILED", 49)], AlertAnswer.STARTED, None),
+        ([past("FAILED", 60), past("CANCELED", 90)], AlertAnswer.BACKING_OFF, 36),
+        (
+            [past("FAILED", 25), past("SUCCEEDED", 60), past("FAILED", 90)],
+            AlertAnswer.BACKING_OFF,
+            23,
+        ),
+        ([past("FAILED", 50 + 10 * i) for i in range(20)], AlertAnswer.BACKING_OFF, 142),
+        ([past("FAILED", 193 + 10 * i) for i in range(20)], AlertAnswer.STARTED, None),
     ],
 )
 def test_when_it_may_start(runs, outcome, next_in_hours):
     """Once a day, never beside a run, and twice as long after each failure, up to eight days."""
-    decision = decide(runs, NOW, Policy())
+    decision = decide(runs, NOW, RetrainingPolicy())
     assert decision.outcome is outcome, decision.reason
     wanted = None if next_in_hours is None else NOW + next_in_hours * HOUR
     assert decision.next_at == wanted
-    assert decision.may_start == (outcome is Outcome.STARTED)
+    assert decision.may_start == (outcome is AlertAnswer.STARTED)
 
 
 @example(past=[("SUCCEEDED", 0), ("FAILED", 0)], window_h=1, longest_h=1)
@@ -79,7 +83,7 @@ def test_whatever_was_before_the_promises_hold(past, window_h, longest_h):
         RunState(str(i), str(i), state, created_at=NOW - hours * HOUR)
         for i, (state, hours) in enumerate(past)
     ]
-    policy = Policy(window_h * HOUR, longest_h * HOUR)
+    policy = RetrainingPolicy(window_h * HOUR, longest_h * HOUR)
     decision = decide(runs, NOW, policy)
     if decision.may_start:
         assert all(run.has_ended for run in runs)
@@ -155,7 +159,7 @@ class Kubeflow:
 
     def upload(self, compiled):
         """A version."""
-        return Version("p", "v", f"parivision-{compiled.name}-0", is_new=True)
+        return PipelineVersion("p", "v", f"parivision-{compiled.name}-0", is_new=True)
 
     def start(self, version, arguments, why=""):
         """A run that goes on."""
@@ -199,8 +203,8 @@ def test_a_storm_starts_one_run_with_its_cause(retrainer, kubeflow):
 
     with ThreadPoolExecutor(16) as pool:
         outcomes = [one for several in pool.map(storm, range(16)) for one in several]
-    assert outcomes.count(Outcome.STARTED) == 1
-    assert outcomes.count(Outcome.RUNNING) == 16 * 63 - 1
+    assert outcomes.count(AlertAnswer.STARTED) == 1
+    assert outcomes.count(AlertAnswer.RUNNING) == 16 * 63 - 1
     ((name, arguments, why),) = kubeflow.started
     assert name == "parivision-training-0"
     assert arguments["cause"] == "ParivisionDrift: The shots moved"
@@ -212,11 +216,11 @@ def test_a_no_is_thought_over_again(retrainer, kubeflow, time_s):
     """Once the run has ended and the window is over, the next alert starts one."""
     retrainer.answer(DRIFT)
     time_s[0] = 10.0
-    assert retrainer.answer(DRIFT).outcome is Outcome.RUNNING
+    assert retrainer.answer(DRIFT).outcome is AlertAnswer.RUNNING
     kubeflow.listed = [past("SUCCEEDED", 30)]
-    assert retrainer.answer(DRIFT).outcome is Outcome.RUNNING  # the last answer stands
+    assert retrainer.answer(DRIFT).outcome is AlertAnswer.RUNNING  # the last answer stands
     time_s[0] = 20.0
-    assert retrainer.answer(DRIFT).outcome is Outcome.STARTED
+    assert retrainer.answer(DRIFT).outcome is AlertAnswer.STARTED
     assert len(kubeflow.started) == 2
 
 
@@ -233,8 +237,8 @@ def test_with_kubeflow_away_nothing_is_remembered(retrainer, kubeflow):
     with pytest.raises(PipelineError):
         retrainer.answer(DRIFT)
     kubeflow.is_away = False
-    assert retrainer.answer(DRIFT).outcome is Outcome.STARTED
+    assert retrainer.answer(DRIFT).outcome is AlertAnswer.STARTED
     assert retrainer.started_at == NOW
     kubeflow.listed = [past("FAILED", 1), past("FAILED", 2)]
-    assert retrainer.look().outcome is Outcome.BACKING_OFF
+    assert retrainer.look().outcome is AlertAnswer.BACKING_OFF
     assert retrainer.failures == 2

@@ -7,8 +7,8 @@ import pytest
 from test_ruling import rollout
 
 from parivision.canary import evidence
-from parivision.canary.record import Stage
-from parivision.prediction_log.records import Labelled, Served
+from parivision.canary.record import RolloutStage
+from parivision.prediction_log.records import LabelledPrediction, ServedPrediction
 from parivision.shots.facts import from_records
 
 SHOT = {"player_id": 7, "period": 2, "clock_s": 30.5, "x_ft": 1.0, "y_ft": 24.0}
@@ -16,7 +16,7 @@ SHOT = {"player_id": 7, "period": 2, "clock_s": 30.5, "x_ft": 1.0, "y_ft": 24.0}
 
 def served(number=0, *, track="primary", version="1", **facts):
     """A prediction as the log has it."""
-    return Served(
+    return ServedPrediction(
         id=f"{number:032x}",
         at="2026-02-03T04:05:06.789+00:00",
         model="shots",
@@ -30,7 +30,7 @@ def served(number=0, *, track="primary", version="1", **facts):
 
 def labelled(one, *, made=True, was=None):
     """The same with its end."""
-    return Labelled(one, made, "2026-02-03T05:00:00.000+00:00", was)
+    return LabelledPrediction(one, made, "2026-02-03T05:00:00.000+00:00", was)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_who_answered_is_told_by_the_track_and_in_the_watch_by_the_version(bundl
     batch = evidence.of_predictions(one, records, bundle, bundle)
     assert batch.by_challenger.tolist() == [False, True, True]
     assert batch.same_version.all()
-    one.stage = Stage.WATCHING
+    one.stage = RolloutStage.WATCHING
     batch = evidence.of_predictions(one, [served(), served(version="2")], bundle, bundle)
     assert batch.by_challenger.tolist() == [False, True]
     assert batch.same_version.all()
@@ -75,7 +75,7 @@ def test_what_others_answered_is_no_evidence(bundle):
     one = rollout(stale_versions=("3",))
     records = [served(track="canary", version="3"), served(version="2")]
     assert evidence.of_predictions(one, records, bundle, bundle) is None
-    one.stage = Stage.WATCHING
+    one.stage = RolloutStage.WATCHING
     assert evidence.of_predictions(one, [served(version="9")], bundle, bundle) is None
 
 

@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from parivision.canary.record import HISTORY, End, Order, Rollout, Stage
+from parivision.canary.record import HISTORY, End, Order, Rollout, RolloutStage
 from parivision.canary.ruling import OUTCOME_TAG, PENDING_S, alias_due, rule
-from parivision.canary.said import said_about
+from parivision.canary.views import said_about
 from parivision.kubernetes import Release
-from parivision.registry.records import Version
-from parivision.verdict import Rules, Served, State, Track
+from parivision.registry.records import RegisteredVersion
+from parivision.verdict import Rules, ServedWindow, State, Track
 
 NOW = 1_800_000_000.0
 RULES = Rules(min_requests=100, min_window_requests=50, min_windows=1, min_predictions=10)
@@ -30,7 +30,7 @@ def rollout(version="2", former="1", **values):
 def version(number, *, age_s=0.0, outcome=""):
     """A version that was registered some time ago."""
     tags = {OUTCOME_TAG: outcome} if outcome else {}
-    return Version(number, "run", tags, datetime.fromtimestamp(NOW - age_s, UTC))
+    return RegisteredVersion(number, "run", tags, datetime.fromtimestamp(NOW - age_s, UTC))
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_source_that_is_away_passes_nothing_and_hides_no_failure():
     found = rule(one, NOW, is_mirrored=False, troubles=("Prometheus is away",))
     assert (found.may_increase, found.may_promote, found.must_roll_back) == (False, False, False)
     assert found.reason == "hold: Prometheus is away"
-    one.state.add_served(Served(Track(1000, 0), Track(1000, 300), 0.5))
+    one.state.add_served(ServedWindow(Track(1000, 0), Track(1000, 300), 0.5))
     assert rule(one, NOW, is_mirrored=False, troubles=("x",)).must_roll_back
 
 
@@ -104,7 +104,7 @@ def test_a_promotion_is_watched_and_everything_else_is_the_end():
     for end in End:
         one = rollout()
         one.finish(end, "why", NOW + 5)
-        assert one.stage is (Stage.WATCHING if end is End.PROMOTED else Stage.ENDED)
+        assert one.stage is (RolloutStage.WATCHING if end is End.PROMOTED else RolloutStage.ENDED)
         assert not one.is_settled
 
 

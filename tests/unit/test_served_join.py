@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parivision.errors import StoreError
-from parivision.prediction_log import LABELLED, OUTCOMES, PREDICTIONS, Batch, Store, join
+from parivision.prediction_log import LABELLED, OUTCOMES, PREDICTIONS, RecordBatch, Store, join
 from parivision.prediction_log.folder import FolderStore
 from parivision.prediction_log.join import Joiner, labelled_since, predictions_since
-from parivision.prediction_log.records import Labelled, outcome
+from parivision.prediction_log.records import LabelledPrediction, outcome
 
 SHARED = {"model": "shots", "version": "3", "track": "primary", "pod": "p"}
 # Predictions by number: the shot that each names; two are about one shot, one about none known.
@@ -25,9 +25,9 @@ class Memory:
     """A store as a dictionary, which does what the real ones do."""
 
     def __init__(self) -> None:
-        self.batches: dict[tuple[str, str, int], Batch] = {}
+        self.batches: dict[tuple[str, str, int], RecordBatch] = {}
 
-    def append(self, batch: Batch) -> bool:
+    def append(self, batch: RecordBatch) -> bool:
         """Keep a batch unless it is there."""
         key = (batch.kind, batch.stream, batch.number)
         return self.batches.setdefault(key, batch) is batch
@@ -36,7 +36,7 @@ class Memory:
         """Streams and their ends."""
         return {s: n + 1 for (k, s, n) in sorted(self.batches) if k == kind}
 
-    def read(self, kind: str, stream: str, number: int) -> Batch | None:
+    def read(self, kind: str, stream: str, number: int) -> RecordBatch | None:
         """A batch or None."""
         return self.batches.get((kind, stream, number))
 
@@ -106,7 +106,7 @@ def test_any_order_gives_the_same_labels(
                 # Each from a process of its own, or the next of one: both happen.
                 stream = f"s{len(events) % 2}"
                 numbers[kind + stream] = numbers.get(kind + stream, -1) + 1
-                store.append(Batch(kind, stream, numbers[kind + stream], records, SHARED))
+                store.append(RecordBatch(kind, stream, numbers[kind + stream], records, SHARED))
         del events[:size]
         joiner.join()
         if restarts:
@@ -122,12 +122,14 @@ def filled(store: Store, predictions: int) -> Store:
     for number in range(predictions):
         facts = {"game_id": 1, "event_id": number}
         record = {"id": f"p{number}", "at": "2024-01-01", "p_made": 0.5, "facts": facts}
-        store.append(Batch(PREDICTIONS, "w", number, [record], SHARED))
-        store.append(Batch(OUTCOMES, "o", number, [outcome(f"1:{number}", "2024", made=True)]))
+        store.append(RecordBatch(PREDICTIONS, "w", number, [record], SHARED))
+        store.append(
+            RecordBatch(OUTCOMES, "o", number, [outcome(f"1:{number}", "2024", made=True)])
+        )
     return store
 
 
-def ids(records: Sequence[Labelled]) -> list[str]:
+def ids(records: Sequence[LabelledPrediction]) -> list[str]:
     """Ids of labelled predictions."""
     return [one.served.id for one in records]
 
@@ -138,8 +140,8 @@ def test_a_cursor_survives_a_restart() -> None:
     joiner = Joiner(store)
     assert joiner.join().labelled == 3
     first = list(labelled_since(store))
-    store.append(Batch(PREDICTIONS, "late", 0, [prediction(0)], SHARED))
-    store.append(Batch(OUTCOMES, "o", 3, [outcome("0", "2023", made=False)]))
+    store.append(RecordBatch(PREDICTIONS, "late", 0, [prediction(0)], SHARED))
+    store.append(RecordBatch(OUTCOMES, "o", 3, [outcome("0", "2023", made=False)]))
     assert joiner.join().labelled == 1
     assert [ids(page.records) for page in labelled_since(store, first[-1].cursor)] == [["0"]]
     everything = [each for page in labelled_since(store) for each in ids(page.records)]
@@ -168,7 +170,7 @@ def test_a_joiner_that_is_overtaken_starts_again() -> None:
     class Overtaken(Memory):
         """The store of a joiner that loses its first race."""
 
-        def append(self, batch: Batch) -> bool:
+        def append(self, batch: RecordBatch) -> bool:
             if batch.kind == LABELLED and batch.number == 0:
                 rival.join()
             return super().append(batch)
@@ -186,7 +188,7 @@ def test_a_correction_is_told_as_one() -> None:
     joiner = Joiner(store)
     joiner.join()
     for number, (at, made) in enumerate([("2025", False), ("2025", False), ("2023", True)], 1):
-        store.append(Batch(OUTCOMES, "o", number, [outcome("1:0", at, made=made)]))
+        store.append(RecordBatch(OUTCOMES, "o", number, [outcome("1:0", at, made=made)]))
     done = joiner.join()
     assert (done.labelled, done.corrected) == (1, 1)
     assert last_labels(store) == {"p0": False}
@@ -203,7 +205,7 @@ def test_an_index_on_disk_goes_on_after_a_failure(
     class Failing(Memory):
         """A store whose answer to the second labelled batch gets lost."""
 
-        def append(self, batch: Batch) -> bool:
+        def append(self, batch: RecordBatch) -> bool:
             done = super().append(batch)
             if batch.kind == LABELLED and batch.number == 1:
                 raise StoreError("gone")
@@ -230,7 +232,7 @@ def test_an_index_of_another_store_is_told(tmp_path: Path) -> None:
     other = Memory()
     for number in (0, 1):
         record = outcome("1:0", "2025", made=False)
-        other.append(Batch(OUTCOMES, "o", number, [record]))
+        other.append(RecordBatch(OUTCOMES, "o", number, [record]))
     stale = Joiner(other, tmp_path / "index.sqlite")
     with pytest.raises(StoreError, match="Remove the index file"):
         stale.join()
@@ -241,7 +243,7 @@ def test_a_missing_batch_is_waited_for(tmp_path: Path) -> None:
     """What is behind a gap is read when the gap is filled, not before and not never."""
     store = FolderStore(tmp_path)
     record = prediction(0)
-    store.append(Batch(PREDICTIONS, "w", 1, [{**record, "id": "b"}], SHARED))
+    store.append(RecordBatch(PREDICTIONS, "w", 1, [{**record, "id": "b"}], SHARED))
     assert list(predictions_since(store)) == []
-    store.append(Batch(PREDICTIONS, "w", 0, [{**record, "id": "a"}], SHARED))
+    store.append(RecordBatch(PREDICTIONS, "w", 0, [{**record, "id": "a"}], SHARED))
     assert [page.records[0].id for page in predictions_since(store)] == ["a", "b"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parivision.prediction_log.batch import Batch
+from parivision.prediction_log.batch import RecordBatch
 from parivision.prediction_log.lines import BLOCK_RECORDS, Entry, blocks, line, records, shot_ids
 
 VALUES = st.none() | st.integers(0, 2**63 - 1) | st.floats(-1e9, 1e9) | st.text()
@@ -56,8 +56,8 @@ def test_a_batch_may_hold_both() -> None:
     """Records and blocks stand in one batch in their order, and count as the records they are."""
     one = {"id": "a", "at": "2024", "p_made": 0.1, "facts": {"x_ft": 1.0}}
     (block,) = blocks("r", "2024", {"x_ft": [2.0, 3.0]}, [0.2, 0.3])
-    written = Batch("predictions", "s", 0, (), {"model": "m"}, (), [line(one), block.text], 3)
-    found = Batch.of_lines("predictions", "s", 0, written.to_lines())
+    written = RecordBatch("predictions", "s", 0, (), {"model": "m"}, (), [line(one), block.text], 3)
+    found = RecordBatch.of_lines("predictions", "s", 0, written.to_lines())
     assert written.size == found.size == 3
     assert [record["id"] for record in found.records] == ["a", "r-0", "r-1"]
     assert found.shared == {"model": "m"}

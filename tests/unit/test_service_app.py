@@ -24,13 +24,13 @@ from parivision.serving.app import App, create_app
 from parivision.serving.bodies import INLINE_BYTES
 from parivision.serving.client import requests_of
 from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
-from parivision.serving.predictor import Champion, Predictor
+from parivision.serving.predictor import ChampionRecord, Predictor
 from parivision.serving.requests import MAX_BODY_BYTES
 from parivision.shots import court
 from parivision.shots.split import time_split
 
 Metrics = dict[str, dict[tuple[str, ...], float]]
-CHAMPION = Champion("shots", "12", "d1", {"log_loss": 0.64, "ece": None})
+CHAMPION = ChampionRecord("shots", "12", "d1", {"log_loss": 0.64, "ece": None})
 
 
 @pytest.fixture(scope="module")

@@ -16,11 +16,11 @@ from asgi import Answer, Asker
 from malformed import VALUES
 from parivision.models.bundle import Bundle
 from parivision.prediction_log.lines import blocks, records
-from parivision.serving import columns, lines, quick
+from parivision.serving import columns, fast_path, lines
 from parivision.serving.app import App, create_app
 from parivision.serving.client import requests_of
 from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
-from parivision.serving.predictor import Champion, Predictor
+from parivision.serving.predictor import ChampionRecord, Predictor
 from parivision.serving.requests import Refusal, parse, parse_rows
 from parivision.serving.shot import FIELDS, MAX_SHOTS, Rows
 
@@ -32,7 +32,9 @@ Shots = list[dict[str, Any]]
 @pytest.fixture(scope="module")
 def app(small_bundle: Bundle) -> App:
     """The small model."""
-    return create_app(Predictor(small_bundle, Champion("shots", "3"), lambda: date(2023, 1, 1)))
+    return create_app(
+        Predictor(small_bundle, ChampionRecord("shots", "3"), lambda: date(2023, 1, 1))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +107,7 @@ class TestColumns:
         found = [
             columns.parse(json.dumps(tensors(shots)).encode()).shots,
             parse_rows(json.dumps({"shots": shots}).encode()),
-            quick.of_lines(as_lines),
+            fast_path.of_lines(as_lines),
         ]
         wanted = [{k: v for k, v in shot.items() if v is not None} for shot in shots]
         for rows in found:
@@ -213,7 +215,7 @@ class TestLines:
         self, small_bundle: Bundle, value: Any, name: str
     ) -> None:
         """A line is refused with the sentence of /predict, or gets the same answer."""
-        predictor = Predictor(small_bundle, Champion("shots", "3"), lambda: date(2023, 1, 1))
+        predictor = Predictor(small_bundle, ChampionRecord("shots", "3"), lambda: date(2023, 1, 1))
         good, line = (json.dumps(shot).encode() for shot in (FULL_SHOT, {**FULL_SHOT, name: value}))
         try:
             (shot,) = parse(line).shots

@@ -9,9 +9,9 @@ from asgi import Answer, Asker
 from parivision import settings
 from parivision.errors import SettingsError
 from parivision.models.bundle import Bundle
-from parivision.prediction_log.batch import Batch, open_store
+from parivision.prediction_log.batch import RecordBatch, open_store
 from parivision.prediction_log.join import predictions_since
-from parivision.prediction_log.records import Served, served
+from parivision.prediction_log.records import ServedPrediction, served
 from parivision.prediction_log.spill import Spill
 from parivision.serving import trace
 from parivision.serving.answers import as_json
@@ -19,7 +19,7 @@ from parivision.serving.app import App
 from parivision.serving.edge import Edge
 from parivision.serving.logs import Logs
 from parivision.serving.openapi import SMALL_SHOT
-from parivision.serving.predictor import Champion, Predictor
+from parivision.serving.predictor import ChampionRecord, Predictor
 
 PARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 JSON = (b"content-type", b"application/json")
@@ -30,7 +30,7 @@ FROM_PAGE = (b"origin", ORIGIN.encode())
 @pytest.fixture(scope="module")
 def predictor(small_bundle: Bundle) -> Predictor:
     """The small model."""
-    return Predictor(small_bundle, Champion("shots", "12"))
+    return Predictor(small_bundle, ChampionRecord("shots", "12"))
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ class TestLog:
     def test_of_one_shot_and_of_many(self, predictor: Predictor, tmp_path: Path) -> None:
         """A record has them where the request had; one without is as ever."""
         logs = Logs.open(
-            str(tmp_path / "log"), Spill(tmp_path, 2**20), Champion("a", "1"), "canary"
+            str(tmp_path / "log"), Spill(tmp_path, 2**20), ChampionRecord("a", "1"), "canary"
         )
         app = App()
         app.serve(predictor, logs)
@@ -144,11 +144,11 @@ class TestLog:
                 b'"facts":{"period":[2]}}'
             ),
         )
-        batch = Batch.of_lines("predictions", "old", 0, b"\n".join(lines) + b"\n")
+        batch = RecordBatch.of_lines("predictions", "old", 0, b"\n".join(lines) + b"\n")
         assert [(each.id, each.request_id) for each in served(batch)] == [("a", ""), ("b-0", "")]
 
 
-def _served(folder: Path) -> list[Served]:
+def _served(folder: Path) -> list[ServedPrediction]:
     store = open_store(str(folder))
     found = [each for page in predictions_since(store) for each in page.records]
     store.close()

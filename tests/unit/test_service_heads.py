@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parivision.serving import heads
-from parivision.serving.refused import EVERY_S, Refused
+from parivision.serving.refusals import EVERY_S, Refused
 from parivision.serving.requests import Refusal
 
 HOST = (b"host", b"a")

@@ -16,9 +16,9 @@ from parivision.models.explanation import GROUPS, PLACE, band
 from parivision.serving.app import create_app
 from parivision.serving.bodies import INLINE_BYTES
 from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
-from parivision.serving.predictor import Champion, Predictor
+from parivision.serving.predictor import ChampionRecord, Predictor
 
-CHAMPION = Champion("shots", "12", "d1", {"log_loss": 0.64})
+CHAMPION = ChampionRecord("shots", "12", "d1", {"log_loss": 0.64})
 BINS = [
     {"mean_p_made": 0.3, "made_rate": 0.31, "low": 0.28, "high": 0.34, "n_shots": 900},
     {"mean_p_made": 0.6, "made_rate": 0.58, "low": 0.55, "high": 0.61, "n_shots": 900},

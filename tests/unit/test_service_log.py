@@ -29,10 +29,10 @@ from parivision.serving.client import requests_of
 from parivision.serving.logs import Logs
 from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
 from parivision.serving.outcomes import FIELDS
-from parivision.serving.predictor import Champion, Predictor
+from parivision.serving.predictor import ChampionRecord, Predictor
 from parivision.shots.facts import ARRAYS, from_records
 
-CHAMPION = Champion("shots", "12", "d1")
+CHAMPION = ChampionRecord("shots", "12", "d1")
 ID = "0" * 32
 OUTCOME = {"prediction_id": ID, "made": True}
 

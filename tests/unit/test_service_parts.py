@@ -23,7 +23,7 @@ from parivision.serving import openapi
 from parivision.serving.client import requests_of
 from parivision.serving.counts import Buckets
 from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
-from parivision.serving.predictor import BUNDLE_FOLDER, Champion, Predictor
+from parivision.serving.predictor import BUNDLE_FOLDER, ChampionRecord, Predictor
 from parivision.serving.requests import parse
 from parivision.serving.shot import FIELDS, MAX_SHOTS, SHOT
 from parivision.shots import facts
@@ -83,7 +83,7 @@ class TestPredictor:
 
     def test_expected_points_count_the_given_value(self) -> None:
         """Expected points use the shot's value if it is given, else what the place is worth."""
-        predictor = Predictor(constant_bundle(0.4), Champion("shots", "1"))
+        predictor = Predictor(constant_bundle(0.4), ChampionRecord("shots", "1"))
         shots = [
             SHOT.validate_python(shot) for shot in (SMALL_SHOT, {**SMALL_SHOT, "shot_value": 2})
         ]
@@ -97,12 +97,12 @@ class TestPredictor:
         bundle = constant_bundle(0.5)
         monkeypatch.setattr(bundle, "predict", lambda _: np.array([p_made]))
         with pytest.raises(ModelError, match="no probabilities"):
-            Predictor(bundle, Champion("shots", "1")).answer([SMALL_SHOT])
+            Predictor(bundle, ChampionRecord("shots", "1")).answer([SMALL_SHOT])
 
     def test_load_gives_what_was_saved(self, tmp_path: Path) -> None:
         """A Bento's folder gives the model and its card."""
         constant_bundle(0.4).save(tmp_path / BUNDLE_FOLDER)
-        champion = Champion("shots", "4", "abc", {"log_loss": 0.6, "ece": None})
+        champion = ChampionRecord("shots", "4", "abc", {"log_loss": 0.6, "ece": None})
         champion.write(tmp_path)
         predictor = Predictor.load(tmp_path)
         assert predictor.champion == champion

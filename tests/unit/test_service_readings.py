@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from test_contradictions import WAYS, as_tensors
 
-from parivision.serving import columns, imagined, lines, outcomes, quick
+from parivision.serving import columns, fast_path, lines, outcomes, what_if
 from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
 from parivision.serving.requests import Refusal, parse, parse_rows
 
@@ -162,5 +162,5 @@ class TestByteOrderMark:
 
 def test_imagined_shots_are_read_alike() -> None:
     """`/explain` and `/what-if` read their bodies as `/predict` does."""
-    assert imagined.parse is parse
-    assert quick.shot(json.dumps({**SMALL_SHOT, "period": 4.0}).encode()) is None
+    assert what_if.parse is parse
+    assert fast_path.shot(json.dumps({**SMALL_SHOT, "period": 4.0}).encode()) is None

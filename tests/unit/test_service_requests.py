@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from malformed import VALUES
-from parivision.serving import quick
+from parivision.serving import fast_path
 from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
 from parivision.serving.requests import Refusal, parse, quote
 from parivision.serving.shot import FIELDS, MAX_SHOTS, SHOT
@@ -83,7 +83,7 @@ class TestUnderstood:
     ) -> None:
         """What it takes is taken with the same values, types and all; a name may come twice."""
         body = f'{json.dumps(shot)[:-1]}, "{name}": {text}}}'.encode(errors="surrogatepass")
-        found = quick.shot(body)
+        found = fast_path.shot(body)
         if found is not None:
             looked_at = SHOT.validate_python(pydantic_core.from_json(body))
             assert sorted(map(repr, found.items())) == sorted(map(repr, looked_at.items()))
@@ -91,7 +91,7 @@ class TestUnderstood:
     @pytest.mark.parametrize("shot", [SMALL_SHOT, FULL_SHOT])
     def test_usual_shots_go_the_quick_way(self, shot: dict[str, Any]) -> None:
         """With and without what is optional."""
-        assert quick.shot(json.dumps(shot).encode()) is not None
+        assert fast_path.shot(json.dumps(shot).encode()) is not None
 
 
 class TestRefused:

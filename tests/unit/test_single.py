@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from parivision.features import matrix as features
 from parivision.features.form import Form
 from parivision.models.bundle import WITH_ACTION, WITHOUT_ACTION, Bundle, Part, blended
-from parivision.models.single_shot import Place, Single
+from parivision.models.single_shot import CourtPosition, Single
 from parivision.models.training import History
 from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
 from parivision.shots.actions import MODIFIERS
@@ -136,7 +136,7 @@ def test_places_are_those_of_the_court(place):
     from parivision.shots import court
 
     x, y = place
-    found = Place.of(x, y)
+    found = CourtPosition.of(x, y)
     assert found.zone == court.zone(x, y)
     assert found.value == court.shot_value(x, y)
     assert found.distance_ft == court.distance_ft(x, y)

@@ -9,7 +9,7 @@ import pytest
 from parivision import settings
 from parivision.errors import DataError, ServiceError, SettingsError
 from parivision.lake.snapshot import read_snapshot
-from parivision.prediction_log import PREDICTIONS, Batch
+from parivision.prediction_log import PREDICTIONS, RecordBatch
 from parivision.prediction_log.folder import FolderStore
 from parivision.prediction_log.join import Joiner, labelled_since
 from parivision.settings import Settings
@@ -52,7 +52,7 @@ def test_outcomes_of_logged_games_are_told_once(tmp_path: Path) -> None:
     record = {"id": "a", "at": "2024", "p_made": 0.5, "facts": facts}
     shared = {"model": "m", "version": "1", "track": "primary", "pod": "p"}
     store = FolderStore(root)
-    store.append(Batch(PREDICTIONS, "w", 0, [record], shared, [first["game_id"]]))
+    store.append(RecordBatch(PREDICTIONS, "w", 0, [record], shared, [first["game_id"]]))
     told = components.refine(logged, "", tmp_path / "shots").counts["outcomes"]
     assert told == (shots["game_id"] == first["game_id"]).sum()
     assert components.refine(logged, "", tmp_path / "shots").counts["outcomes"] == 0

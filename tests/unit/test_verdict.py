@@ -12,16 +12,16 @@ from parivision.simulation.worlds import ZONE_SHARES, bad_worlds, equal_worlds, 
 from parivision.verdict import (
     Action,
     Cause,
-    Labelled,
-    Outcome,
+    CheckResult,
+    LabelledShots,
+    LoggedPredictions,
     Policy,
-    Predictions,
     Rules,
     Segments,
-    Served,
-    Stage,
+    ServedWindow,
     State,
     Track,
+    VerdictStage,
     judge,
 )
 from parivision.verdict.quality import loss_bounds
@@ -43,13 +43,13 @@ def _track(requests, error_rate=0.0, shares=FAST):
 
 def _window(weight=0.25, requests=4000, share=None, **canary):
     n = round(requests * (weight if share is None else share))
-    return Served(_track(requests - n, 0.002), _track(n, **canary), weight, BOUNDS_S)
+    return ServedWindow(_track(requests - n, 0.002), _track(n, **canary), weight, BOUNDS_S)
 
 
 def _logged(shots, *, off=0.0, other=False, by=0.25, wrong_primary=0.0):
     by_challenger = np.arange(len(shots)) % round(1 / by) == 0
     right = np.where(by_challenger, shots.p_challenger, shots.p_champion)
-    return Predictions(
+    return LoggedPredictions(
         p_served=right + np.where(by_challenger, off, wrong_primary),
         p_champion=shots.p_champion,
         p_challenger=shots.p_challenger,
@@ -76,11 +76,11 @@ def _failed(state):
 
 def test_a_good_challenger_passes():
     """With enough of everything, an equal model passes each stage and is promoted."""
-    for stage in Stage:
+    for stage in VerdictStage:
         verdict = judge(_state(), stage)
-        assert verdict.outcome is Outcome.PASS
+        assert verdict.outcome is CheckResult.PASS
         assert not verdict.failed()
-    assert judge(_state(), Stage.TRAFFIC).action is Action.GO_ON
+    assert judge(_state(), VerdictStage.TRAFFIC).action is Action.GO_ON
     assert judge(_state()).action is Action.PROMOTE
 
 
@@ -100,7 +100,7 @@ def test_each_fault_in_serving_fails_its_own_check_alone(fault):
     """Errors, latency, a wrong share, other numbers and another version are each told apart."""
     how, check, cause = FAULTS[fault]
     assert _failed(_state(**how)) == [(check, cause)]
-    for stage in Stage:
+    for stage in VerdictStage:
         assert judge(_state(**how), stage).action is Action.ROLL_BACK
 
 
@@ -118,11 +118,11 @@ def test_each_fault_in_serving_fails_its_own_check_alone(fault):
 def test_each_bad_model_is_named(world, cause, check):
     """The first reason is the right one, and serving is not blamed for a model."""
     verdict = judge(_state(world))
-    assert verdict.outcome is Outcome.FAIL
+    assert verdict.outcome is CheckResult.FAIL
     first = verdict.failed()[0]
     assert (first.cause, verdict.reason) == (cause, first.reason)
     assert check in [one.name for one in verdict.failed()]
-    passed = {one.name for one in verdict.checks if one.outcome is Outcome.PASS}
+    passed = {one.name for one in verdict.checks if one.outcome is CheckResult.PASS}
     assert {"parity", "errors", "latency", "sample ratio"} <= passed
 
 
@@ -158,8 +158,8 @@ def test_wrong_units_in_the_image_show_within_100_requests():
     shots = IDENTICAL.shots(np.random.default_rng(2), 100)
     state = State()
     state.add_predictions(_logged(shots, off=0.02, by=0.05))
-    verdict = judge(state, Stage.TRAFFIC)
-    assert verdict.outcome is Outcome.FAIL
+    verdict = judge(state, VerdictStage.TRAFFIC)
+    assert verdict.outcome is CheckResult.FAIL
     assert verdict.failed()[0].cause is Cause.PARITY
     assert "5 of 5 answers differ, by up to 0.02" in verdict.reason
 
@@ -179,7 +179,7 @@ def test_parity_at_and_around_its_threshold(wrong, outcome):
 def test_a_primary_that_is_not_the_champion_fails_nobody():
     """When the primary disagrees with the registry there is no verdict, and no rollback."""
     verdict = judge(_state(wrong_primary=0.01))
-    assert verdict.outcome is Outcome.NOT_YET
+    assert verdict.outcome is CheckResult.NOT_YET
     assert "primary" in verdict.reason
 
 
@@ -199,10 +199,10 @@ def test_one_slow_burst_is_no_fault_and_slow_from_then_on_is():
     for slow in [False] * 20 + [True] + [False] * 20 + [True] * 20:
         state.add_served(_window(shares=SLOW if slow else FAST))
         latency.append(judge(state).checks[2].outcome)
-    assert latency[20] is Outcome.NOT_YET
-    assert latency[40] is Outcome.PASS
-    assert Outcome.FAIL not in latency[:41]
-    assert latency[-1] is Outcome.FAIL
+    assert latency[20] is CheckResult.NOT_YET
+    assert latency[40] is CheckResult.PASS
+    assert CheckResult.FAIL not in latency[:41]
+    assert latency[-1] is CheckResult.FAIL
 
 
 def test_errors_that_begin_late_are_found():
@@ -224,23 +224,23 @@ def test_errors_of_a_slow_canary_are_told_with_its_latency(requests):
 
 def test_an_outage_of_both_is_nobodys_fault():
     """Errors of both tracks at the same time do not fail the canary, whatever the weights are."""
-    outage = Served(_track(2000, 0.5), _track(2000, 0.5), 0.5, BOUNDS_S)
+    outage = ServedWindow(_track(2000, 0.5), _track(2000, 0.5), 0.5, BOUNDS_S)
     assert _failed(_state(served=[_window(0.05)] * 20 + [outage])) == []
 
 
-@pytest.mark.parametrize("served", [[], [Served(_track(4000), DEAD, None, BOUNDS_S)] * 5])
+@pytest.mark.parametrize("served", [[], [ServedWindow(_track(4000), DEAD, None, BOUNDS_S)] * 5])
 def test_no_traffic_is_no_pass(served):
     """Nothing on the canary holds every stage of a rollout."""
-    for stage in (Stage.TRAFFIC, Stage.PROMOTION, Stage.SHADOW):
+    for stage in (VerdictStage.TRAFFIC, VerdictStage.PROMOTION, VerdictStage.SHADOW):
         verdict = judge(_state(served=served), stage)
-        assert verdict.outcome is Outcome.NOT_YET
+        assert verdict.outcome is CheckResult.NOT_YET
         assert verdict.action is Action.HOLD
         assert "no requests" in verdict.reason
 
 
 def test_a_canary_that_gets_nothing_of_its_weight_fails():
     """Crashed at the start: requests meant for the canary reach the primary."""
-    lost = Served(_track(2000), DEAD, 0.05, BOUNDS_S)
+    lost = ServedWindow(_track(2000), DEAD, 0.05, BOUNDS_S)
     assert judge(_state(served=[lost])).failed()[0].cause is Cause.SAMPLE_RATIO
 
 
@@ -249,24 +249,24 @@ def test_without_outcomes_traffic_grows_and_nobody_is_promoted():
     state = _state(n=0)
     shots = IDENTICAL.shots(np.random.default_rng(1), 2000)
     state.add_predictions(_logged(shots))
-    assert judge(state, Stage.TRAFFIC).outcome is Outcome.PASS
+    assert judge(state, VerdictStage.TRAFFIC).outcome is CheckResult.PASS
     verdict = judge(state)
-    assert verdict.outcome is Outcome.NOT_YET
+    assert verdict.outcome is CheckResult.NOT_YET
     assert "no labelled shots" in verdict.reason
 
 
 def test_what_is_missing_is_said():
     """An undecided quality check tells how many shots are labelled, of about how many."""
     verdict = judge(_state(equal_worlds()[1], n=1240, seed=3))
-    assert verdict.outcome is Outcome.NOT_YET
+    assert verdict.outcome is CheckResult.NOT_YET
     assert "1,240 of about" in verdict.reason
 
 
 def test_mirrored_traffic_has_no_sample_ratio():
     """In shadow mode there is no weight: the promotion does without that check, and only that."""
     state = _state(served=[replace(_window(), weight=None)] * 8)
-    assert judge(state, Stage.SHADOW).outcome is Outcome.PASS
-    assert judge(state).outcome is Outcome.NOT_YET
+    assert judge(state, VerdictStage.SHADOW).outcome is CheckResult.PASS
+    assert judge(state).outcome is CheckResult.NOT_YET
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_the_deadline_ends_what_is_undecided(policy, n, action):
     state = _state(n=n, windows=2, rules=rules)
     assert judge(state, elapsed_s=99.9).action is Action.HOLD
     late = judge(state, elapsed_s=100)
-    assert (late.outcome, late.action) == (Outcome.NOT_YET, action)
+    assert (late.outcome, late.action) == (CheckResult.NOT_YET, action)
     assert "undecided after 100 s" in late.reason
 
 
@@ -292,10 +292,10 @@ def test_the_watch_compares_with_the_former_champion():
     """After a promotion only the models are compared: a worse one goes back, others stay."""
     rules = Rules(watch_s=1000)
     good = _state(n=2000, windows=0, rules=rules)
-    assert judge(good, Stage.WATCH, elapsed_s=10).action is Action.GO_ON
-    assert judge(good, Stage.WATCH, elapsed_s=1000).action is Action.CONFIRM
+    assert judge(good, VerdictStage.WATCH, elapsed_s=10).action is Action.GO_ON
+    assert judge(good, VerdictStage.WATCH, elapsed_s=1000).action is Action.CONFIRM
     bad = _state(worse_world(0.05), windows=0, rules=rules)
-    assert judge(bad, Stage.WATCH, elapsed_s=10).action is Action.ROLL_BACK
+    assert judge(bad, VerdictStage.WATCH, elapsed_s=10).action is Action.ROLL_BACK
 
 
 def test_worse_within_the_margin_is_no_failure():
@@ -306,10 +306,10 @@ def test_worse_within_the_margin_is_no_failure():
     q = np.clip(p + rng.choice([-0.03, 0.03], n), 0.01, 0.99)
     state = State()
     made = (rng.random(n) < p).astype(float)
-    state.add_labelled(Labelled(p, q, made, Segments.unknown(n)))
+    state.add_labelled(LabelledShots(p, q, made, Segments.unknown(n)))
     quality = next(check for check in judge(state).checks if check.name == "quality")
     assert 0 < quality.evidence["low"] < quality.evidence["high"] < Rules().margin
-    assert quality.outcome is Outcome.PASS
+    assert quality.outcome is CheckResult.PASS
 
 
 @pytest.mark.parametrize(("above", "outcome"), [(1e-6, "pass"), (-1e-6, "not yet")])
@@ -325,7 +325,7 @@ def test_more_errors_within_the_slack_are_no_fault():
     state = _state(served=[_window(error_rate=0.009)] * 20)
     errors = judge(state).checks[1]
     assert errors.evidence["log_e"] > errors.evidence["log_e_limit"]
-    assert errors.outcome is Outcome.PASS
+    assert errors.outcome is CheckResult.PASS
 
 
 def test_a_slow_window_now_and_then_is_no_fault():
@@ -341,7 +341,7 @@ def test_a_shift_beyond_its_limit_must_be_beyond_chance(n, outcome):
     q = p + 0.106 + np.where(np.arange(n) // 2 % 2, 0.15, -0.15)
     flags = np.ones(n, bool)
     state = State()
-    state.add_predictions(Predictions(q, p, q, flags, flags, Segments.unknown(n)))
+    state.add_predictions(LoggedPredictions(q, p, q, flags, flags, Segments.unknown(n)))
     shift = next(check for check in judge(state).checks if check.name == "prediction shift")
     assert shift.outcome == outcome
 
@@ -376,7 +376,9 @@ def test_a_verdict_on_many_predictions_takes_no_time():
         rows = slice(start, start + 1000)
         said = p[rows]
         flags = np.ones(1000, bool)
-        state.add_predictions(Predictions(said, said, said, flags, flags, segments.take(rows)))
+        state.add_predictions(
+            LoggedPredictions(said, said, said, flags, flags, segments.take(rows))
+        )
     began_s = time.perf_counter()
     judge(state)
     assert time.perf_counter() - began_s < 0.2

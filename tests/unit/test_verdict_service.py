@@ -6,8 +6,8 @@ import pytest
 from asgi import Asker
 from parivision import telemetry
 from parivision.canary.app import create_app
-from parivision.canary.exports import Exports
 from parivision.canary.loop import Loop
+from parivision.canary.metrics import Exports
 from rollout_world import BAD, Model, World
 
 PAYLOAD = b'{"name": "parivision-shots", "namespace": "parivision", "phase": "Progressing"}'

@@ -16,12 +16,12 @@ from parivision.simulation.worlds import worse_world
 from parivision.verdict import (
     SEGMENTS,
     Alphas,
-    Labelled,
+    LabelledShots,
+    LoggedPredictions,
     Policy,
-    Predictions,
     Rules,
     Segments,
-    Served,
+    ServedWindow,
     State,
     Track,
     judge,
@@ -35,7 +35,7 @@ SHOTS = worse_world(0.05).shots(np.random.default_rng(5), N)
 def _logged(shots, served=None):
     by_challenger = np.arange(len(shots)) % 4 == 0
     said = np.where(by_challenger, shots.p_challenger, shots.p_champion)
-    return Predictions(
+    return LoggedPredictions(
         said if served is None else served,
         shots.p_champion,
         shots.p_challenger,
@@ -47,7 +47,7 @@ def _logged(shots, served=None):
 
 def _window(place):
     slow = 40 + place % 7
-    return Served(
+    return ServedWindow(
         Track(400, place % 3, (300, 90, 8, 2)),
         Track(100, place % 2, (100 - slow, slow, 0, 0)),
         0.2,
@@ -168,7 +168,7 @@ def test_missing_probabilities_are_counted_and_left_out():
     broken = SHOTS.p_challenger.copy()
     broken[:3] = [math.nan, -0.1, 1.1]
     state = State()
-    state.add_labelled(Labelled(SHOTS.p_champion, broken, SHOTS.made, SHOTS.segments))
+    state.add_labelled(LabelledShots(SHOTS.p_champion, broken, SHOTS.made, SHOTS.segments))
     assert state.unusable == [0, 3]
     assert state.labelled()[0].sum() == N - 3
 
@@ -177,7 +177,7 @@ def test_certain_probabilities_cost_what_the_metrics_say():
     """0 and 1 are held to the same floor as everywhere: no infinity enters a sum."""
     said, made = np.array([0.0, 1.0, 0.5]), np.array([1.0, 0.0, 1.0])
     state = State()
-    state.add_labelled(Labelled(np.full(3, 0.5), said, made, Segments.unknown(3)))
+    state.add_labelled(LabelledShots(np.full(3, 0.5), said, made, Segments.unknown(3)))
     wanted = (metrics.shot_log_loss(made, said) - metrics.shot_log_loss(made, [0.5] * 3)).sum()
     assert state.labelled()[1].sum() == pytest.approx(wanted, abs=1e-6)
 
@@ -185,13 +185,15 @@ def test_certain_probabilities_cost_what_the_metrics_say():
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: Labelled(np.ones(2) / 2, np.ones(3) / 2, np.ones(2), Segments.unknown(2)),
-        lambda: Labelled(np.ones(2) / 2, np.ones(2) / 2, np.array([1, 2.0]), Segments.unknown(2)),
+        lambda: LabelledShots(np.ones(2) / 2, np.ones(3) / 2, np.ones(2), Segments.unknown(2)),
+        lambda: LabelledShots(
+            np.ones(2) / 2, np.ones(2) / 2, np.array([1, 2.0]), Segments.unknown(2)
+        ),
         lambda: Segments.of([7], [0], [0]).cells(),
         lambda: Segments.of([0], [-2], [0]).cells(),
-        lambda: Served(Track(10, 11), Track(1, 0), 0.1),
-        lambda: Served(Track(10, 0, (1, 2)), Track(1, 0), 0.1, (0.1, 0.2)),
-        lambda: Served(Track(10, 0), Track(1, 0), 5.0),
+        lambda: ServedWindow(Track(10, 11), Track(1, 0), 0.1),
+        lambda: ServedWindow(Track(10, 0, (1, 2)), Track(1, 0), 0.1, (0.1, 0.2)),
+        lambda: ServedWindow(Track(10, 0), Track(1, 0), 5.0),
     ],
 )
 def test_impossible_evidence_is_refused(make):

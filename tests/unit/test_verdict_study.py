@@ -8,7 +8,7 @@ from parivision.scoring import metrics
 from parivision.simulation.replay import Resampled, of_judgement, read_labelled
 from parivision.simulation.study import Plan, Share, follow, play, shot_differences, study
 from parivision.simulation.worlds import bad_worlds, equal_worlds, worse_world
-from parivision.verdict import SEGMENTS, Outcome
+from parivision.verdict import SEGMENTS, CheckResult
 
 PLAN = Plan(shots=1200)
 
@@ -60,7 +60,7 @@ def test_a_bad_challenger_fails_and_its_path_shows_when():
     shots = worse_world(0.05).shots(_rng(3), 3000)
     ending = play(shots, _rng(1), PLAN)
     path = follow(shots, _rng(1), PLAN)
-    assert path.verdict.outcome is Outcome.FAIL
+    assert path.verdict.outcome is CheckResult.FAIL
     assert path.shots[-1] == ending.failed_at
     assert path.low[-1] > 0 >= path.low[-2]
     assert path.mean[-1] == pytest.approx(shot_differences(shots)[: path.shots[-1]].mean(), 1e-5)

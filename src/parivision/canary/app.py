@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 from parivision import strict_json
 from parivision.canary import page
 from parivision.canary.loop import Loop
-from parivision.canary.said import described
+from parivision.canary.views import described
 from parivision.canary.watcher import Watcher
 
 REFRESH_S: Final = 10

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from parivision import telemetry
-from parivision.verdict import Served, Track
+from parivision.verdict import ServedWindow, Track
 
 Labels = Mapping[str, str]
 Sample = tuple[Labels, float]
@@ -29,7 +29,7 @@ _SEPARATOR: Final = "|"
 
 
 @dataclass(frozen=True)
-class Reading:
+class CounterReading:
     """Counters at one moment, by a name made of their labels."""
 
     at: float
@@ -38,7 +38,7 @@ class Reading:
 
 def reading(
     at: float, requests: Iterable[Sample], buckets: Iterable[Sample], pinned: float
-) -> Reading:
+) -> CounterReading:
     """Samples of `requests_query` and `buckets_query`, and how many requests were pinned so far."""
     counters = {PINNED: round(pinned)}
     for kind, label, samples in (
@@ -48,10 +48,10 @@ def reading(
         for labels, value in samples:
             name = _SEPARATOR.join((kind, labels[TRACK], labels["pod"], labels[label]))
             counters[name] = round(value)
-    return Reading(at, counters)
+    return CounterReading(at, counters)
 
 
-def window(before: Mapping[str, int], now: Reading, weight: float | None) -> Served:
+def window(before: Mapping[str, int], now: CounterReading, weight: float | None) -> ServedWindow:
     """What was served between two readings; `weight` is the canary's share all that time.
 
     A counter that is new, or smaller than it was, has begun at 0. Where requests were pinned to a
@@ -64,7 +64,7 @@ def window(before: Mapping[str, int], now: Reading, weight: float | None) -> Ser
     is_pinned = grown.pop(PINNED, 0) > 0
     bounds = sorted({float(_part(name, 3)) for name in grown if _part(name, 0) == "bucket"})
     finite = tuple(bound for bound in bounds if math.isfinite(bound))
-    return Served(
+    return ServedWindow(
         primary=_track(grown, "primary", bounds),
         canary=_track(grown, "canary", bounds),
         weight=None if is_pinned else weight,

@@ -7,13 +7,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from parivision.canary.record import Rollout, Stage
+from parivision.canary.record import Rollout, RolloutStage
 from parivision.models.bundle import Bundle
-from parivision.prediction_log.records import Labelled, Served, shot_of
+from parivision.prediction_log.records import LabelledPrediction, ServedPrediction, shot_of
 from parivision.shots import court
 from parivision.shots.facts import Facts, from_records
-from parivision.verdict import Labelled as LabelledEvidence
-from parivision.verdict import Predictions, Segments
+from parivision.verdict import LabelledShots, LoggedPredictions, Segments
 
 SHOT_BYTES: Final = 8
 MOST_SHOTS: Final = 1_000_000
@@ -22,19 +21,19 @@ _VOLUME_CUTS: Final = (1, 100, 500, 2000)
 _PERIODS: Final = 5
 
 
-def facts_of(served: Sequence[Served]) -> Facts:
+def facts_of(served: Sequence[ServedPrediction]) -> Facts:
     """The facts as the service took them: a shot without a date is one of the day it was asked."""
     return from_records([_record(one) for one in served], date.min)
 
 
-def _record(served: Served) -> dict[str, Any]:
+def _record(served: ServedPrediction) -> dict[str, Any]:
     day = served.facts.get("game_date") or served.at[:10]
     return {**served.facts, "game_date": date.fromisoformat(day)}
 
 
 def of_predictions(
-    rollout: Rollout, records: Sequence[Served], champion: Bundle, challenger: Bundle
-) -> Predictions | None:
+    rollout: Rollout, records: Sequence[ServedPrediction], champion: Bundle, challenger: Bundle
+) -> LoggedPredictions | None:
     """Predictions as evidence; None if there is none in them.
 
     Left out is what earlier rollouts' pods still answered, and what the primary answers with the
@@ -46,7 +45,7 @@ def of_predictions(
     facts = facts_of(kept)
     by_challenger = np.array([_is_challengers(rollout, one) for one in kept])
     expected = np.where(by_challenger, rollout.version, rollout.former.version)
-    return Predictions(
+    return LoggedPredictions(
         p_served=np.array([one.p_made for one in kept], np.float64),
         p_champion=champion.predict(facts),
         p_challenger=challenger.predict(facts),
@@ -56,24 +55,24 @@ def of_predictions(
     )
 
 
-def _belongs(rollout: Rollout, one: Served) -> bool:
+def _belongs(rollout: Rollout, one: ServedPrediction) -> bool:
     if one.version in rollout.stale_versions:
         return False
-    if rollout.stage is Stage.WATCHING:
+    if rollout.stage is RolloutStage.WATCHING:
         return one.version in {rollout.version, rollout.former.version}
     is_taking_over = one.track == "primary" and one.version == rollout.version
     return rollout.is_same_model or not is_taking_over
 
 
-def _is_challengers(rollout: Rollout, one: Served) -> bool:
-    if rollout.stage is Stage.WATCHING:
+def _is_challengers(rollout: Rollout, one: ServedPrediction) -> bool:
+    if rollout.stage is RolloutStage.WATCHING:
         return one.version == rollout.version
     return one.track != "primary"
 
 
 def of_labelled(
-    rollout: Rollout, records: Sequence[Labelled], champion: Bundle, challenger: Bundle
-) -> LabelledEvidence | None:
+    rollout: Rollout, records: Sequence[LabelledPrediction], champion: Bundle, challenger: Bundle
+) -> LabelledShots | None:
     """Labelled shots as evidence, each once, and noted as seen in `rollout`; None without any.
 
     A shot is known by game and event, or else by its prediction. A corrected outcome comes too
@@ -90,7 +89,7 @@ def of_labelled(
         return None
     rollout.seen = b"".join(sorted(seen))
     facts = facts_of([one.served for one in kept])
-    return LabelledEvidence(
+    return LabelledShots(
         p_champion=champion.predict(facts),
         p_challenger=challenger.predict(facts),
         made=np.array([one.made for one in kept], np.float64),
@@ -108,7 +107,7 @@ def segments_of(facts: Facts, champion: Bundle) -> Segments:
     )
 
 
-def _number(served: Served) -> bytes:
+def _number(served: ServedPrediction) -> bytes:
     shot = shot_of({"facts": served.facts}) or served.id
     return hashlib.blake2b(shot.encode(), digest_size=SHOT_BYTES).digest()
 

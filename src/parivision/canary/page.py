@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from parivision.canary.record import Rollout, Stage
+from parivision.canary.record import Rollout, RolloutStage
 from parivision.canary.watcher import View
 from parivision.reports import html, plots
 
@@ -101,7 +101,7 @@ def _evidence(one: Rollout) -> html.Section:
 
 
 def _since(one: Rollout) -> str:
-    return "minutes of the watch" if one.stage is Stage.WATCHING else "minutes"
+    return "minutes of the watch" if one.stage is RolloutStage.WATCHING else "minutes"
 
 
 def _picture(figure: Any, words: str) -> html.Picture:

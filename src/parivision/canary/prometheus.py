@@ -13,7 +13,7 @@ from typing import Any, Final
 import httpx
 
 from parivision.canary import counters
-from parivision.canary.counters import Reading, Sample
+from parivision.canary.counters import CounterReading, Sample
 from parivision.errors import ServiceError
 
 TIMEOUT_S: Final = 5.0
@@ -37,7 +37,7 @@ class Prometheus:
         self._job = job
         self._pinned = pinned
 
-    def read(self, at: float) -> Reading:
+    def read(self, at: float) -> CounterReading:
         """Both tracks' counters at one moment before `at`. Raises ServiceError when it is away."""
         moment = at - LAG_S
         pinned = self._ask(counters.pinned_query(*self._pinned), at) if self._pinned else []

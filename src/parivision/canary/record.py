@@ -18,7 +18,7 @@ HISTORY: Final = 600
 """Points that are kept for the plots; older ones are thinned out."""
 
 
-class Stage(StrEnum):
+class RolloutStage(StrEnum):
     """Where a rollout is in its life."""
 
     JUDGING = "judging"
@@ -69,7 +69,7 @@ class Rollout:
     former: Release
     state: State
     started_at: float
-    stage: Stage = Stage.JUDGING
+    stage: RolloutStage = RolloutStage.JUDGING
     end: End = End.NONE
     reason: str = ""
     order: Order = Order.NONE
@@ -106,15 +106,15 @@ class Rollout:
     @property
     def is_open(self) -> bool:
         """Whether it is still judged or watched."""
-        return self.stage is not Stage.ENDED
+        return self.stage is not RolloutStage.ENDED
 
     def finish(self, end: End, reason: str, now: float) -> None:
         """It came out; what follows from that is still to be done."""
         self.end, self.reason, self.is_settled = end, reason, False
         if end is End.PROMOTED:
-            self.stage, self.promoted_at = Stage.WATCHING, now
+            self.stage, self.promoted_at = RolloutStage.WATCHING, now
         else:
-            self.stage, self.ended_at = Stage.ENDED, now
+            self.stage, self.ended_at = RolloutStage.ENDED, now
 
     def forget(self) -> None:
         """Drop what only judging needs: rollouts are kept for ever."""
@@ -141,6 +141,6 @@ class Rollout:
         """Read what `to_dict` gave."""
         read = {one.name: values[one.name] for one in fields(cls) if one.name in values}
         read |= {"release": Release(**read["release"]), "former": Release(**read["former"])}
-        read |= {"stage": Stage(read["stage"]), "end": End(read["end"])}
+        read |= {"stage": RolloutStage(read["stage"]), "end": End(read["end"])}
         read |= {"order": Order(read["order"]), "stale_versions": tuple(read["stale_versions"])}
         return cls(**read | {"state": State.from_dict(json.loads(read["state"]))})

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from parivision.canary.record import Order, Rollout
-from parivision.registry.records import Version
-from parivision.verdict import Action, Outcome, Rules, Stage, Verdict, judge
+from parivision.registry.records import RegisteredVersion
+from parivision.verdict import Action, CheckResult, Rules, Verdict, VerdictStage, judge
 
 PENDING_S: Final = 6 * 3600.0
 """How long a champion of the contest may wait for its image and its rollout to begin."""
@@ -43,12 +43,12 @@ def rule(rollout: Rollout, now: float, *, is_mirrored: bool, troubles: Sequence[
     if troubles:
         reason = f"hold: {'; '.join(troubles)}"
         return Ruling(False, False, must_roll_back=False, reason=reason, verdict=final)
-    traffic = judge(rollout.state, Stage.TRAFFIC, elapsed_s=elapsed_s)
+    traffic = judge(rollout.state, VerdictStage.TRAFFIC, elapsed_s=elapsed_s)
     fresh = _is_fresh(rollout, rollout.state.rules)
     # Without any traffic there can be no evidence: the first step needs none.
     known = rollout.state.shots_labelled
     told = rollout.is_same_model or known >= rollout.state.rules.labelled_to_increase
-    passed = fresh and told and traffic.outcome is Outcome.PASS
+    passed = fresh and told and traffic.outcome is CheckResult.PASS
     may_increase = rollout.weight == 0 or passed
     may_promote = final.action is Action.PROMOTE and (fresh or is_mirrored)
     reason = final.reason
@@ -64,11 +64,11 @@ def rule(rollout: Rollout, now: float, *, is_mirrored: bool, troubles: Sequence[
 def _final(rollout: Rollout, elapsed_s: float, *, is_mirrored: bool) -> Verdict:
     """The verdict on the last step; where no model changed, only how it is served counts."""
     if rollout.is_same_model:
-        verdict = judge(rollout.state, Stage.TRAFFIC, elapsed_s=elapsed_s)
+        verdict = judge(rollout.state, VerdictStage.TRAFFIC, elapsed_s=elapsed_s)
         if verdict.action is not Action.GO_ON:
             return verdict
         return Verdict(**{**vars(verdict), "action": Action.PROMOTE})
-    stage = Stage.SHADOW if is_mirrored else Stage.PROMOTION
+    stage = VerdictStage.SHADOW if is_mirrored else VerdictStage.PROMOTION
     return judge(rollout.state, stage, elapsed_s=elapsed_s)
 
 
@@ -87,10 +87,10 @@ def _ordered(rollout: Rollout, verdict: Verdict) -> Ruling:
 def watched(rollout: Rollout, now: float) -> Verdict:
     """Whether a new champion may stay."""
     assert rollout.promoted_at is not None  # noqa: S101 - it is watched because it was promoted
-    return judge(rollout.state, Stage.WATCH, elapsed_s=now - rollout.promoted_at)
+    return judge(rollout.state, VerdictStage.WATCH, elapsed_s=now - rollout.promoted_at)
 
 
-def alias_due(holder: Version | None, served: str, now: float) -> str | None:
+def alias_due(holder: RegisteredVersion | None, served: str, now: float) -> str | None:
     """Which version the alias must be given now; None when it may stay.
 
     To be asked only while no rollout is under way. `holder` has the alias and `served` is what

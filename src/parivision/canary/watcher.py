@@ -13,11 +13,11 @@ from itertools import islice
 from typing import Any, Final
 
 from parivision.canary import counters, evidence, ruling
-from parivision.canary.counters import Reading
-from parivision.canary.record import End, Order, Rollout, Stage
+from parivision.canary.counters import CounterReading
+from parivision.canary.interfaces import Sources
+from parivision.canary.record import End, Order, Rollout, RolloutStage
 from parivision.canary.ruling import NEVER_SERVED, Ruling
-from parivision.canary.said import point_of, said_about
-from parivision.canary.sources import Sources
+from parivision.canary.views import point_of, said_about
 from parivision.errors import PariVisionError, ServiceError
 from parivision.kubernetes.canary import FAILED, SUCCEEDED, TAKING_OVER, WAITING, Look
 from parivision.kubernetes.release import Release
@@ -161,7 +161,7 @@ class Watcher:
         self._at.rollouts.save(rollout)
 
     def _judging(self) -> Rollout | None:
-        return next((one for one in self._all() if one.stage is Stage.JUDGING), None)
+        return next((one for one in self._all() if one.stage is RolloutStage.JUDGING), None)
 
     def _opened(self, look: Look, now: float) -> Rollout:
         """The rollout that is under way; a new one takes the place of all before it."""
@@ -242,7 +242,7 @@ class Watcher:
         is_split = look.weight > 0 and not look.is_mirrored
         self._count(rollout, reading, is_weighted=is_split)
 
-    def _count(self, rollout: Rollout, now: Reading, *, is_weighted: bool) -> None:
+    def _count(self, rollout: Rollout, now: CounterReading, *, is_weighted: bool) -> None:
         """Take in a window; the first reading only begins one."""
         if rollout.counted_at is not None:
             if now.at < rollout.counted_at + counters.WINDOW_S:
@@ -307,14 +307,14 @@ class Watcher:
     def _end_watches(self, winner: Rollout, now: float) -> None:
         """A champion that was replaced is watched no more."""
         for one in self._all():
-            if one.stage is Stage.WATCHING and one.version != winner.version:
-                one.stage, one.ended_at = Stage.ENDED, now
+            if one.stage is RolloutStage.WATCHING and one.version != winner.version:
+                one.stage, one.ended_at = RolloutStage.ENDED, now
                 self._save(one)
 
     def _watch(self, now: float, troubles: list[str]) -> None:
         """Hold a new champion against the former one, on the shots that were logged since."""
         for one in self._all():
-            if one.stage is not Stage.WATCHING or not one.is_settled:
+            if one.stage is not RolloutStage.WATCHING or not one.is_settled:
                 continue
             self._take_log(one, troubles)
             verdict = ruling.watched(one, now)

@@ -9,17 +9,17 @@ from parivision.cli import (
     console,
     data,
     demo,
-    judging,
+    exporter,
     kubeflow,
     models,
     page,
+    prediction_log,
     retraining,
     rollout_orders,
     rollouts,
-    served,
     serving,
     studies,
-    watching,
+    verdict_service,
 )
 
 app = typer.Typer(
@@ -30,12 +30,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for group in (
-    *(demo, data, models, serving, page, studies, watching, judging),
+    *(demo, data, models, serving, page, studies, exporter, verdict_service),
     *(cluster, kubeflow, retraining, backups),
 ):
     app.registered_commands += group.commands.registered_commands
-app.add_typer(served.predictions, name="predictions", help="What was served, from its log.")
-app.add_typer(served.outcomes, name="outcomes", help="How shots ended, for the log.")
+app.add_typer(prediction_log.predictions, name="predictions", help="What was served, from its log.")
+app.add_typer(prediction_log.outcomes, name="outcomes", help="How shots ended, for the log.")
 app.add_typer(studies.backtest, name="backtest", help="What would have been: seasons, drift.")
 rollouts.commands.registered_commands += rollout_orders.commands.registered_commands
 app.add_typer(rollouts.commands, name="rollout", help="Rollouts of a new champion, judged.")

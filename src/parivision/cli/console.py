@@ -18,8 +18,8 @@ from rich.progress import (
 from rich.table import Table
 
 from parivision import strict_json
-from parivision.reports.shown import number
-from parivision.stages.alive import Activity, Alive
+from parivision.reports.numbers import number
+from parivision.stages.heartbeat import Activity, Alive
 
 if TYPE_CHECKING:
     from parivision.scoring.scores import Scores

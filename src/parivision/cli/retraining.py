@@ -43,7 +43,7 @@ def retrain_on_alerts(
 
     from parivision.kubeflow.access import checked_endpoint
     from parivision.retraining.app import create_app
-    from parivision.retraining.policy import Policy
+    from parivision.retraining.policy import RetrainingPolicy
     from parivision.retraining.retrainer import Retrainer
 
     chosen = context.current()
@@ -61,7 +61,7 @@ def retrain_on_alerts(
         lambda: context.kubeflow(chosen, endpoint),
         compiled_pipeline(PIPELINE, image),
         {"source": source, "target": "kubernetes"},
-        Policy(timedelta(hours=window), timedelta(hours=longest)),
+        RetrainingPolicy(timedelta(hours=window), timedelta(hours=longest)),
     )
     app = create_app(retrainer, chosen.alerts_token)
     now_serving(f"alerts on http://{host}:{port}/alerts")

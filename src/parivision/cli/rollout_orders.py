@@ -13,7 +13,7 @@ from parivision.cli.data import Json
 from parivision.errors import ServiceError
 
 if TYPE_CHECKING:
-    from parivision.kubernetes import Cluster, Look, Place
+    from parivision.kubernetes import Cluster, DeploymentTarget, Look
 
 commands = typer.Typer()
 
@@ -66,7 +66,7 @@ def promote() -> None:
     canary.force(cluster, place, look.target)
 
 
-def _order(order: str) -> "tuple[Cluster, Place, Look]":
+def _order(order: str) -> "tuple[Cluster, DeploymentTarget, Look]":
     from parivision.kubernetes import canary
 
     cluster, place, look = _look()
@@ -79,11 +79,11 @@ def _order(order: str) -> "tuple[Cluster, Place, Look]":
     return cluster, place, look
 
 
-def _look() -> "tuple[Cluster, Place, Look]":
+def _look() -> "tuple[Cluster, DeploymentTarget, Look]":
     from parivision import kubernetes
 
     cluster = kubernetes.connect()
-    place = kubernetes.Place.parse(context.current().deployment)
+    place = kubernetes.DeploymentTarget.parse(context.current().deployment)
     found = kubernetes.look(cluster, place)
     if found is None:
         raise ServiceError(

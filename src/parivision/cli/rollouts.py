@@ -9,11 +9,11 @@ from rich.table import Table
 from parivision.cli import context
 from parivision.cli.console import bar, out, print_json
 from parivision.cli.data import Json
-from parivision.reports.shown import number
+from parivision.reports.numbers import number
 
 if TYPE_CHECKING:
     from parivision.simulation.study import Path as VerdictPath
-    from parivision.simulation.study import Plan, Study, World
+    from parivision.simulation.study import Plan, RolloutSource, Study
 
 commands = typer.Typer(no_args_is_help=True)
 
@@ -131,7 +131,7 @@ def needed(
 
 def _worlds(
     predictions: Path | None, worse: float, way: str, plan: "Plan", seed: int
-) -> tuple[list["World"], "VerdictPath"]:
+) -> tuple[list["RolloutSource"], "VerdictPath"]:
     """Kinds of equal, then the one to be found; and the path of one rollout of that."""
     import numpy as np
 

@@ -8,7 +8,7 @@ import typer
 from parivision.cli import context
 from parivision.cli.console import bar, out, print_json, say, working
 from parivision.cli.data import SOURCE_HELP, Json
-from parivision.reports.shown import number
+from parivision.reports.numbers import number
 
 commands = typer.Typer()
 backtest = typer.Typer(no_args_is_help=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from parivision.drift.significance import chi_square_upper, normal_two_sided
 from parivision.drift.sketch import FloatArray
-from parivision.drift.summary import PerformanceCheck, Segment, TestResult
+from parivision.drift.summary import DriftSegment, PerformanceCheck, TestResult
 
 MIN_SEGMENT: Final = 100
 SEGMENT_LIMIT: Final = 0.05
@@ -122,11 +122,11 @@ class SegmentedColumn:
     def _variances(self, values: FloatArray) -> FloatArray:
         return np.asarray(values.var() * (1 / self.sizes + 1 / self.usual_n), np.float64)
 
-    def _segments(self, values: FloatArray) -> tuple[Segment, ...]:
+    def _segments(self, values: FloatArray) -> tuple[DriftSegment, ...]:
         deviations = self.deviations(values)
         z = deviations / np.sqrt(np.maximum(self._variances(values), 1e-12))
         return tuple(
-            Segment(
+            DriftSegment(
                 value=name,
                 n=int(self.sizes[i]),
                 mean=float(deviations[i] + self.usual[i]),
@@ -138,5 +138,5 @@ class SegmentedColumn:
         )
 
 
-def _text(segment: Segment) -> str:
+def _text(segment: DriftSegment) -> str:
     return f"{segment.value!r} ({segment.mean - segment.usual:+.3f}, {segment.n} shots)"

@@ -73,7 +73,7 @@ class ColumnDrift:
 
 
 @dataclass(frozen=True)
-class Segment:
+class DriftSegment:
     """One part of the shots: its make rate or mean residual (made minus probability), as checked.
 
     `p_adjusted` is Bonferroni's, for the number of segments.
@@ -104,7 +104,7 @@ class PerformanceCheck:
     test: TestResult
     exceeded: bool
     reason: str
-    segments: tuple[Segment, ...] = ()
+    segments: tuple[DriftSegment, ...] = ()
 
 
 @dataclass(frozen=True)

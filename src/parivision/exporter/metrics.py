@@ -21,11 +21,11 @@ from prometheus_client.registry import Collector
 
 from parivision import telemetry
 from parivision.errors import ServiceError
-from parivision.exporter.cached import Cached
-from parivision.registry.records import DriftReport, PipelineRun, Version
+from parivision.exporter.cache import Cached
+from parivision.registry.records import DriftReport, PipelineRun, RegisteredVersion
 
 if TYPE_CHECKING:
-    from parivision.lake import Counts, Lake
+    from parivision.lake import Lake, LayerCounts
     from parivision.registry import Registry
 
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class LakeFacts:
     """What the lake says: its rows, and when it was last filled."""
 
-    counts: "Counts"
+    counts: "LayerCounts"
     last_ingest: datetime | None
 
     @classmethod
@@ -46,7 +46,7 @@ class LakeFacts:
 class RegistryFacts:
     """What the registry says: the champion and its log loss, the newest drift report, the runs."""
 
-    champion: Version | None
+    champion: RegisteredVersion | None
     log_loss: float | None
     drift: DriftReport | None
     runs: Sequence[PipelineRun]

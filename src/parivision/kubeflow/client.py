@@ -21,7 +21,9 @@ from parivision import strict_json
 from parivision.credentials.redaction import Redactor
 from parivision.errors import PipelineError, SettingsError
 from parivision.kubeflow.access import KfpAccess, checked_endpoint, configure
-from parivision.kubeflow.answers import (
+from parivision.kubeflow.compiled import Compiled
+from parivision.kubeflow.pages import all_pages
+from parivision.kubeflow.responses import (
     existing,
     is_object,
     refusal,
@@ -30,8 +32,6 @@ from parivision.kubeflow.answers import (
     silence,
     spoken,
 )
-from parivision.kubeflow.compiled import Compiled
-from parivision.kubeflow.pages import all_pages
 from parivision.kubeflow.runs import SUCCEEDED, Finished, RunState
 from parivision.kubeflow.schedule import Existing, Recurring
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import kfp
     import kfp_server_api
 
-__all__ = ["KfpAccess", "Kubeflow", "Version", "connect"]
+__all__ = ["KfpAccess", "Kubeflow", "PipelineVersion", "connect"]
 
 EXPERIMENT: Final = "parivision"
 PREFIX: Final = "parivision-"
@@ -51,7 +51,7 @@ _DIGEST_CHARACTERS: Final = 12
 
 
 @dataclass(frozen=True)
-class Version:
+class PipelineVersion:
     """A version of a pipeline at KFP; `is_new` if it was not there before."""
 
     pipeline_id: str
@@ -81,7 +81,7 @@ class Kubeflow:
                 f"{spoken(said(body))}"
             )
 
-    def upload(self, compiled: Compiled) -> Version:
+    def upload(self, compiled: Compiled) -> PipelineVersion:
         """Have the pipeline there as a version named by its content; uploading again is as once."""
         text = compiled.text()
         digest = sha256(text.encode()).hexdigest()[:_DIGEST_CHARACTERS]
@@ -89,7 +89,7 @@ class Kubeflow:
         pipeline_id = self._pipeline_id(compiled) or self._new_pipeline(compiled)
         there = self._version_id(pipeline_id, name)
         if there:
-            return Version(pipeline_id, there, name, is_new=False)
+            return PipelineVersion(pipeline_id, there, name, is_new=False)
         try:
             made = self._upload(text, name, pipeline_id)
         except PipelineError:
@@ -97,9 +97,9 @@ class Kubeflow:
             made = self._version_id(pipeline_id, name)
             if not made:
                 raise
-        return Version(pipeline_id, made, name, is_new=True)
+        return PipelineVersion(pipeline_id, made, name, is_new=True)
 
-    def start(self, version: Version, arguments: Mapping[str, Any], why: str = "") -> str:
+    def start(self, version: PipelineVersion, arguments: Mapping[str, Any], why: str = "") -> str:
         """Start a run in the project's experiment; returns its id. `why` is put into its name."""
         began = datetime.now(tz=UTC).strftime("%Y%m%d-%H%M%S")
         name = f"{version.name}-{began}" + (f" for {why}" if why else "")

@@ -1,19 +1,19 @@
 """The champion's image on Kubernetes. The only package that knows Kubernetes."""
 
 from parivision.kubernetes.canary import Look, look
-from parivision.kubernetes.cluster import AwayError, Cluster, Place, connect
+from parivision.kubernetes.cluster import AwayError, Cluster, DeploymentTarget, connect
 from parivision.kubernetes.deploy import await_rollout
 from parivision.kubernetes.follow import deploy
 from parivision.kubernetes.release import Release
-from parivision.kubernetes.scene import Scene
+from parivision.kubernetes.rollout_target import RolloutTarget
 
 __all__ = [
     "AwayError",
     "Cluster",
+    "DeploymentTarget",
     "Look",
-    "Place",
     "Release",
-    "Scene",
+    "RolloutTarget",
     "await_rollout",
     "connect",
     "deploy",

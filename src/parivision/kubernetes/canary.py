@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from parivision import strict_json
-from parivision.kubernetes.cluster import Cluster, MissingError, Place
+from parivision.kubernetes.cluster import Cluster, DeploymentTarget, MissingError
 from parivision.kubernetes.release import Release, change, served, template_key
 
 SAID: Final = "parivision.dev/verdict"
@@ -71,12 +71,12 @@ class Look:
         return self.phase in AT_REST and self.target.is_same(self.primary)
 
 
-def primary_of(place: Place) -> Place:
+def primary_of(place: DeploymentTarget) -> DeploymentTarget:
     """The Deployment that serves, which Flagger makes."""
-    return Place(place.namespace, f"{place.name}-primary")
+    return DeploymentTarget(place.namespace, f"{place.name}-primary")
 
 
-def look(cluster: Cluster, place: Place) -> Look | None:
+def look(cluster: Cluster, place: DeploymentTarget) -> Look | None:
     """How the rollout of a Deployment stands; None where no Canary rolls it out."""
     canary = cluster.canary(place)
     if canary is None:
@@ -89,7 +89,7 @@ def look(cluster: Cluster, place: Place) -> Look | None:
     return replace(found, weight=_canarys_share(cluster.route(place), place))
 
 
-def _canarys_share(route: Mapping[str, Any] | None, place: Place) -> float:
+def _canarys_share(route: Mapping[str, Any] | None, place: DeploymentTarget) -> float:
     """The share of the requests that the route sends to the canary.
 
     The Canary's own status forgets it while Flagger waits for leave to promote.
@@ -123,34 +123,36 @@ def _of_canary(
     )
 
 
-def say(cluster: Cluster, place: Place, said: Mapping[str, Any]) -> None:
+def say(cluster: Cluster, place: DeploymentTarget, said: Mapping[str, Any]) -> None:
     """Keep on the Canary what the verdict service has to say."""
     _annotate(cluster, place, SAID, said)
 
 
-def order(cluster: Cluster, place: Place, ordered: Mapping[str, Any]) -> None:
+def order(cluster: Cluster, place: DeploymentTarget, ordered: Mapping[str, Any]) -> None:
     """Keep on the Canary what a person ordered."""
     _annotate(cluster, place, ORDER, ordered)
 
 
-def suspend(cluster: Cluster, place: Place, *, wanted: bool) -> None:
+def suspend(cluster: Cluster, place: DeploymentTarget, *, wanted: bool) -> None:
     """Let Flagger leave the Deployment alone, or not."""
     cluster.patch_canary(place, {"spec": {"suspend": wanted}})
 
 
-def force(cluster: Cluster, place: Place, release: Release | None) -> None:
+def force(cluster: Cluster, place: DeploymentTarget, release: Release | None) -> None:
     """Let Flagger promote a release without any analysis; None for none any more."""
     notes = {"annotations": {FORCED: release.name if release else None}}
     patch = {"metadata": notes, "spec": {"skipAnalysis": release is not None}}
     cluster.patch_canary(place, patch)
 
 
-def serve(cluster: Cluster, place: Place, release: Release) -> None:
+def serve(cluster: Cluster, place: DeploymentTarget, release: Release) -> None:
     """Make a release the target; Flagger rolls it out, unless it is what was promoted last."""
     cluster.patch(place, change(release, None))
 
 
-def _annotate(cluster: Cluster, place: Place, name: str, values: Mapping[str, Any]) -> None:
+def _annotate(
+    cluster: Cluster, place: DeploymentTarget, name: str, values: Mapping[str, Any]
+) -> None:
     text = strict_json.text(values, sort_keys=True)
     cluster.patch_canary(place, {"metadata": {"annotations": {name: text}}})
 

@@ -41,14 +41,14 @@ class ConflictError(ServiceError):
 
 
 @dataclass(frozen=True)
-class Place:
+class DeploymentTarget:
     """Where the prediction service runs: a Deployment."""
 
     namespace: str
     name: str
 
     @classmethod
-    def parse(cls, text: str) -> "Place":
+    def parse(cls, text: str) -> "DeploymentTarget":
         """The place that `namespace/name` says."""
         return cls(*text.split("/"))
 
@@ -66,7 +66,7 @@ class Cluster:
         self._core = core
         self._custom = custom
 
-    def deployment(self, place: Place) -> Any:
+    def deployment(self, place: DeploymentTarget) -> Any:
         """The Deployment as it is."""
         return self._ask(
             f"read the Deployment {place}",
@@ -75,7 +75,7 @@ class Cluster:
             place.namespace,
         )
 
-    def patch(self, place: Place, body: Mapping[str, Any]) -> None:
+    def patch(self, place: DeploymentTarget, body: Mapping[str, Any]) -> None:
         """Change the Deployment; what `body` does not name stays."""
         self._ask(
             f"change the Deployment {place}",
@@ -85,7 +85,7 @@ class Cluster:
             dict(body),
         )
 
-    def least_replicas(self, place: Place) -> int:
+    def least_replicas(self, place: DeploymentTarget) -> int:
         """How many pods to begin with: the least that the Deployment's autoscaler keeps.
 
         Without one it is what the Deployment's annotation says, or else 1.
@@ -102,7 +102,7 @@ class Cluster:
             return int(notes.get(REPLICAS, 1))
         return int(scaler.spec.min_replicas or 1)
 
-    def newest_pods(self, place: Place, deployment: Any) -> list[Any]:
+    def newest_pods(self, place: DeploymentTarget, deployment: Any) -> list[Any]:
         """The pods that the Deployment's newest revision has made."""
         revision = (deployment.metadata.annotations or {}).get(REVISION)
         selector = _labels(deployment.spec.selector.match_labels)
@@ -124,7 +124,7 @@ class Cluster:
         )
         return [pod for pod in pods if pod.metadata.deletion_timestamp is None]
 
-    def log_end(self, place: Place, pod: str) -> str:
+    def log_end(self, place: DeploymentTarget, pod: str) -> str:
         """The last lines that the pod's container said before it ended."""
         said = self._ask(
             f"read the log of the pod {pod}",
@@ -137,11 +137,11 @@ class Cluster:
         )
         return str(said).strip()
 
-    def last_warning(self, place: Place, pod: str) -> str:
+    def last_warning(self, place: DeploymentTarget, pod: str) -> str:
         """The newest event that warns of the pod; empty when there is none."""
         return max(self._warnings(place, f"involvedObject.name={pod}"), default=("", ""))[1]
 
-    def canary(self, place: Place) -> Mapping[str, Any] | None:
+    def canary(self, place: DeploymentTarget) -> Mapping[str, Any] | None:
         """Flagger's Canary of the Deployment, of the same name; None where there is none."""
         try:
             found = self._ask(
@@ -153,7 +153,7 @@ class Cluster:
             return None
         return dict(found)
 
-    def route(self, place: Place) -> Mapping[str, Any] | None:
+    def route(self, place: DeploymentTarget) -> Mapping[str, Any] | None:
         """The HTTPRoute that Flagger keeps, of the same name; None where there is none yet."""
         path = (_GATEWAY, _GATEWAY_VERSION, place.namespace, "httproutes", place.name)
         try:
@@ -164,7 +164,7 @@ class Cluster:
             return None
         return dict(found)
 
-    def patch_canary(self, place: Place, body: Mapping[str, Any]) -> None:
+    def patch_canary(self, place: DeploymentTarget, body: Mapping[str, Any]) -> None:
         """Change the Canary; what `body` does not name stays."""
         self._ask(
             f"change the Canary {place}",
@@ -173,12 +173,12 @@ class Cluster:
             dict(body),
         )
 
-    def canary_warnings(self, place: Place) -> list[str]:
+    def canary_warnings(self, place: DeploymentTarget) -> list[str]:
         """What Flagger warned of, the oldest first; events are kept for an hour."""
         about = f"involvedObject.kind=Canary,involvedObject.name={place.name}"
         return [message for _, message in sorted(self._warnings(place, about))]
 
-    def note(self, place: Place, uid: str, name: str, reason: str, message: str) -> None:
+    def note(self, place: DeploymentTarget, uid: str, name: str, reason: str, message: str) -> None:
         """Make an event of the Canary; one of that name, which is there already, stays."""
         now = datetime.now(UTC)
         is_bad = reason == "RolledBack"
@@ -207,7 +207,7 @@ class Cluster:
                 event,
             )
 
-    def _warnings(self, place: Place, about: str) -> list[tuple[str, str]]:
+    def _warnings(self, place: DeploymentTarget, about: str) -> list[tuple[str, str]]:
         events = self._list(
             f"list events ({about})",
             self._core.list_namespaced_event,
@@ -262,7 +262,7 @@ def connect() -> Cluster:
     )
 
 
-def _canary_path(place: Place) -> tuple[str, str, str, str, str]:
+def _canary_path(place: DeploymentTarget) -> tuple[str, str, str, str, str]:
     return FLAGGER, _FLAGGER_VERSION, place.namespace, "canaries", place.name
 
 

@@ -10,9 +10,9 @@ from contextlib import suppress
 from typing import Any, Final
 
 from parivision.errors import ServiceError
-from parivision.kubernetes import outcome
-from parivision.kubernetes.cluster import AwayError, Cluster, Place
-from parivision.kubernetes.outcome import Outcome
+from parivision.kubernetes import deployment_state
+from parivision.kubernetes.cluster import AwayError, Cluster, DeploymentTarget
+from parivision.kubernetes.deployment_state import DeploymentState
 from parivision.kubernetes.release import Release, change, note, noted, served
 
 PORT: Final = 3000
@@ -41,7 +41,7 @@ def replace_pods(
     going back to what was served before. `patience_s` is how long a trouble may last that could
     pass, such as a registry that is being restarted.
     """
-    place = Place.parse(deployment)
+    place = DeploymentTarget.parse(deployment)
     found = cluster.deployment(place)
     former = _former(found, release)
     replicas = None if found.spec.replicas else cluster.least_replicas(place)
@@ -61,14 +61,14 @@ def replace_pods(
     return address(place)
 
 
-def address(place: Place) -> str:
+def address(place: DeploymentTarget) -> str:
     """Where the service is asked."""
     return f"http://{place.name}.{place.namespace}.svc:{PORT}"
 
 
 def await_rollout(
     cluster: Cluster,
-    place: Place,
+    place: DeploymentTarget,
     *,
     timeout_s: float,
     patience_s: float = PATIENCE_S,
@@ -100,18 +100,20 @@ def await_rollout(
         sleep(POLL_S)
 
 
-def _look(cluster: Cluster, place: Place) -> Outcome:
+def _look(cluster: Cluster, place: DeploymentTarget) -> DeploymentState:
     try:
         deployment = cluster.deployment(place)
-        own = outcome.of_deployment(deployment)
+        own = deployment_state.of_deployment(deployment)
         if own.state == "done":
             return own
-        return outcome.joined(own, outcome.of_pods(cluster.newest_pods(place, deployment)))
+        return deployment_state.joined(
+            own, deployment_state.of_pods(cluster.newest_pods(place, deployment))
+        )
     except AwayError as error:
-        return Outcome("going", str(error))
+        return DeploymentState("going", str(error))
 
 
-def explained(cluster: Cluster, place: Place, found: Outcome) -> str:
+def explained(cluster: Cluster, place: DeploymentTarget, found: DeploymentState) -> str:
     """The reason, with what the pod's log or events add; they may be out of reach."""
     more = ""
     with suppress(ServiceError):
@@ -122,7 +124,9 @@ def explained(cluster: Cluster, place: Place, found: Outcome) -> str:
     return found.reason + more
 
 
-def _go_back(cluster: Cluster, place: Place, release: Release, former: Release | None) -> str:
+def _go_back(
+    cluster: Cluster, place: DeploymentTarget, release: Release, former: Release | None
+) -> str:
     """Restore the former release, where it is known; a sentence on what is served now."""
     if former is None:
         return "What was served before it is not known, so there is nothing to go back to."

@@ -10,10 +10,10 @@ from typing import Final
 from parivision.errors import ServiceError
 from parivision.kubernetes import canary
 from parivision.kubernetes.canary import Look
-from parivision.kubernetes.cluster import AwayError, Cluster, Place
+from parivision.kubernetes.cluster import AwayError, Cluster, DeploymentTarget
 from parivision.kubernetes.deploy import PATIENCE_S, POLL_S, Clock, Sleep, address, replace_pods
 from parivision.kubernetes.release import Release
-from parivision.kubernetes.scene import Scene
+from parivision.kubernetes.rollout_target import RolloutTarget
 
 GOOD_ENDS: Final = frozenset({"promoted", "confirmed", "served"})
 ROLLOUT_S: Final = 8 * 3600.0
@@ -44,10 +44,12 @@ def deploy(
     then goes on by itself, and the same call follows it again. `timeout_s` is for pods to get
     ready, `rollout_s` for the verdict, `patience_s` for a trouble that could pass.
     """
-    place = Place.parse(deployment)
+    place = DeploymentTarget.parse(deployment)
     seen = canary.look(cluster, place)
     waits = _Waits(timeout_s, rollout_s, patience_s)
-    follower = _Follower(release, place, waits, cluster, say, clock, sleep, Scene(cluster, place))
+    follower = _Follower(
+        release, place, waits, cluster, say, clock, sleep, RolloutTarget(cluster, place)
+    )
     if seen is not None and not seen.is_new:
         follower.roll_out(seen)
         return address(place)
@@ -75,13 +77,13 @@ class _Waits:
 @dataclass
 class _Follower:
     release: Release
-    place: Place
+    place: DeploymentTarget
     waits: _Waits
     cluster: Cluster
     say: Say
     clock: Clock
     sleep: Sleep
-    scene: Scene
+    scene: RolloutTarget
     key: str = ""
     trouble: str = ""
     last_said: str = ""

@@ -4,9 +4,9 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from parivision.errors import StoreError
-from parivision.lake.base import Appended, Counts, Lake, Pending, Refined
+from parivision.lake.base import Appended, Lake, LayerCounts, Pending, RefinedRows
 
-__all__ = ["Appended", "Counts", "Lake", "Pending", "Refined", "open_lake"]
+__all__ = ["Appended", "Lake", "LayerCounts", "Pending", "RefinedRows", "open_lake"]
 
 
 def open_lake(url: str) -> Lake:

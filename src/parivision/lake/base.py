@@ -61,7 +61,7 @@ class Pending:
 
 
 @dataclass(frozen=True)
-class Refined:
+class RefinedRows:
     """How many rows a write added; `duplicates` were there already."""
 
     silver: int
@@ -70,7 +70,7 @@ class Refined:
 
 
 @dataclass(frozen=True)
-class Counts:
+class LayerCounts:
     """Rows of each layer; `pending` rows of bronze are not refined yet."""
 
     bronze: int
@@ -119,7 +119,9 @@ class Lake(Protocol):
         """Records not refined yet, part by part."""
         ...
 
-    def write_refined(self, pending: Pending, shots: pl.DataFrame, bad: pl.DataFrame) -> Refined:
+    def write_refined(
+        self, pending: Pending, shots: pl.DataFrame, bad: pl.DataFrame
+    ) -> RefinedRows:
         """Keep what became of pending records and mark them as refined.
 
         `bad` has the columns of QUARANTINE_SCHEMA.
@@ -143,7 +145,7 @@ class Lake(Protocol):
         """Everything in quarantine, sorted by key and digest."""
         ...
 
-    def counts(self) -> Counts:
+    def counts(self) -> LayerCounts:
         """Rows of each layer."""
         ...
 

@@ -23,16 +23,16 @@ from parivision.lake.base import (
     QUARANTINE_ORDER,
     QUARANTINE_SCHEMA,
     Appended,
-    Counts,
+    LayerCounts,
     Pending,
-    Refined,
+    RefinedRows,
     in_order_taken,
     needed_columns,
     quarantined,
     within,
 )
-from parivision.lake.manifest import Manifest, Segment
-from parivision.lake.sift import sift
+from parivision.lake.deduplication import sift
+from parivision.lake.manifest import DataFile, LakeManifest
 from parivision.lake.transaction import (
     ANY_LAYOUT,
     BRONZE,
@@ -128,12 +128,14 @@ class FilesLake:
             keys = rows.select(_KEPT_KEYS)
             yield Pending(segment.layout, rows.drop(*_KEPT_KEYS, SEQ), keys, token)
 
-    def write_refined(self, pending: Pending, shots: pl.DataFrame, bad: pl.DataFrame) -> Refined:
+    def write_refined(
+        self, pending: Pending, shots: pl.DataFrame, bad: pl.DataFrame
+    ) -> RefinedRows:
         """Keep what became of pending records; nothing if another process did so first."""
         partition, layout, after, last = json.loads(pending.token)
         with self._transaction() as change:
             if change.manifest.refined_up_to(partition, layout) != after:
-                return Refined(0, 0, shots.height + bad.height)
+                return RefinedRows(0, 0, shots.height + bad.height)
             added = 0
             for part, rows in by_partition(shots):
                 fresh = rows.unique(schema.KEY, keep="first", maintain_order=True)
@@ -144,7 +146,7 @@ class FilesLake:
             quarantined_rows = change.add_quarantine(bad)
             change.manifest.mark_refined(partition, layout, last)
         duplicates = shots.height + bad.height - added - quarantined_rows
-        return Refined(added, quarantined_rows, duplicates)
+        return RefinedRows(added, quarantined_rows, duplicates)
 
     def silver(
         self,
@@ -172,12 +174,12 @@ class FilesLake:
             ]
         return pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA), *tables]).sort(QUARANTINE_ORDER)
 
-    def counts(self) -> Counts:
+    def counts(self) -> LayerCounts:
         """Rows of each layer."""
         manifest = self._manifest()
         with reading("counts"):
             pending = sum(self._unrefined_rows(manifest, one) for one in manifest.of(BRONZE))
-        return Counts(
+        return LayerCounts(
             bronze=manifest.rows(BRONZE),
             pending=pending,
             silver=manifest.rows(SILVER),
@@ -197,7 +199,7 @@ class FilesLake:
                 rows += shots.height
         return rows
 
-    def _manifest(self) -> Manifest:
+    def _manifest(self) -> LakeManifest:
         with reading("lake"):
             return contents.read(self._root)
 
@@ -212,7 +214,7 @@ class FilesLake:
 
     def _next_pending(
         self, upto: int, handed: dict[tuple[int, str], int]
-    ) -> tuple[Segment, int] | None:
+    ) -> tuple[DataFile, int] | None:
         manifest = self._manifest()
         for segment in sorted(manifest.of(BRONZE), key=lambda one: (one.partition, one.first)):
             kind = segment.partition, segment.layout
@@ -221,7 +223,7 @@ class FilesLake:
                 return segment, after
         return None
 
-    def _unrefined_rows(self, manifest: Manifest, segment: Segment) -> int:
+    def _unrefined_rows(self, manifest: LakeManifest, segment: DataFile) -> int:
         after = manifest.refined_up_to(segment.partition, segment.layout)
         if segment.last <= after:
             return 0

@@ -20,7 +20,7 @@ FILE_NAME: Final = "manifest.json"
 
 
 @dataclass(frozen=True)
-class Segment:
+class DataFile:
     """A data file: rows of one layer, partition and format, added by commits `first` to `last`."""
 
     layer: str
@@ -33,18 +33,18 @@ class Segment:
 
 
 @dataclass
-class Manifest:
+class LakeManifest:
     """What the lake holds after `commit` commits, and when a cursor was last among them."""
 
     commit: int = 0
-    segments: list[Segment] = field(default_factory=list)
+    segments: list[DataFile] = field(default_factory=list)
     cursors: dict[str, str] = field(default_factory=dict)
     refined: dict[str, int] = field(default_factory=dict)
     ingested_at: datetime | None = None
 
     def of(
         self, layer: str, partition: int | None = None, layout: str | None = None
-    ) -> Iterator[Segment]:
+    ) -> Iterator[DataFile]:
         """Segments of a layer, in the order in which their rows came."""
         for segment in self.segments:
             same_partition = partition is None or segment.partition == partition
@@ -65,7 +65,7 @@ class Manifest:
         self.refined[_mark(partition, layout)] = commit
 
 
-def read(root: Path) -> Manifest:
+def read(root: Path) -> LakeManifest:
     """The manifest of the lake at `root`; that of an empty one if there is none."""
     path = root / FILE_NAME
     try:
@@ -75,22 +75,22 @@ def read(root: Path) -> Manifest:
                 f"{path} has version {content['version']}, this program writes {VERSION}: "
                 "use the program that wrote it, or fill a new lake."
             )
-        return Manifest(
+        return LakeManifest(
             commit=int(content["commit"]),
-            segments=[Segment(**segment) for segment in content["segments"]],
+            segments=[DataFile(**segment) for segment in content["segments"]],
             cursors=dict(content["cursors"]),
             refined=dict(content["refined"]),
             ingested_at=_moment(content.get("ingested_at")),
         )
     except FileNotFoundError:
-        return Manifest()
+        return LakeManifest()
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError(
             f"{path} is damaged ({error}): restore it, or move the folder away and fill a new lake."
         ) from error
 
 
-def write(root: Path, manifest: Manifest) -> None:
+def write(root: Path, manifest: LakeManifest) -> None:
     """Replace the manifest: the commit."""
     content = {"version": VERSION, **asdict(manifest)}
     with replacing(root / FILE_NAME) as temporary:

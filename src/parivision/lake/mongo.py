@@ -41,15 +41,15 @@ from parivision.lake.base import (
     QUARANTINE_ORDER,
     QUARANTINE_SCHEMA,
     Appended,
-    Counts,
+    LayerCounts,
     Pending,
-    Refined,
+    RefinedRows,
     in_order_taken,
     needed_columns,
     quarantined,
 )
+from parivision.lake.deduplication import sift
 from parivision.lake.documents import Document
-from parivision.lake.sift import sift
 from parivision.shots import schema
 
 Item = TypeVar("Item")
@@ -175,7 +175,9 @@ class MongoLake:
                 token=batch["_id"],
             )
 
-    def write_refined(self, pending: Pending, shots: pl.DataFrame, bad: pl.DataFrame) -> Refined:
+    def write_refined(
+        self, pending: Pending, shots: pl.DataFrame, bad: pl.DataFrame
+    ) -> RefinedRows:
         """Keep what became of pending records, and mark their batch."""
         games = documents.silver(shots, pending.token)
         with asking(self._url):
@@ -187,7 +189,7 @@ class MongoLake:
             )
         silver = sum(documents.rows(game) for game in games if game["_id"] not in present)
         duplicates = shots.height + bad.height - silver - quarantined_rows
-        return Refined(silver, quarantined_rows, duplicates)
+        return RefinedRows(silver, quarantined_rows, duplicates)
 
     def silver(
         self,
@@ -216,13 +218,13 @@ class MongoLake:
         ]
         return pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA), *tables]).sort(QUARANTINE_ORDER)
 
-    def counts(self) -> Counts:
+    def counts(self) -> LayerCounts:
         """Rows of each layer; a batch counts as pending until all of it is refined."""
         with asking(self._url):
             batches = list(self._database.batches.find())
             # Not the commands `count` and `aggregate`: for these FerretDB reads every document.
             quarantine = self._database.command("collStats", "quarantine")["count"]
-        return Counts(
+        return LayerCounts(
             bronze=sum(batch["rows"] for batch in batches),
             pending=sum(batch["rows"] for batch in batches if batch["state"] != _REFINED),
             silver=sum(batch["silver"] for batch in batches),

@@ -13,7 +13,7 @@ from parivision.shots import league, schema
 from parivision.shots.contradictions import TEAMS
 from parivision.sources import FORMATS, Format
 from parivision.sources.game_number import ALL_STAR
-from parivision.sources.twins import EVENT, FACTS, without_twins
+from parivision.sources.partial_records import EVENT, FACTS, without_twins
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class RefineReport:
     """What became of the records refined: silver + quarantined + duplicates = records.
 
     `duplicates` were in the lake already: by a run that was killed or one at the same time, or by a
-    record with other columns (`parivision.sources.twins`).
+    record with other columns (`parivision.sources.partial_records`).
     `reasons` counts the quarantined records by reason. `strangers` counts the shots of games in
     which a team plays that is not known, by team: they are kept, but have no opponent.
     """

@@ -15,7 +15,7 @@ from parivision.durable import sync
 from parivision.errors import StoreError
 from parivision.lake import manifest as contents
 from parivision.lake.base import QUARANTINE_SCHEMA
-from parivision.lake.manifest import Manifest, Segment
+from parivision.lake.manifest import DataFile, LakeManifest
 
 BRONZE: Final = "bronze"
 SILVER: Final = "silver"
@@ -78,12 +78,12 @@ class Transaction:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self.manifest: Manifest = contents.read(root)
+        self.manifest: LakeManifest = contents.read(root)
         self.number = self.manifest.commit + 1
         self._touched: set[Path] = set()
         self._obsolete: list[Path] = []
 
-    def read(self, segment: Segment, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    def read(self, segment: DataFile, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """Rows of a data file."""
         return pl.read_parquet(
             self._root / segment.path, columns=list(columns) if columns is not None else None
@@ -107,7 +107,7 @@ class Transaction:
         path = f"{DATA}/{layer}/{partition:05d}/{self.number:08d}-{uuid4().hex[:8]}.parquet"
         self._write(self._root / path, rows)
         self.manifest.segments.append(
-            Segment(layer, partition, layout, path, rows.height, first, self.number)
+            DataFile(layer, partition, layout, path, rows.height, first, self.number)
         )
 
     def add_quarantine(self, rows: pl.DataFrame) -> int:

@@ -29,7 +29,7 @@ class LakeUser:
 
 
 @dataclass(frozen=True)
-class Ensured:
+class DatabaseUsers:
     """The names of the users made and of those that were there already."""
 
     created: tuple[str, ...]
@@ -45,7 +45,7 @@ def ensure_users(
     database: str = DEFAULT_DATABASE,
     root_database: str = "admin",
     wait_s: float = WAIT_S,
-) -> Ensured:
+) -> DatabaseUsers:
     """Make the users, or give those that are there their password and role; raises StoreError.
 
     `server` is host:port. The users live in the lake's own database, so that its URL needs no
@@ -66,7 +66,7 @@ def ensure_users(
             roles = [{"role": user.role, "db": database}] if with_roles else []
             made = _ensure(client, database, user.login, roles)
             (created if made else updated).append(user.login.name)
-    return Ensured(tuple(created), tuple(updated), with_roles)
+    return DatabaseUsers(tuple(created), tuple(updated), with_roles)
 
 
 def _connected(server: str, options: Mapping[str, Any]) -> "MongoClient[Mapping[str, Any]]":

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from parivision.errors import ModelError
 from parivision.models import additive, trees
 from parivision.models.native import Forest
-from parivision.models.steady import steady
+from parivision.models.reproducible import reproducible
 from parivision.shots.facts import Floats
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ class Sklearn:
         import skops.io
 
         kept = {"classifier": self.classifier, "importances": self._importances}
-        path.write_bytes(steady(skops.io.dumps(kept)))
+        path.write_bytes(reproducible(skops.io.dumps(kept)))
 
     @classmethod
     def load(cls, path: Path) -> "Sklearn":

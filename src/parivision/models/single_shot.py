@@ -73,7 +73,7 @@ class Said(NamedTuple):
     zone: int
 
 
-class Place(NamedTuple):
+class CourtPosition(NamedTuple):
     """A place on the court, as `parivision.shots.court` sees it."""
 
     distance_ft: float
@@ -82,7 +82,7 @@ class Place(NamedTuple):
     zone: int
 
     @classmethod
-    def of(cls, x_ft: float, y_ft: float) -> "Place":
+    def of(cls, x_ft: float, y_ft: float) -> "CourtPosition":
         """Distance, angle, points and zone of a place whose coordinates are finite."""
         # The last digit decides on which side of a line a shot is. NumPy's hypot is the C
         # library's, as abs is (math.hypot is not).
@@ -138,7 +138,7 @@ class Single:
         """What is said about a shot; it holds what `facts.from_records` takes, places in range."""
         get = shot.get
         x, y = shot["x_ft"], shot["y_ft"]
-        place = Place.of(x, y)
+        place = CourtPosition.of(x, y)
         value = get("shot_value") or place.value
         words = normal_action(get("action_type") or "")
         team = get("team_id") or league.UNKNOWN_TEAM
@@ -193,12 +193,12 @@ class _Form:
         self._successes = tallies["action"].successes.tolist()
         self._by_foot = [_to_the_end(row, 1) for row in rates.residual("action_distance")]
 
-    def near(self, place: Place) -> Row:
+    def near(self, place: CourtPosition) -> Row:
         """The league's rates from the zone and from the place."""
         rates: Row = self._league[place.zone - 1][int(place.distance_ft // BIN_FT)]
         return rates
 
-    def of(self, place: Place, player: int, team: int, opponent: int) -> Row:
+    def of(self, place: CourtPosition, player: int, team: int, opponent: int) -> Row:
         """What the shooter and the teams do from there."""
         zone, teams = place.zone - 1, self._teams.get
         return (
@@ -207,7 +207,9 @@ class _Form:
             self._opponent[teams(opponent, 0)][zone],
         )
 
-    def of_action(self, action: _Action, place: Place, player: int, rate_place: float) -> Row:
+    def of_action(
+        self, action: _Action, place: CourtPosition, player: int, rate_place: float
+    ) -> Row:
         """What needs the action, or what is known of no action in particular."""
         zone, row = place.zone - 1, action.row
         rate = self._successes[row][zone] + _OF_ACTION * rate_place

@@ -26,7 +26,7 @@ from parivision import strict_json
 from parivision.durable import exclusive, replacing
 from parivision.errors import ServiceError
 from parivision.models.bundle import Bundle
-from parivision.serving.predictor import BUNDLE_FOLDER, Champion
+from parivision.serving.predictor import BUNDLE_FOLDER, ChampionRecord
 
 LIBRARY: Final = Path(__file__).parents[1]
 SERVICE: Final = LIBRARY.parents[1] / "bentos" / "shots"
@@ -98,7 +98,7 @@ def build(
     """
     _check_tag(name, version)
     scores = Bundle.load(bundle).card.get("scores", {}) if metrics is None else metrics
-    champion = Champion(name, version, metrics=_finite(scores))
+    champion = ChampionRecord(name, version, metrics=_finite(scores))
     store = store.resolve()
     target = store / "bentos" / name / version
     scratch = store / "tmp" / f"{name}-{version}"
@@ -203,7 +203,9 @@ def _finite(metrics: Mapping[str, float | None]) -> dict[str, float | None]:
     }
 
 
-def _assemble(context: Path, bundle: Path, service: Path, champion: Champion) -> Champion:
+def _assemble(
+    context: Path, bundle: Path, service: Path, champion: ChampionRecord
+) -> ChampionRecord:
     """Lay out all that the Bento holds; the champion comes back with the content's digest."""
     kinds = _kinds(bundle)
     if not (service / "service.py").is_file():
@@ -243,12 +245,12 @@ def _digest(folder: Path) -> str:
 
 def _digest_of(target: Path) -> str | None:
     try:
-        return Champion.read(target / CONTENT).digest
+        return ChampionRecord.read(target / CONTENT).digest
     except ServiceError:
         return None
 
 
-def _run_build(scratch: Path, champion: Champion) -> Path:
+def _run_build(scratch: Path, champion: ChampionRecord) -> Path:
     """Let BentoML build in a home of its own; returns the finished folder."""
     home, tools = scratch / "home", scratch / "tools"
     # BentoML wants uv to lock packages and would install it. All are pinned here, so it gets

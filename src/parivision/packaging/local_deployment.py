@@ -19,7 +19,7 @@ from parivision.durable import exclusive, replacing
 from parivision.errors import ServiceError
 from parivision.packaging.bento import CONTENT, SERVER
 from parivision.serving.client import ServiceClient
-from parivision.serving.predictor import Champion
+from parivision.serving.predictor import ChampionRecord
 
 HOST: Final = "127.0.0.1"
 STATE_FILE: Final = "service.json"
@@ -57,7 +57,7 @@ def start(
     again if the new one does not come up. Raises ServiceError, with the end of the log.
     """
     bento, state_dir = bento.resolve(), state_dir.resolve()
-    wanted = Champion.read(bento / CONTENT)
+    wanted = ChampionRecord.read(bento / CONTENT)
     state_dir.mkdir(parents=True, exist_ok=True)
     with exclusive(state_dir / "lock", timeout_s + STOP_TIMEOUT_S):
         current = status(state_dir)
@@ -90,7 +90,7 @@ def status(state_dir: Path) -> Deployment | None:
 
 
 def _launch(
-    bento: Path, wanted: Champion, port: int, state_dir: Path, timeout_s: float
+    bento: Path, wanted: ChampionRecord, port: int, state_dir: Path, timeout_s: float
 ) -> Deployment:
     _require_free(port)
     process = _spawn(bento, port, state_dir)
@@ -138,7 +138,7 @@ def _spawn(bento: Path, port: int, state_dir: Path) -> psutil.Process:
     return psutil.Process(pid)
 
 
-def _wait(deployment: Deployment, wanted: Champion, timeout_s: float) -> None:
+def _wait(deployment: Deployment, wanted: ChampionRecord, timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
     while _process(deployment):
         if _answers_as(deployment.url, wanted):
@@ -154,7 +154,7 @@ def _wait(deployment: Deployment, wanted: Champion, timeout_s: float) -> None:
     )
 
 
-def _answers_as(url: str, wanted: Champion) -> bool:
+def _answers_as(url: str, wanted: ChampionRecord) -> bool:
     with ServiceClient(url, _PROBE_TIMEOUT_S) as client:
         try:
             if not client.is_ready():
@@ -168,7 +168,7 @@ def _answers_as(url: str, wanted: Champion) -> bool:
 def _bring_back(old: Deployment, state_dir: Path, timeout_s: float) -> None:
     """Start what was served before, if its Bento is still there; best effort."""
     try:
-        champion = Champion.read(Path(old.bento) / CONTENT)
+        champion = ChampionRecord.read(Path(old.bento) / CONTENT)
         if champion.digest == old.digest:
             port = int(old.url.rsplit(":", 1)[1])
             _launch(Path(old.bento), champion, port, state_dir, timeout_s)

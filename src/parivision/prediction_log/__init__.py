@@ -10,10 +10,10 @@ from parivision.prediction_log.batch import (
     LABELLED,
     OUTCOMES,
     PREDICTIONS,
-    Batch,
+    RecordBatch,
     Store,
     open_store,
 )
 from parivision.prediction_log.lines import Record
 
-__all__ = ["LABELLED", "OUTCOMES", "PREDICTIONS", "Batch", "Record", "Store", "open_store"]
+__all__ = ["LABELLED", "OUTCOMES", "PREDICTIONS", "Record", "RecordBatch", "Store", "open_store"]

@@ -20,7 +20,7 @@ BATCH_RECORDS: Final = 1_000
 
 
 @dataclass(frozen=True)
-class Batch:
+class RecordBatch:
     """Records of one kind that were written together, in their order.
 
     `stream` names who wrote it and `number` counts its batches of that kind from 0. `shared` is
@@ -48,7 +48,7 @@ class Batch:
         return b"".join([head, *(self.lines or map(line, self.records))])
 
     @classmethod
-    def of_lines(cls, kind: str, stream: str, number: int, lines: bytes) -> "Batch":
+    def of_lines(cls, kind: str, stream: str, number: int, lines: bytes) -> "RecordBatch":
         """What `to_lines` wrote; raises ValueError or KeyError for anything else."""
         first, *others = lines.splitlines()
         head = pydantic_core.from_json(first)
@@ -58,7 +58,7 @@ class Batch:
 class Store(Protocol):
     """Keeps batches for ever. Its methods raise StoreError when the store cannot be used."""
 
-    def append(self, batch: Batch) -> bool:
+    def append(self, batch: RecordBatch) -> bool:
         """Keep a batch; False when one of that kind, stream and number is there, which stays."""
         ...
 
@@ -69,7 +69,7 @@ class Store(Protocol):
         """
         ...
 
-    def read(self, kind: str, stream: str, number: int) -> Batch | None:
+    def read(self, kind: str, stream: str, number: int) -> RecordBatch | None:
         """A batch, or None when it is not there (yet)."""
         ...
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from parivision.durable import sync
 from parivision.errors import StoreError
-from parivision.prediction_log.batch import Batch
+from parivision.prediction_log.batch import RecordBatch
 
 _SUFFIX: Final = ".jsonl"
 _GAMES: Final = "games"
@@ -25,7 +25,7 @@ class FolderStore:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def append(self, batch: Batch) -> bool:
+    def append(self, batch: RecordBatch) -> bool:
         """Keep a batch unless there is one of its number."""
         with _using(self._root):
             for game in batch.games:
@@ -39,7 +39,7 @@ class FolderStore:
         with _using(self._root):
             return {stream: found[-1] + 1 for stream, found in numbers(self._root, kind).items()}
 
-    def read(self, kind: str, stream: str, number: int) -> Batch | None:
+    def read(self, kind: str, stream: str, number: int) -> RecordBatch | None:
         """A batch, or None when it is not there."""
         with _using(self._root):
             return read(self._root, kind, stream, number)
@@ -58,7 +58,7 @@ def path_of(root: Path, kind: str, stream: str, number: int) -> Path:
     return root / kind / stream / f"{number:08d}{_SUFFIX}"
 
 
-def write(root: Path, batch: Batch) -> bool:
+def write(root: Path, batch: RecordBatch) -> bool:
     """Write a batch and bring it to disk; False when there is one. Raises OSError."""
     path = path_of(root, batch.kind, batch.stream, batch.number)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ def write(root: Path, batch: Batch) -> bool:
     return True
 
 
-def read(root: Path, kind: str, stream: str, number: int) -> Batch | None:
+def read(root: Path, kind: str, stream: str, number: int) -> RecordBatch | None:
     """A batch, or None when it is not there.
 
     Raises OSError, and ValueError or KeyError for a broken file.
@@ -87,7 +87,7 @@ def read(root: Path, kind: str, stream: str, number: int) -> Batch | None:
         content = path_of(root, kind, stream, number).read_bytes()
     except FileNotFoundError:
         return None
-    return Batch.of_lines(kind, stream, number, content)
+    return RecordBatch.of_lines(kind, stream, number, content)
 
 
 def numbers(root: Path, kind: str) -> dict[str, list[int]]:

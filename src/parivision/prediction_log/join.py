@@ -21,12 +21,12 @@ from parivision.prediction_log.batch import (
     LABELLED,
     OUTCOMES,
     PREDICTIONS,
-    Batch,
+    RecordBatch,
     Store,
 )
 from parivision.prediction_log.records import (
-    Labelled,
-    Served,
+    LabelledPrediction,
+    ServedPrediction,
     as_labelled,
     labelled,
     served,
@@ -84,7 +84,7 @@ class Joined:
     corrected: int
 
 
-def predictions_since(store: Store, cursor: str = "") -> Iterator[Page[Served]]:
+def predictions_since(store: Store, cursor: str = "") -> Iterator[Page[ServedPrediction]]:
     """All predictions behind a cursor, page by page; those of one process in their order.
 
     Start with an empty cursor and keep the last page's. Raises StoreError.
@@ -93,7 +93,7 @@ def predictions_since(store: Store, cursor: str = "") -> Iterator[Page[Served]]:
         yield Page(served(batch), behind)
 
 
-def labelled_since(store: Store, cursor: str = "") -> Iterator[Page[Labelled]]:
+def labelled_since(store: Store, cursor: str = "") -> Iterator[Page[LabelledPrediction]]:
     """What `Joiner.join` labelled behind a cursor, page by page, always in the same order."""
     for batch, behind in _batches(store, LABELLED, cursor):
         yield Page(labelled(batch), behind)
@@ -110,7 +110,7 @@ class Joiner:
         self._store = store
         self._index = sqlite3.connect(index or ":memory:", isolation_level=None)
         self._index.executescript(_TABLES)
-        self._read: Callable[[str, int], Batch | None] = lru_cache(_KEPT_BATCHES)(
+        self._read: Callable[[str, int], RecordBatch | None] = lru_cache(_KEPT_BATCHES)(
             lambda stream, number: store.read(PREDICTIONS, stream, number)
         )
 
@@ -140,7 +140,7 @@ class Joiner:
         is_full = self._take(PREDICTIONS, self._take_predictions, _STEP_BATCHES)
         return self._take(OUTCOMES, self._take_outcomes, _STEP_BATCHES) or is_full
 
-    def _take(self, kind: str, take: Callable[[Batch], None], limit: int | None) -> bool:
+    def _take(self, kind: str, take: Callable[[RecordBatch], None], limit: int | None) -> bool:
         found = self._index.execute("select cursor from cursors where kind = ?", (kind,)).fetchone()
         count, cursor = 0, found[0] if found else ""
         for batch, behind in islice(_batches(self._store, kind, cursor), limit):
@@ -152,11 +152,11 @@ class Joiner:
     def _reach(self, kind: str, cursor: str) -> None:
         self._index.execute("insert or replace into cursors values (?, ?)", (kind, cursor))
 
-    def _take_labels(self, batch: Batch) -> None:
+    def _take_labels(self, batch: RecordBatch) -> None:
         rows = [(record["id"], record["made"]) for record in batch.records]
         self._index.executemany("insert or replace into labels values (?, ?)", rows)
 
-    def _take_predictions(self, batch: Batch) -> None:
+    def _take_predictions(self, batch: RecordBatch) -> None:
         rows = [
             (record["id"], shot_of(record), batch.stream, batch.number, row)
             for row, record in enumerate(batch.records)
@@ -164,7 +164,7 @@ class Joiner:
         self._index.executemany("insert or ignore into predictions values (?, ?, ?, ?, ?)", rows)
         self._touch([(row[0],) for row in rows])
 
-    def _take_outcomes(self, batch: Batch) -> None:
+    def _take_outcomes(self, batch: RecordBatch) -> None:
         rows = [(record["key"], record["at"], record["made"]) for record in batch.records]
         self._index.executemany(
             "insert into outcomes values (?, ?, ?) on conflict (key) do update "
@@ -197,7 +197,7 @@ class Joiner:
                 corrected += sum(was is not None for *_, was in chunk)
         return Joined(total, corrected)
 
-    def _labels(self, rows: list[tuple[str, int, int, str, int | None]]) -> Batch:
+    def _labels(self, rows: list[tuple[str, int, int, str, int | None]]) -> RecordBatch:
         found = self._index.execute("select cursor from cursors where kind = ?", (LABELLED,))
         number = _parsed(found.fetchone()[0]).get(_STREAM, 0)
         records = []
@@ -217,10 +217,10 @@ class Joiner:
                     was=None if was is None else bool(was),
                 )
             )
-        return Batch(LABELLED, _STREAM, number, records)
+        return RecordBatch(LABELLED, _STREAM, number, records)
 
 
-def _batches(store: Store, kind: str, cursor: str) -> Iterator[tuple[Batch, str]]:
+def _batches(store: Store, kind: str, cursor: str) -> Iterator[tuple[RecordBatch, str]]:
     """The batches behind a cursor, each with the cursor behind it."""
     reached = _parsed(cursor)
     for stream, end in sorted(store.ends(kind).items()):

@@ -19,7 +19,7 @@ from typing import Final
 from uuid import uuid4
 
 from parivision.errors import StoreError
-from parivision.prediction_log.batch import BATCH_RECORDS, Batch, Store
+from parivision.prediction_log.batch import BATCH_RECORDS, RecordBatch, Store
 from parivision.prediction_log.lines import Entry, Record
 from parivision.prediction_log.spill import Spill, SpillFolder
 
@@ -67,7 +67,7 @@ class _Filling:
     games: set[int] = field(default_factory=set)
 
 
-class Log:
+class RecordLog:
     """A log of one kind of records; `add` may be called from any thread."""
 
     def __init__(
@@ -96,7 +96,7 @@ class Log:
         self._full: deque[_Filling] = deque()
         self._queued = 0
         self._lock = threading.Lock()
-        self._held: Batch | None = None
+        self._held: RecordBatch | None = None
         self._spill = SpillFolder(spill, kind)
         self._late_since: float | None = None
         self._counts: Counter[str] = Counter()
@@ -211,7 +211,7 @@ class Log:
         except Exception as error:  # noqa: BLE001 - without its thread the log would be silent
             self._complain(error)
 
-    def _next(self) -> Batch | None:
+    def _next(self) -> RecordBatch | None:
         """The next batch, if there is one."""
         with self._lock:
             if not self._full:
@@ -220,7 +220,7 @@ class Log:
         if self._late_since is None:
             self._late_since = filled.since
         self._number += 1
-        return Batch(
+        return RecordBatch(
             self._kind,
             self._stream,
             self._number - 1,
@@ -231,14 +231,14 @@ class Log:
             filled.size,
         )
 
-    def _deliver(self, batch: Batch) -> bool:
+    def _deliver(self, batch: RecordBatch) -> bool:
         """Bring a batch to the store, unless earlier ones wait on disk."""
         if self._spill.waiting or not self._append(batch):
             return False
         self._late_since = None
         return True
 
-    def _append(self, batch: Batch) -> bool:
+    def _append(self, batch: RecordBatch) -> bool:
         now = time.monotonic()
         if now < self._retry_at or (self._stop.is_set() and now >= self._drain_until):
             return False
@@ -254,7 +254,7 @@ class Log:
             self._counts["written"] += batch.size
         return True
 
-    def _set_aside(self, batch: Batch) -> bool:
+    def _set_aside(self, batch: RecordBatch) -> bool:
         try:
             is_kept = self._spill.keep(batch)
         except OSError as error:

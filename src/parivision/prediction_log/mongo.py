@@ -15,7 +15,7 @@ from pymongo import MongoClient
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from parivision.errors import StoreError
-from parivision.prediction_log.batch import Batch
+from parivision.prediction_log.batch import RecordBatch
 
 DEFAULT_DATABASE: Final = "parivision"
 # Short: a writer that waits lets its queue fill.
@@ -47,7 +47,7 @@ class MongoStore:
             ) from None
         self._noted: set[int] = set()
 
-    def append(self, batch: Batch) -> bool:
+    def append(self, batch: RecordBatch) -> bool:
         """Keep a batch unless there is one of its number."""
         with _asking():
             self._note_games(batch)
@@ -71,13 +71,13 @@ class MongoStore:
             found = [(each["_id"].partition(":"), each["end"]) for each in self._all("streams")]
         return {stream: end for (each, _, stream), end in sorted(found) if each == kind}
 
-    def read(self, kind: str, stream: str, number: int) -> Batch | None:
+    def read(self, kind: str, stream: str, number: int) -> RecordBatch | None:
         """A batch, or None when it is not there."""
         with _asking():
             found = self._database[kind].find_one({"_id": _key(stream, number)})
         if found is None:
             return None
-        return Batch.of_lines(kind, stream, number, found["lines"].encode())
+        return RecordBatch.of_lines(kind, stream, number, found["lines"].encode())
 
     def games(self) -> set[int]:
         """Ids of all games that batches named."""
@@ -91,7 +91,7 @@ class MongoStore:
     def _all(self, collection: str) -> list[Document]:
         return list(self._database[collection].find({}))
 
-    def _note_games(self, batch: Batch) -> None:
+    def _note_games(self, batch: RecordBatch) -> None:
         for game in set(batch.games) - self._noted:
             self._database.games.update_one(
                 {"_id": str(game)}, {"$set": {"game_id": game}}, upsert=True

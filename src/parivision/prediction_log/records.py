@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from parivision.prediction_log.batch import Batch
+from parivision.prediction_log.batch import RecordBatch
 from parivision.prediction_log.lines import TRACE, Record
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServedPrediction:
     """A prediction as it was served.
 
     `at` is UTC text, to the millisecond; `track` is primary, canary or shadow; `pod` the host that
@@ -32,13 +32,13 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class LabelledPrediction:
     """A prediction and how its shot ended.
 
     `was` is None the first time; for a correction it is what was said before.
     """
 
-    served: Served
+    served: ServedPrediction
     made: bool
     outcome_at: str
     was: bool | None
@@ -70,27 +70,29 @@ def outcome(key: str, at: str, *, made: bool) -> Record:
     return {"key": key, "made": made, "at": at}
 
 
-def served(batch: Batch) -> list[Served]:
+def served(batch: RecordBatch) -> list[ServedPrediction]:
     """The predictions of a batch."""
     return [_served({**batch.shared, **record}) for record in batch.records]
 
 
-def as_labelled(batch: Batch, row: int, *, made: bool, outcome_at: str, was: bool | None) -> Record:
+def as_labelled(
+    batch: RecordBatch, row: int, *, made: bool, outcome_at: str, was: bool | None
+) -> Record:
     """The record of a labelled prediction, which stands for itself."""
     prediction = {**batch.shared, **batch.records[row]}
     return {**prediction, "made": made, "outcome_at": outcome_at, "was": was}
 
 
-def labelled(batch: Batch) -> list[Labelled]:
+def labelled(batch: RecordBatch) -> list[LabelledPrediction]:
     """The labelled predictions of a batch."""
     return [
-        Labelled(_served(record), record["made"], record["outcome_at"], record["was"])
+        LabelledPrediction(_served(record), record["made"], record["outcome_at"], record["was"])
         for record in batch.records
     ]
 
 
-def _served(record: Record) -> Served:
-    return Served(
+def _served(record: Record) -> ServedPrediction:
+    return ServedPrediction(
         id=record["id"],
         at=record["at"],
         model=record["model"],

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from parivision.prediction_log import folder
-from parivision.prediction_log.batch import Batch
+from parivision.prediction_log.batch import RecordBatch
 
 SPILL_BYTES: Final = 512 * 2**20
 
@@ -43,7 +43,7 @@ class SpillFolder:
         """How many batches wait."""
         return len(self._waiting)
 
-    def keep(self, batch: Batch) -> bool:
+    def keep(self, batch: RecordBatch) -> bool:
         """Write a batch; False when the folder holds all that it may. Raises OSError."""
         if self.bytes >= self._spill.max_bytes:
             return False
@@ -51,7 +51,7 @@ class SpillFolder:
         self._add(batch.stream, batch.number)
         return True
 
-    def first(self) -> Batch | None:
+    def first(self) -> RecordBatch | None:
         """The oldest batch; None when another process has delivered it. Raises ValueError."""
         stream, number, _ = self._waiting[0]
         try:

@@ -4,8 +4,8 @@ A run is kept for every training, evaluation, promotion, drift report and pipeli
 made only of a bundle that takes the alias; its tags say why.
 """
 
-from parivision.registry.patience import impatient, quiet, steady
-from parivision.registry.records import DriftReport, PipelineRun, Version
+from parivision.registry.client_settings import impatient, quiet, steady
+from parivision.registry.records import DriftReport, PipelineRun, RegisteredVersion
 from parivision.registry.runs import DRIFT, EXPERIMENT, PIPELINE, ROLLOUT, SEVERITY, TRAINING
 from parivision.registry.versions import ALIAS, MODEL_NAME, Registry
 
@@ -20,8 +20,8 @@ __all__ = [
     "TRAINING",
     "DriftReport",
     "PipelineRun",
+    "RegisteredVersion",
     "Registry",
-    "Version",
     "impatient",
     "quiet",
     "steady",

@@ -13,7 +13,7 @@ FAILED: Final = "FAILED"
 
 
 @dataclass(frozen=True)
-class Version:
+class RegisteredVersion:
     """A registered version: its number, the run it came from, its tags, and when it was made.
 
     One that was made just now does not know when. A champion may have lost its alias.

@@ -24,14 +24,14 @@ _PAUSE_S: Final = 1.0
 
 
 @dataclass(frozen=True)
-class Ensured:
+class MlflowUsers:
     """The names of the users made and of those that were there already."""
 
     created: tuple[str, ...]
     updated: tuple[str, ...]
 
 
-def ensure_users(client: httpx.Client, admin: Login, users: Iterable[Login]) -> Ensured:
+def ensure_users(client: httpx.Client, admin: Login, users: Iterable[Login]) -> MlflowUsers:
     """Make the users, or give those that are there their password; raises RegistryError.
 
     `client` has the server's address as its base. Running it again changes nothing.
@@ -51,7 +51,7 @@ def ensure_users(client: httpx.Client, admin: Login, users: Iterable[Login]) -> 
         if not answer.is_success:
             raise _refused(client, answer)
         updated.append(user.name)
-    return Ensured(tuple(created), tuple(updated))
+    return MlflowUsers(tuple(created), tuple(updated))
 
 
 def wait_until_healthy(

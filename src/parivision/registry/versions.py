@@ -21,8 +21,8 @@ from parivision.credentials.logins import Login
 from parivision.errors import RegistryError
 from parivision.models.bundle import Bundle
 from parivision.promotion.decision import Decision
-from parivision.registry.patience import within
-from parivision.registry.records import Version
+from parivision.registry.client_settings import within
+from parivision.registry.records import RegisteredVersion
 from parivision.registry.runs import Runs, moment
 from parivision.registry.succession import NOBODY, SUCCEEDS, Succession, is_ours
 
@@ -51,7 +51,7 @@ class Registry(Runs):
             )
             within(seconds, self.champion, trouble)
 
-    def champion(self) -> Version | None:
+    def champion(self) -> RegisteredVersion | None:
         """The version that holds the alias, or None before the first promotion."""
         with self._translated("look the champion up"):
             try:
@@ -65,7 +65,7 @@ class Registry(Runs):
                 raise
             return _version(found)
 
-    def version(self, number: str) -> Version | None:
+    def version(self, number: str) -> RegisteredVersion | None:
         """The version of that number, or None when there is none."""
         with self._translated(f"look version {number} up"):
             try:
@@ -79,7 +79,7 @@ class Registry(Runs):
         """A version's bundle, fetched into `folder` once."""
         return Bundle.load(self.fetch(number, folder))
 
-    def incumbent(self) -> Version | None:
+    def incumbent(self) -> RegisteredVersion | None:
         """The champion; where somebody took the alias away, the version that held it last.
 
         None before the first promotion. Raises RegistryError when the champion was made by hand.
@@ -95,7 +95,7 @@ class Registry(Runs):
         self._refuse_by_hand(champion)
         return champion
 
-    def standing(self) -> tuple[Version | None, Mapping[str, str]]:
+    def standing(self) -> tuple[RegisteredVersion | None, Mapping[str, str]]:
         """The champion for people who look, and under `trouble` what is wrong with it."""
         champion = self.champion()
         if champion is not None and self.is_by_hand(champion):
@@ -105,7 +105,7 @@ class Registry(Runs):
             return champion, {}
         return champion, {"trouble": without_alias(champion.number)}
 
-    def is_by_hand(self, version: Version) -> bool:
+    def is_by_hand(self, version: RegisteredVersion) -> bool:
         """Whether a version was registered by hand in MLflow, without a bundle of ours."""
         if is_ours(version.tags):
             return False
@@ -118,11 +118,11 @@ class Registry(Runs):
                 raise
         return not kept
 
-    def _refuse_by_hand(self, version: Version) -> None:
+    def _refuse_by_hand(self, version: RegisteredVersion) -> None:
         if self.is_by_hand(version):
             raise RegistryError(self._by_hand(version))
 
-    def _by_hand(self, version: Version) -> str:
+    def _by_hand(self, version: RegisteredVersion) -> str:
         with self._translated("look the last champion up"):
             last = self._succession.last()
         advice = "train and promote"
@@ -160,14 +160,14 @@ class Registry(Runs):
         self._refuse_by_hand(found)
         return self._download(found.run_id, folder)
 
-    def champion_bundle(self, folder: Path) -> tuple[Version, Bundle] | None:
+    def champion_bundle(self, folder: Path) -> tuple[RegisteredVersion, Bundle] | None:
         """The champion's version and bundle, or None before the first promotion; `incumbent`."""
         version = self.incumbent()
         if version is None:
             return None
         return version, Bundle.load(self.fetch(version.number, folder))
 
-    def promised_by(self, version: Version) -> float | None:
+    def promised_by(self, version: RegisteredVersion) -> float | None:
         """The log loss of a version in the evaluation it was promoted by; None if not known."""
         if version.evaluation is None:
             return None
@@ -182,8 +182,8 @@ class Registry(Runs):
         source_run: str | None,
         extra_tags: Mapping[str, str] | None = None,
         *,
-        against: Version | Literal["whoever it is"] | None = "whoever it is",
-    ) -> Version | None:
+        against: RegisteredVersion | Literal["whoever it is"] | None = "whoever it is",
+    ) -> RegisteredVersion | None:
         """Keep a decision as a run and, if it promotes, make `bundle` the champion.
 
         `extra_tags` join the tags that say what was decided and why; `against` is the champion
@@ -211,9 +211,9 @@ class Registry(Runs):
         with self._translated("register the champion"):
             seen = self._number_seen(against)
             number = self._register(self._log_model(run_id, bundle), tags, seen)
-        return Version(number, run_id, tags)
+        return RegisteredVersion(number, run_id, tags)
 
-    def _number_seen(self, against: Version | str | None) -> str | None:
+    def _number_seen(self, against: RegisteredVersion | str | None) -> str | None:
         if isinstance(against, str):
             return self._succession.champion() if self._has_model() else None
         return None if against is None else against.number
@@ -262,6 +262,6 @@ def without_alias(number: str) -> str:
     )
 
 
-def _version(found: ModelVersion) -> Version:
+def _version(found: ModelVersion) -> RegisteredVersion:
     made = moment(found.creation_timestamp)
-    return Version(str(found.version), str(found.run_id), dict(found.tags), made)
+    return RegisteredVersion(str(found.version), str(found.run_id), dict(found.tags), made)

@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import ArrayLike
 
 from parivision.errors import DataError
-from parivision.reports import html, plots, shown
+from parivision.reports import html, numbers, plots
 from parivision.reports.html import Block, KeyFigures, Picture, Row, Section, Table, Text
 from parivision.scoring import scores
 from parivision.scoring.bootstrap import RESAMPLES, Paired
@@ -77,7 +77,7 @@ def _key_figures(champion: str, best: Mapping[str, float | None]) -> KeyFigures:
     formats = {"log_loss": ".4f", "ece": ".4f", "roc_auc": ".4f", "n_shots": ",", "n_games": ","}
     names = {"log_loss": "log loss", "ece": "ECE", "roc_auc": "ROC-AUC", "n_shots": "shots",
              "n_games": "games"}  # fmt: skip
-    values = {words: shown.number(best[name], formats[name]) for name, words in names.items()}
+    values = {words: numbers.number(best[name], formats[name]) for name, words in names.items()}
     return KeyFigures({"champion": champion, **values})
 
 
@@ -122,7 +122,7 @@ def _models(table: pl.DataFrame, champion: str, rivals: Mapping[str, Paired]) ->
 
 def _p_words(p_value: float) -> str:
     if np.isnan(p_value):
-        return shown.NO_VALUE
+        return numbers.NO_VALUE
     return "< 0.0001" if p_value < 1e-4 else f"{p_value:.4f}"
 
 

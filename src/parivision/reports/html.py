@@ -15,7 +15,7 @@ from typing import Final
 import polars as pl
 
 from parivision.reports import palette
-from parivision.reports.shown import number
+from parivision.reports.numbers import number
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from prometheus_client import generate_latest as exposition
 from parivision import strict_json, telemetry
 from parivision.errors import DataError, PipelineError, SettingsError
 from parivision.retraining.notices import MOST_BYTES, read
-from parivision.retraining.policy import Decision, Outcome
+from parivision.retraining.policy import AlertAnswer, RunDecision
 from parivision.retraining.retrainer import Retrainer
 
 NOT_ASKED: Final = "not_asked"
@@ -87,7 +87,7 @@ def _metrics(registry: CollectorRegistry, retrainer: Retrainer) -> Counter:
     """The counter of messages by what became of them; what the retrainer knows comes beside it."""
     name, help_ = telemetry.RETRAINING_NOTICES, "Messages of Alertmanager, by what became of them"
     notices = Counter(name, help_, ["outcome"], registry=registry)
-    for outcome in (*Outcome, NOT_ASKED, UNREACHABLE, REFUSED):
+    for outcome in (*AlertAnswer, NOT_ASKED, UNREACHABLE, REFUSED):
         notices.labels(outcome)
     help_ = "Runs of the training pipeline that failed since the last that succeeded"
     failures = Gauge(telemetry.RETRAINING_FAILURES, help_, registry=registry)
@@ -115,7 +115,7 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _told(decision: Decision) -> Response:
+def _told(decision: RunDecision) -> Response:
     next_at = decision.next_at.isoformat() if decision.next_at else None
     body = strict_json.text(
         {

@@ -16,7 +16,7 @@ from parivision.kubeflow.runs import SUCCEEDED, RunState
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Outcome(StrEnum):
+class AlertAnswer(StrEnum):
     """What becomes of an alert."""
 
     STARTED = "started"
@@ -26,7 +26,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class Policy:
+class RetrainingPolicy:
     """At most one run in `window`; after each failure in a row twice as long, up to `longest`."""
 
     window: timedelta = timedelta(days=1)
@@ -43,13 +43,13 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Decision:
+class RunDecision:
     """Whether a run may start, why, and if not when; `run_id` is the run that is in its way.
 
     `next_at` is None where nobody knows: a run that is going on ends when it ends.
     """
 
-    outcome: Outcome
+    outcome: AlertAnswer
     reason: str
     run_id: str = ""
     next_at: datetime | None = None
@@ -57,10 +57,10 @@ class Decision:
     @property
     def may_start(self) -> bool:
         """Whether nothing is in its way."""
-        return self.outcome is Outcome.STARTED
+        return self.outcome is AlertAnswer.STARTED
 
 
-def decide(runs: Sequence[RunState], now: datetime, policy: Policy) -> Decision:
+def decide(runs: Sequence[RunState], now: datetime, policy: RetrainingPolicy) -> RunDecision:
     """Whether the pipeline may be started now; `runs` are its runs, whoever started them.
 
     A run that somebody else started has seen the same shots, so it counts like one of ours.
@@ -68,20 +68,20 @@ def decide(runs: Sequence[RunState], now: datetime, policy: Policy) -> Decision:
     ordered = sorted(runs, key=_order, reverse=True)
     going = next((run for run in ordered if not run.has_ended), None)
     if going is not None:
-        return Decision(Outcome.RUNNING, f"the run {going.name} is going on", going.run_id)
+        return RunDecision(AlertAnswer.RUNNING, f"the run {going.name} is going on", going.run_id)
     if not ordered:
-        return Decision(Outcome.STARTED, "it has never run")
+        return RunDecision(AlertAnswer.STARTED, "it has never run")
     newest, failures = ordered[0], failures_in_a_row(ordered)
     next_at = _began(newest) + policy.wait(failures)
     if now >= next_at:
-        return Decision(Outcome.STARTED, f"the last run began at {_said(_began(newest))}")
+        return RunDecision(AlertAnswer.STARTED, f"the last run began at {_said(_began(newest))}")
     when = f"the next may start at {_said(next_at)}"
     if failures:
         last = f"the last {failures} runs" if failures > 1 else "the last run"
         reason = f"{last} did not succeed, the newest of them {newest.name}; {when}"
-        return Decision(Outcome.BACKING_OFF, reason, newest.run_id, next_at)
+        return RunDecision(AlertAnswer.BACKING_OFF, reason, newest.run_id, next_at)
     reason = f"the run {newest.name} began at {_said(_began(newest))}; {when}"
-    return Decision(Outcome.TOO_SOON, reason, newest.run_id, next_at)
+    return RunDecision(AlertAnswer.TOO_SOON, reason, newest.run_id, next_at)
 
 
 def failures_in_a_row(runs: Sequence[RunState]) -> int:

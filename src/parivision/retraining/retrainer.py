@@ -11,10 +11,16 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from parivision.kubeflow.compiled import Compiled
 from parivision.kubeflow.runs import RunState
 from parivision.retraining.notices import Notice
-from parivision.retraining.policy import Decision, Outcome, Policy, decide, failures_in_a_row
+from parivision.retraining.policy import (
+    AlertAnswer,
+    RetrainingPolicy,
+    RunDecision,
+    decide,
+    failures_in_a_row,
+)
 
 if TYPE_CHECKING:
-    from parivision.kubeflow.client import Version
+    from parivision.kubeflow.client import PipelineVersion
 
 CAUSE: Final = "cause"
 """The pipeline's parameter that keeps why a run was started."""
@@ -31,10 +37,12 @@ class Pipelines(Protocol):
     def past(self, pipeline: str) -> list[RunState]:
         """A pipeline's runs, back to the last that succeeded or further."""
 
-    def upload(self, compiled: Compiled) -> "Version":
+    def upload(self, compiled: Compiled) -> "PipelineVersion":
         """Have the pipeline there."""
 
-    def start(self, version: "Version", arguments: Mapping[str, Any], why: str = ...) -> str:
+    def start(
+        self, version: "PipelineVersion", arguments: Mapping[str, Any], why: str = ...
+    ) -> str:
         """Start a run; returns its id."""
 
 
@@ -48,7 +56,7 @@ class Retrainer:
     connect: Callable[[], Pipelines]
     compiled: Compiled
     arguments: Mapping[str, Any]
-    policy: Policy = field(default_factory=Policy)
+    policy: RetrainingPolicy = field(default_factory=RetrainingPolicy)
     now: Callable[[], datetime] = lambda: datetime.now(tz=UTC)
     clock: Callable[[], float] = time.monotonic
     failures: int = 0
@@ -56,10 +64,10 @@ class Retrainer:
     started_at: datetime | None = None
     """When a run was last started here."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _no: Decision | None = None
+    _no: RunDecision | None = None
     _no_until_s: float = 0.0
 
-    def answer(self, notice: Notice) -> Decision:
+    def answer(self, notice: Notice) -> RunDecision:
         """Start a run for the alerts unless something is in its way; raises PipelineError."""
         with self._lock:
             if self._no is not None and self.clock() < self._no_until_s:
@@ -68,28 +76,28 @@ class Retrainer:
             decision = self._decided(kubeflow)
             if decision.may_start:
                 decision = self._start(kubeflow, notice, decision)
-                self._stands(Decision(Outcome.RUNNING, decision.reason, decision.run_id))
+                self._stands(RunDecision(AlertAnswer.RUNNING, decision.reason, decision.run_id))
             else:
                 self._stands(decision)
         _logger.info("%s: %s (%s)", ", ".join(notice.names), decision.outcome, decision.reason)
         return decision
 
-    def look(self) -> Decision:
+    def look(self) -> RunDecision:
         """What an alert would be answered now; raises PipelineError."""
         with self._lock:
             return self._decided(self.connect())
 
-    def _decided(self, kubeflow: Pipelines) -> Decision:
+    def _decided(self, kubeflow: Pipelines) -> RunDecision:
         runs = kubeflow.past(self.compiled.name)
         self.failures = failures_in_a_row(runs)
         return decide(runs, self.now(), self.policy)
 
-    def _start(self, kubeflow: Pipelines, notice: Notice, decision: Decision) -> Decision:
+    def _start(self, kubeflow: Pipelines, notice: Notice, decision: RunDecision) -> RunDecision:
         arguments = self.compiled.arguments({**self.arguments, CAUSE: notice.cause})
         why = ", ".join(notice.names)[:_SHOWN_CHARACTERS]
         run_id = kubeflow.start(kubeflow.upload(self.compiled), arguments, why)
         self.started_at = self.now()
-        return Decision(Outcome.STARTED, f"{decision.reason}; started {run_id}", run_id)
+        return RunDecision(AlertAnswer.STARTED, f"{decision.reason}; started {run_id}", run_id)
 
-    def _stands(self, decision: Decision) -> None:
+    def _stands(self, decision: RunDecision) -> None:
         self._no, self._no_until_s = decision, self.clock() + _STANDS_S

@@ -26,19 +26,19 @@ NAN: Final = float("nan")
 
 
 @dataclass(frozen=True)
-class Interval:
+class BootstrapInterval:
     """A score's bootstrap interval; NaN on both ends when there were too few games for one."""
 
     low: float
     high: float
 
-    def around(self, score: float) -> "Interval":
+    def around(self, score: float) -> "BootstrapInterval":
         """The same, wide enough to hold the score that it is the interval of.
 
         Percentiles of resamples need not: those of a score at its end, or of few games, may all
         lie on one side of it. Ends that are not known stay so.
         """
-        return Interval(min(self.low, score), max(self.high, score))
+        return BootstrapInterval(min(self.low, score), max(self.high, score))
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def intervals(
     resamples: int = RESAMPLES,
     level: float = LEVEL,
     seed: int = 0,
-) -> dict[str, Interval]:
+) -> dict[str, BootstrapInterval]:
     """Intervals of log loss, Brier score, ECE, ROC-AUC and accuracy; the same for the same seed.
 
     Percentiles over resampled games. The AUC is linearised around its estimate (DeLong's
@@ -111,16 +111,16 @@ def intervals(
     y, p = metrics.check(made, p_made)
     codes, n_games = game_codes(games, y.size)
     if n_games < 2:
-        return dict.fromkeys(INTERVAL_SCORES, Interval(NAN, NAN))
+        return dict.fromkeys(INTERVAL_SCORES, BootstrapInterval(NAN, NAN))
     rng = np.random.default_rng(seed)
     weights = rng.multinomial(n_games, np.full(n_games, 1 / n_games), size=resamples).astype(float)
     shots = weights @ np.bincount(codes, minlength=n_games)
     ends = [(1 - level) / 2, (1 + level) / 2]
 
-    def mean_interval(values: FloatArray) -> Interval:
+    def mean_interval(values: FloatArray) -> BootstrapInterval:
         means = weights @ _by_game(codes, n_games, values) / shots
         low, high = np.quantile(means, ends)
-        return Interval(float(low), float(high))
+        return BootstrapInterval(float(low), float(high))
 
     right = (p >= metrics.DECISION_THRESHOLD) == (y == 1)
     found = {
@@ -139,7 +139,7 @@ def _by_game(codes: IntArray, n_games: int, values: FloatArray) -> FloatArray:
 
 def _ece_interval(
     y: FloatArray, p: FloatArray, codes: IntArray, weights: FloatArray, ends: list[float]
-) -> Interval:
+) -> BootstrapInterval:
     bins, n_games = metrics.CALIBRATION_BINS, weights.shape[1]
     cell = codes * bins + metrics.calibration_bins(p)
     sums = np.bincount(cell, weights=y - p, minlength=n_games * bins).reshape(n_games, bins)
@@ -154,14 +154,14 @@ def _ece_interval(
     noisy = np.abs(scales[:, None, None] * gaps + (drawn - gaps)).sum(axis=2)
     quantiles = np.maximum.accumulate(np.quantile(noisy, ends, axis=1), axis=1)
     low, high = (np.interp(seen, q, scales) * seen for q in quantiles[::-1])
-    return Interval(float(max(min(low, moved_low), 0.0)), float(max(high, moved_high)))
+    return BootstrapInterval(float(max(min(low, moved_low), 0.0)), float(max(high, moved_high)))
 
 
 def _auc_interval(
     y: FloatArray, p: FloatArray, codes: IntArray, weights: FloatArray, ends: list[float]
-) -> Interval:
+) -> BootstrapInterval:
     if y.min() == y.max():
-        return Interval(NAN, NAN)
+        return BootstrapInterval(NAN, NAN)
     n_games = weights.shape[1]
     excess = metrics.placements(y, p) - metrics.roc_auc(y, p)
     drawn = np.full(len(weights), metrics.roc_auc(y, p))
@@ -170,7 +170,7 @@ def _auc_interval(
         total = weights @ _by_game(codes, n_games, excess * side)
         drawn += np.divide(total, count, out=np.full_like(total, NAN), where=count > 0)
     low, high = np.clip(np.nanquantile(drawn, ends), 0.0, 1.0)
-    return Interval(float(low), float(high))
+    return BootstrapInterval(float(low), float(high))
 
 
 def paired_by_game(

@@ -16,7 +16,7 @@ from parivision.errors import DataError
 from parivision.scoring import bootstrap, metrics
 from parivision.scoring.bootstrap import (
     INTERVAL_SCORES,
-    Interval,
+    BootstrapInterval,
     Paired,
     game_codes,
     intervals,
@@ -42,8 +42,8 @@ from parivision.shots import court
 
 __all__ = [
     "INTERVAL_SCORES",
+    "BootstrapInterval",
     "Confusion",
-    "Interval",
     "Paired",
     "Scores",
     "accuracy",

@@ -15,7 +15,7 @@ from typing import Final
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from parivision import telemetry
-from parivision.serving import answers, columns, edge, imagined, openapi, trace
+from parivision.serving import answers, columns, edge, openapi, trace, what_if
 from parivision.serving.asgi import (
     JSON,
     ClientGoneError,
@@ -28,12 +28,12 @@ from parivision.serving.asgi import (
     send_whole,
 )
 from parivision.serving.bodies import TOO_MUCH, Bodies
-from parivision.serving.counts import Counts
+from parivision.serving.counts import VersionCounters
 from parivision.serving.edge import OPEN, Edge
 from parivision.serving.loaded import Loaded
 from parivision.serving.logs import LogCounts, Logs
 from parivision.serving.predictor import Predictor
-from parivision.serving.refused import Refused
+from parivision.serving.refusals import Refused
 from parivision.serving.requests import Refusal
 from parivision.serving.stream import MAX_STREAMS, Stream, is_lines
 from parivision.serving.trace import NO_TRACE, Trace
@@ -102,7 +102,7 @@ class App:
         """
         self._edge = edge
         champion, bundle = predictor.champion, predictor.bundle
-        counts = Counts(champion.version, bundle.family, bundle.feature_set, champion.name)
+        counts = VersionCounters(champion.version, bundle.family, bundle.feature_set, champion.name)
         if logs is not None:
             counts.include(LogCounts(logs, champion.version))
         document = answers.as_json(openapi.document(champion.version))
@@ -257,7 +257,7 @@ class App:
         return Response(200, await self._bodies.answered(loaded.what_if, scope, receive, inline=-1))
 
     async def _full_model(self, loaded: Loaded, *_: object) -> Response:
-        return Response(200, imagined.model(loaded.predictor))
+        return Response(200, what_if.model(loaded.predictor))
 
     async def _server(self, *_: object) -> Response:
         return Response(200, answers.as_json({"name": "parivision", "extensions": []}))

@@ -58,7 +58,7 @@ def _add(counts: list[int], places: Ints) -> None:
         counts[place] += count
 
 
-class Counts(Collector):
+class VersionCounters(Collector):
     """All counts of one model version."""
 
     def __init__(self, version: str, family: str, feature_set: str, name: str) -> None:

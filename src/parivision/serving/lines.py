@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from parivision.serving import quick
+from parivision.serving import fast_path
 from parivision.serving.asgi import check_there
 from parivision.serving.predictor import Answer, Predictor
 from parivision.serving.requests import Refusal, parse_lines
@@ -116,7 +116,7 @@ def answer(predictor: Predictor, lines: list[bytes], first: int) -> tuple[bytes,
 
     `first` is the number of lines before the block.
     """
-    rows = quick.of_lines(lines) or Rows.of(parse_lines(lines, first))
+    rows = fast_path.of_lines(lines) or Rows.of(parse_lines(lines, first))
     said = predictor.answer_rows(rows)
     values = (said.p_made.tolist(), said.expected_points.tolist(), said.zone.tolist())
     return _ENCODER.encode_lines(map(_Line, *values)), said

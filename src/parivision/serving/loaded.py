@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from parivision.prediction_log.lines import shot_ids
 from parivision.prediction_log.records import new_id
-from parivision.serving import answers, columns, imagined, lines, outcomes
-from parivision.serving.counts import Counts
+from parivision.serving import answers, columns, lines, outcomes, what_if
+from parivision.serving.counts import VersionCounters
 from parivision.serving.logs import Logs
 from parivision.serving.predictor import Answer, Predictor
 from parivision.serving.requests import parse_rows
@@ -19,7 +19,7 @@ class Loaded:
     """A model, its counts and its logs, if it keeps any; they come and go together."""
 
     predictor: Predictor
-    counts: Counts
+    counts: VersionCounters
     document: bytes
     logs: Logs | None
     outcomes_token: str = ""
@@ -46,11 +46,11 @@ class Loaded:
 
     def explained(self, body: bytes) -> bytes:
         """Why a shot's answer is what it is; neither counted nor logged, nobody takes it."""
-        return imagined.explained(self.predictor, body)
+        return what_if.explained(self.predictor, body)
 
     def what_if(self, body: bytes) -> bytes:
         """A shot with other facts; neither counted nor logged."""
-        return imagined.what_if(self.predictor, body)
+        return what_if.what_if(self.predictor, body)
 
     def accept(self, body: bytes) -> bytes | None:
         """Take a body's outcomes; None when there is no room for them, or no log."""

@@ -12,10 +12,10 @@ from prometheus_client.registry import Collector
 from parivision import telemetry
 from parivision.prediction_log.batch import OUTCOMES, PREDICTIONS, Store, instant, open_store
 from parivision.prediction_log.lines import Columns, Entry, Record, blocks, line
-from parivision.prediction_log.log import Log, LogState
+from parivision.prediction_log.log import LogState, RecordLog
 from parivision.prediction_log.records import prediction
 from parivision.prediction_log.spill import Spill
-from parivision.serving.predictor import Champion
+from parivision.serving.predictor import ChampionRecord
 from parivision.serving.shot import Shot
 from parivision.serving.trace import NO_TRACE, Trace
 from parivision.shots.facts import Floats
@@ -25,11 +25,11 @@ from parivision.shots.facts import Floats
 class Logs:
     """Both logs; they come and go together."""
 
-    predictions: Log
-    outcomes: Log
+    predictions: RecordLog
+    outcomes: RecordLog
 
     @classmethod
-    def open(cls, url: str, spill: Spill, champion: Champion, track: str) -> "Logs":
+    def open(cls, url: str, spill: Spill, champion: ChampionRecord, track: str) -> "Logs":
         """Logs into the store at `url`, which need not be there; see `served.open_store`."""
 
         def connect() -> Store:
@@ -39,7 +39,7 @@ class Logs:
 
     @classmethod
     def into(
-        cls, connect: Callable[[], Store], spill: Spill, champion: Champion, track: str
+        cls, connect: Callable[[], Store], spill: Spill, champion: ChampionRecord, track: str
     ) -> "Logs":
         """Logs into a store that is opened when it is first written to."""
         shared = {
@@ -48,8 +48,8 @@ class Logs:
             "track": track,
             "pod": platform.node(),
         }
-        predictions = Log(PREDICTIONS, connect, spill, shared)
-        return cls(predictions, Log(OUTCOMES, connect, spill))
+        predictions = RecordLog(PREDICTIONS, connect, spill, shared)
+        return cls(predictions, RecordLog(OUTCOMES, connect, spill))
 
     def predicted(self, id_: str, shot: Shot, p_made: float, trace: Trace = NO_TRACE) -> None:
         """Log an answer to one shot."""

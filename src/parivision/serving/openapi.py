@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from parivision.serving import answers, imagined
+from parivision.serving import answers, what_if
 from parivision.serving.outcomes import OUTCOME, OUTCOMES
 from parivision.serving.shot import FIELDS, MAX_SHOTS, SHOT, SHOTS
 
@@ -54,9 +54,9 @@ _SCHEMAS: Final[Mapping[str, TypeAdapter[Any]]] = {
     "Accepted": TypeAdapter(answers.Accepted),
     "Champion": TypeAdapter(answers.Champion),
     "Players": TypeAdapter(answers.Players),
-    "Explained": TypeAdapter(imagined.Explained),
-    "WhatIf": TypeAdapter(imagined.WhatIf),
-    "FullModel": TypeAdapter(imagined.FullModel),
+    "Explained": TypeAdapter(what_if.Explained),
+    "WhatIf": TypeAdapter(what_if.WhatIf),
+    "FullModel": TypeAdapter(what_if.FullModel),
     "Error": TypeAdapter(answers.Error),
 }
 _REFUSALS: Final = {

@@ -19,7 +19,7 @@ from typing_extensions import TypedDict
 from parivision.prediction_log.batch import as_text, instant
 from parivision.prediction_log.lines import Record
 from parivision.prediction_log.records import outcome, shot_key
-from parivision.serving.requests import Form, Problem, Refusal, quote
+from parivision.serving.requests import BodyShape, Problem, Refusal, quote
 from parivision.serving.shot import FIELDS as SHOT_FIELDS
 from parivision.shots.limits import LARGEST_ID
 
@@ -96,7 +96,7 @@ def _check_key(each: Outcome, prefix: str) -> None:
         raise Refusal.of(Problem(f"{prefix}prediction_id", expected, came))
 
 
-_FORM: Final = Form(
+_FORM: Final = BodyShape(
     one=OUTCOME,
     many=TypeAdapter(Annotated[list[Outcome], FailFast()]),
     fields=FIELDS,

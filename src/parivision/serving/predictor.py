@@ -30,7 +30,7 @@ def utc_today() -> date:
 
 
 @dataclass(frozen=True)
-class Champion:
+class ChampionRecord:
     """What the registry says about the model in a Bento.
 
     `digest` identifies the Bento's content: two of one version that differ in it differ in files.
@@ -47,7 +47,7 @@ class Champion:
         strict_json.write(folder / CHAMPION_FILE, asdict(self), sort_keys=True)
 
     @classmethod
-    def read(cls, folder: Path) -> "Champion":
+    def read(cls, folder: Path) -> "ChampionRecord":
         """What `write` wrote; raises ServiceError when there is none."""
         try:
             return cls(**json.loads((folder / CHAMPION_FILE).read_text()))
@@ -79,7 +79,7 @@ class Predictor:
     """Answers shots with one bundle; safe to share between threads, it changes nothing."""
 
     def __init__(
-        self, bundle: Bundle, champion: Champion, today: Callable[[], date] = utc_today
+        self, bundle: Bundle, champion: ChampionRecord, today: Callable[[], date] = utc_today
     ) -> None:
         self.bundle = bundle
         self.players = b'{"players":[]}'
@@ -101,7 +101,7 @@ class Predictor:
         Raises ServiceError or ModelError when the folder holds none that does.
         """
         bundle = folder / BUNDLE_FOLDER
-        predictor = cls(Bundle.load(bundle), Champion.read(folder))
+        predictor = cls(Bundle.load(bundle), ChampionRecord.read(folder))
         if (bundle / PLAYERS).is_file():  # Bentos of before they were kept have none
             predictor.players = (bundle / PLAYERS).read_bytes()
         predictor.answer([_FIRST_SHOT])

@@ -13,7 +13,7 @@ import msgspec
 import pydantic_core
 from pydantic import FailFast, TypeAdapter, ValidationError
 
-from parivision.serving import quick
+from parivision.serving import fast_path
 from parivision.serving.shot import FIELDS, MAX_SHOTS, SHOT, SHOTS, Rows, Shot
 from parivision.shots import contradictions
 from parivision.shots.contradictions import Contradiction
@@ -56,7 +56,7 @@ class Refusal(Exception):  # noqa: N818 - an answer to a client, not a failure o
 
 
 @dataclass(frozen=True)
-class Form(Generic[Thing]):
+class BodyShape(Generic[Thing]):
     """What a body may hold: one thing, or `{plural: [...]}` with several.
 
     `many` should stop at the first unusable thing: a body with ten thousand of them is then refused
@@ -161,7 +161,7 @@ def parse(body: bytes) -> Request:
 def parse_rows(body: bytes) -> Shot | Rows:
     """The one shot of a body, or those of a list in columns; refuses what `parse` refuses."""
     body = body.removeprefix(BOM_UTF8)
-    asked = _quick(body) or quick.of_list(body)
+    asked = _quick(body) or fast_path.of_list(body)
     if asked is not None:
         return asked
     shots, is_single = _SHOTS.parse(body)
@@ -170,7 +170,7 @@ def parse_rows(body: bytes) -> Shot | Rows:
 
 def _quick(body: bytes) -> Shot | None:
     """The one shot of a body that needs no words; raises Refusal for contradictions."""
-    shot = quick.shot(body)
+    shot = fast_path.shot(body)
     if shot is not None:
         _check_together(shot, "")
     return shot
@@ -235,7 +235,7 @@ def _check_together(shot: Shot, prefix: str) -> None:
         raise Refusal.of(contradiction(rule, shot, f"{prefix}{rule.field}"))
 
 
-_SHOTS: Final = Form(
+_SHOTS: Final = BodyShape(
     one=SHOT,
     many=TypeAdapter(Annotated[list[Shot], FailFast()]),
     fields=FIELDS,

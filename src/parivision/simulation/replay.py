@@ -9,13 +9,13 @@ import numpy as np
 
 from parivision.errors import DataError
 from parivision.simulation import replay_rows
-from parivision.verdict import SEGMENTS, Labelled, Segments
+from parivision.verdict import SEGMENTS, LabelledShots, Segments
 
 if TYPE_CHECKING:
     from parivision.promotion.holdout import Judgement
 
 
-def read_labelled(lines: Iterable[str]) -> Labelled:
+def read_labelled(lines: Iterable[str]) -> LabelledShots:
     """Labelled shots from JSON lines with p_champion, p_challenger and made, in their order.
 
     If they are there, `zone` (its name or number, 1 to 7), `period` (from 1 on) and
@@ -25,7 +25,7 @@ def read_labelled(lines: Iterable[str]) -> Labelled:
     return _labelled(replay_rows.of_lines(lines))
 
 
-def read_file(path: Path) -> Labelled:
+def read_file(path: Path) -> LabelledShots:
     """The same from a file of JSON lines, of a JSON list or of CSV; it may be gzipped."""
     try:
         return _labelled(replay_rows.of_file(path.read_bytes()))
@@ -35,12 +35,12 @@ def read_file(path: Path) -> Labelled:
         raise DataError(f"{path.name}: {error}") from error
 
 
-def _labelled(shots: Iterable[replay_rows.Shot]) -> Labelled:
+def _labelled(shots: Iterable[replay_rows.ReplayedShot]) -> LabelledShots:
     rows = list(shots)
     if not rows:
         raise DataError("expected a labelled shot on each line, got none")
     p, q, made, zone, period, volume = zip(*rows, strict=True)
-    return Labelled(
+    return LabelledShots(
         p_champion=np.array(p),
         p_challenger=np.array(q),
         made=np.array(made),
@@ -48,10 +48,10 @@ def _labelled(shots: Iterable[replay_rows.Shot]) -> Labelled:
     )
 
 
-def of_judgement(judgement: "Judgement", champion: str, challenger: str) -> Labelled:
+def of_judgement(judgement: "Judgement", champion: str, challenger: str) -> LabelledShots:
     """The shots of a judgement, with two of its models as champion and challenger."""
     codes = (judgement.segments()[name].to_physical().to_numpy() for name in SEGMENTS)
-    return Labelled(
+    return LabelledShots(
         p_champion=judgement.predictions[champion],
         p_challenger=judgement.predictions[challenger],
         made=judgement.made,
@@ -68,17 +68,17 @@ class Resampled:
     """
 
     name: str
-    logged: Labelled
+    logged: LabelledShots
     is_equal: bool
 
-    def shots(self, rng: np.random.Generator, n: int) -> Labelled:
+    def shots(self, rng: np.random.Generator, n: int) -> LabelledShots:
         """N shots drawn from the log."""
         drawn = self.logged.take(rng.integers(0, len(self.logged), n))
         if not self.is_equal:
             return drawn
         is_swapped = rng.random(n) < 0.5
         p, q = drawn.p_champion, drawn.p_challenger
-        return Labelled(
+        return LabelledShots(
             p_champion=np.where(is_swapped, q, p),
             p_challenger=np.where(is_swapped, p, q),
             made=drawn.made,

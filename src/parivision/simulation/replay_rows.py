@@ -37,7 +37,7 @@ _ZONES: Final = {zone.label: zone - 1 for zone in Zone}
 _ZONE_NAMES: Final = ", ".join(_ZONES)
 
 
-class Shot(NamedTuple):
+class ReplayedShot(NamedTuple):
     """What both models said, how it ended (0 or 1), and the codes of its segments."""
 
     p_champion: float
@@ -48,7 +48,7 @@ class Shot(NamedTuple):
     volume: int
 
 
-def of_file(content: bytes) -> Iterator[Shot]:
+def of_file(content: bytes) -> Iterator[ReplayedShot]:
     """The shots of a file's content, with or without a byte order mark, gzipped or not.
 
     Raises DataError, which names line and field, for what is no such shot.
@@ -61,7 +61,7 @@ def of_file(content: bytes) -> Iterator[Shot]:
     return of_lines(lines) if first in {"", "{"} else _of_csv(lines)
 
 
-def of_lines(lines: Iterable[str]) -> Iterator[Shot]:
+def of_lines(lines: Iterable[str]) -> Iterator[ReplayedShot]:
     """The shots of JSON lines; blank ones are passed over."""
     for number, line in enumerate(lines, start=1):
         # Files that were put together have a mark in the middle too.
@@ -97,12 +97,12 @@ def _parsed(where: str, text: str) -> Any:
         raise DataError(f"{where}: {_WANTED}; it is no JSON ({error}): {text[:60]!r}") from error
 
 
-def _of_list(text: str) -> Iterator[Shot]:
+def _of_list(text: str) -> Iterator[ReplayedShot]:
     for place, row in enumerate(_parsed("the list", text), start=1):
         yield _shot(f"shot {place} of the list", row)
 
 
-def _of_csv(lines: io.StringIO) -> Iterator[Shot]:
+def _of_csv(lines: io.StringIO) -> Iterator[ReplayedShot]:
     header = lines.readline()
     delimiter = max(_DELIMITERS, key=header.count)
     names = [name.strip().lower() for name in next(csv.reader([header], delimiter=delimiter), [])]
@@ -131,14 +131,14 @@ def _of_cell(name: str, cell: str) -> Any:
     return _FLAGS.get(cell.lower(), cell) if name == "made" else cell
 
 
-def _shot(where: str, row: Any) -> Shot:
+def _shot(where: str, row: Any) -> ReplayedShot:
     if not isinstance(row, Mapping):
         raise DataError(f"{where}: {_WANTED}; got {_words(row)}")
     for name in REQUIRED:
         if row.get(name) is None:
             had = "null" if name in row else f"only {', '.join(map(str, row)) or 'nothing'}"
             raise DataError(f"{where}: {name} is missing, got {had}; {_WANTED}")
-    return Shot(*(read(where, name, row.get(name)) for name, read in _READERS.items()))
+    return ReplayedShot(*(read(where, name, row.get(name)) for name, read in _READERS.items()))
 
 
 def _probability(where: str, name: str, value: Any) -> float:
@@ -217,4 +217,4 @@ _READERS: Final[Mapping[str, Callable[[str, str, Any], Any]]] = {
     "period": _period,
     "player_volume": _volume,
 }
-"""By field, in the order of `Shot`."""
+"""By field, in the order of `ReplayedShot`."""

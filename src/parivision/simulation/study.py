@@ -15,11 +15,11 @@ import numpy as np
 from parivision.scoring.proportions import clopper_pearson
 from parivision.shots.facts import Floats
 from parivision.verdict import (
-    Labelled,
-    Outcome,
-    Predictions,
+    CheckResult,
+    LabelledShots,
+    LoggedPredictions,
     Rules,
-    Served,
+    ServedWindow,
     State,
     Track,
     Verdict,
@@ -38,14 +38,14 @@ MINUTES: Final = 5
 Progress = Callable[[int, int], None]
 
 
-class World(Protocol):
+class RolloutSource(Protocol):
     """Where rollouts come from."""
 
     @property
     def name(self) -> str:
         """What its tables and lines are called."""
 
-    def shots(self, rng: np.random.Generator, n: int) -> Labelled:
+    def shots(self, rng: np.random.Generator, n: int) -> LabelledShots:
         """N labelled shots with both models' probabilities, in the order of time."""
 
 
@@ -167,7 +167,7 @@ class Study:
 
 
 def study(
-    world: World,
+    world: RolloutSource,
     runs: int,
     plan: Plan,
     seed: int,
@@ -186,38 +186,38 @@ def study(
 
 
 def play(
-    shots: Labelled, rng: np.random.Generator, plan: Plan, rules: Rules | None = None
+    shots: LabelledShots, rng: np.random.Generator, plan: Plan, rules: Rules | None = None
 ) -> Ending:
     """One rollout to its first fail, or to the end of its shots."""
     failed_at = passed_at = None
     cause = check = None
     for state, n in _looks(shots, rng, plan, rules):
         verdict = judge(state)
-        if verdict.outcome is Outcome.FAIL:
+        if verdict.outcome is CheckResult.FAIL:
             first = verdict.failed()[0]
             failed_at, cause, check = n, first.cause and first.cause.value, first.name
             break
-        if verdict.outcome is Outcome.PASS and passed_at is None:
+        if verdict.outcome is CheckResult.PASS and passed_at is None:
             passed_at = n
     return Ending(failed_at, passed_at, cause, check, _worst_minutes(shots, plan))
 
 
 def follow(
-    shots: Labelled, rng: np.random.Generator, plan: Plan, rules: Rules | None = None
+    shots: LabelledShots, rng: np.random.Generator, plan: Plan, rules: Rules | None = None
 ) -> Path:
     """One rollout with every bound it showed, to its first pass or fail."""
     rows = []
     for state, n in _looks(shots, rng, plan, rules):
         verdict = judge(state)
         rows.append((n, *loss_bounds(state)[1:]))
-        if verdict.outcome is not Outcome.NOT_YET:
+        if verdict.outcome is not CheckResult.NOT_YET:
             break
     seen, mean, low, high = zip(*rows, strict=True)
     return Path(seen, mean, low, high, verdict)
 
 
 def _looks(
-    shots: Labelled, rng: np.random.Generator, plan: Plan, rules: Rules | None
+    shots: LabelledShots, rng: np.random.Generator, plan: Plan, rules: Rules | None
 ) -> Iterator[tuple[State, int]]:
     """The state after each batch, and how many shots are labelled by then."""
     state = State(rules)
@@ -232,11 +232,11 @@ def _looks(
         yield state, rows.stop
 
 
-def _served(rng: np.random.Generator, weight: float) -> Served:
+def _served(rng: np.random.Generator, weight: float) -> ServedWindow:
     """A window in which both tracks are served alike."""
     canary = int(rng.binomial(REQUESTS_A_BATCH, weight))
     tracks = [_track(rng, requests) for requests in (REQUESTS_A_BATCH - canary, canary)]
-    return Served(tracks[0], tracks[1], weight, BOUNDS_S)
+    return ServedWindow(tracks[0], tracks[1], weight, BOUNDS_S)
 
 
 def _track(rng: np.random.Generator, requests: int) -> Track:
@@ -244,9 +244,9 @@ def _track(rng: np.random.Generator, requests: int) -> Track:
     return Track(requests, int(rng.binomial(requests, ERROR_RATE)), tuple(counts.tolist()))
 
 
-def _logged(part: Labelled, by_challenger: Any) -> Predictions:
+def _logged(part: LabelledShots, by_challenger: Any) -> LoggedPredictions:
     """The shots' predictions as an image that is right has served them."""
-    return Predictions(
+    return LoggedPredictions(
         p_served=np.where(by_challenger, part.p_challenger, part.p_champion),
         p_champion=part.p_champion,
         p_challenger=part.p_challenger,
@@ -256,7 +256,7 @@ def _logged(part: Labelled, by_challenger: Any) -> Predictions:
     )
 
 
-def shot_differences(shots: Labelled) -> Floats:
+def shot_differences(shots: LabelledShots) -> Floats:
     """The challenger's log loss minus the champion's on each shot, shape (n,)."""
     from parivision.scoring.metrics import shot_log_loss
 
@@ -265,7 +265,7 @@ def shot_differences(shots: Labelled) -> Floats:
     )
 
 
-def _worst_minutes(shots: Labelled, plan: Plan) -> float:
+def _worst_minutes(shots: LabelledShots, plan: Plan) -> float:
     """The largest mean of five minutes, looked at every minute once five are there."""
     sums = np.concatenate([[0.0], np.cumsum(shot_differences(shots))])
     ends = np.arange(MINUTES * plan.shots_a_minute, len(shots) + 1, plan.shots_a_minute)

@@ -16,7 +16,7 @@ import numpy as np
 from parivision.errors import DataError
 from parivision.shots.court import Zone
 from parivision.shots.facts import Floats, Ints
-from parivision.verdict import Labelled, Segments
+from parivision.verdict import LabelledShots, Segments
 
 ZONE_SHARES: Final = (0.30, 0.17, 0.05, 0.08, 0.305, 0.09, 0.005)
 ZONE_RATES: Final = (0.65, 0.43, 0.41, 0.41, 0.36, 0.385, 0.20)
@@ -46,11 +46,11 @@ class World:
     excess: float | None
     draw: Draw
 
-    def shots(self, rng: np.random.Generator, n: int) -> Labelled:
+    def shots(self, rng: np.random.Generator, n: int) -> LabelledShots:
         """N shots in the order in which their ends come to be known."""
         truth, zone = _truth(rng, n)
         champion, challenger = self.draw(rng, truth, zone)
-        return Labelled(
+        return LabelledShots(
             p_champion=_p(champion),
             p_challenger=_p(challenger),
             made=(rng.random(n) < _p(truth)).astype(np.float64),

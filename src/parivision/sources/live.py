@@ -53,14 +53,14 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ShotTable:
     """The league's table of shots, as it came."""
 
     headers: Sequence[str]
     rows: Sequence[Sequence[Any]]
 
 
-Fetch = Callable[[Window], Answer]
+Fetch = Callable[[Window], ShotTable]
 """Asks the league. Raises TransientError for what may pass and SourceError for what will not."""
 
 
@@ -147,7 +147,7 @@ class LiveSource:
         return records(answer, window.season_type)
 
 
-def records(answer: Answer, season_type: str) -> pl.DataFrame:
+def records(answer: ShotTable, season_type: str) -> pl.DataFrame:
     """Feed records of an answer; raises SourceError when its columns are not those we know."""
     lacking = [name for name in COLUMNS if name not in answer.headers]
     if lacking:
@@ -168,7 +168,7 @@ def records(answer: Answer, season_type: str) -> pl.DataFrame:
     return feed_records(table, season_type)
 
 
-def ask_league(window: Window, timeout_s: float = TIMEOUT_S) -> Answer:
+def ask_league(window: Window, timeout_s: float = TIMEOUT_S) -> ShotTable:
     """Ask the league's server for a window, as nba_api does it."""
     import requests  # type: ignore[import-untyped]
     from nba_api.stats.endpoints.shotchartdetail import ShotChartDetail
@@ -194,7 +194,7 @@ def ask_league(window: Window, timeout_s: float = TIMEOUT_S) -> Answer:
             f"The league's answer has no table of shots ({type(error).__name__}: {error}); it was "
             "changed: update nba_api."
         ) from error
-    return Answer(table["headers"], table["data"])
+    return ShotTable(table["headers"], table["data"])
 
 
 def season_first_day(season: int) -> date:

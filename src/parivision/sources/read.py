@@ -6,7 +6,7 @@ from parivision.errors import DataError, FilesError
 from parivision.shots import schema
 from parivision.sources import FORMATS, Format
 from parivision.sources.base import Source
-from parivision.sources.twins import without_twins
+from parivision.sources.partial_records import without_twins
 
 
 def read_shots(

@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 from parivision import strict_json
 from parivision.errors import ServiceError, SettingsError, StoreError
 from parivision.settings import Settings
-from parivision.stages.alive import shows_life
-from parivision.stages.termination_message import leaves_last_words
+from parivision.stages.heartbeat import logs_heartbeat
+from parivision.stages.termination_message import writes_termination_message
 
 if TYPE_CHECKING:
     from parivision.lake import Lake
@@ -85,8 +85,8 @@ class Packaged:
     image: str
 
 
-@leaves_last_words
-@shows_life
+@writes_termination_message
+@logs_heartbeat
 def ingest(settings: Settings, source: str) -> Counts:
     """Bring new records of a source into bronze; see `parivision.lake.ingest`.
 
@@ -106,8 +106,8 @@ def ingest(settings: Settings, source: str) -> Counts:
     }
 
 
-@leaves_last_words
-@shows_life
+@writes_termination_message
+@logs_heartbeat
 def refine(settings: Settings, until: str, shots: Path) -> Refined:
     """Refine what is new in bronze and write the snapshot; `until` is a day or empty."""
     from parivision.lake.refine import refine as run
@@ -153,8 +153,8 @@ def _tell_outcomes(settings: Settings, lake: "Lake") -> tuple[int, str]:
         return 0, f"\nNo outcomes were told to the prediction log: {error}\n"
 
 
-@leaves_last_words
-@shows_life
+@writes_termination_message
+@logs_heartbeat
 def drift(settings: Settings, shots: Path, out: Path) -> "DriftOutcome":
     """Compare the snapshot's current shots with the champion's training data; files go to `out`."""
     from parivision.stages.drift import drift_stage
@@ -162,8 +162,8 @@ def drift(settings: Settings, shots: Path, out: Path) -> "DriftOutcome":
     return drift_stage(shots, _registry(settings), settings.cache, out)
 
 
-@leaves_last_words
-@shows_life
+@writes_termination_message
+@logs_heartbeat
 def train(settings: Settings, shots: Path, recipe: "Recipe", out: Path) -> Trained:
     """Train one model on the snapshot and write its bundle to `out`."""
     from parivision.stages import models as stages
@@ -173,8 +173,8 @@ def train(settings: Settings, shots: Path, recipe: "Recipe", out: Path) -> Train
     return Trained(recipe.name, bundle.card["run_id"], metrics)
 
 
-@leaves_last_words
-@shows_life
+@writes_termination_message
+@logs_heartbeat
 def evaluate(
     settings: Settings, shots: Path, models: Mapping[str, Path], judged: Path, best: Path
 ) -> Evaluated:
@@ -207,8 +207,8 @@ def evaluate(
     )
 
 
-@leaves_last_words
-@shows_life
+@writes_termination_message
+@logs_heartbeat
 def promote(
     settings: Settings,
     shots: Path,
@@ -237,8 +237,8 @@ def promote(
     )
 
 
-@leaves_last_words
-@shows_life
+@writes_termination_message
+@logs_heartbeat
 def package(settings: Settings, bundle: Path, version: str, out: Path) -> "Packaged":
     """Build the champion's Bento, keep it in the home folder and copy it to `out`.
 
@@ -279,8 +279,8 @@ def image_registry(settings: Settings) -> "ImageRegistry":
     return ImageRegistry(f"{place.scheme}://{place.netloc}", *login)
 
 
-@leaves_last_words
-@shows_life
+@writes_termination_message
+@logs_heartbeat
 def deploy(
     settings: Settings,
     bento: Path,

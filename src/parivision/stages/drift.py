@@ -18,7 +18,7 @@ from parivision.features import tables
 from parivision.lake.snapshot import read_snapshot
 from parivision.models.bundle import Bundle
 from parivision.registry import DRIFT, SEVERITY, Registry
-from parivision.registry.records import Version
+from parivision.registry.records import RegisteredVersion
 from parivision.reports import drift, html
 from parivision.reports.drift import Scored
 from parivision.shots.facts import Floats
@@ -36,7 +36,7 @@ class Watched:
     `folder` is where the champion's files are.
     """
 
-    version: Version
+    version: RegisteredVersion
     folder: Path
     shots: pl.DataFrame
     p_made: Floats

@@ -23,7 +23,7 @@ from parivision.models.training import History, Recipe, train
 from parivision.promotion import decision as promotion
 from parivision.promotion import holdout
 from parivision.promotion.holdout import Judgement
-from parivision.registry import TRAINING, Registry, Version
+from parivision.registry import TRAINING, RegisteredVersion, Registry
 from parivision.reports import eda, evaluation
 from parivision.reports.drift import sample
 from parivision.scoring.scores import Scores, reliability
@@ -45,7 +45,7 @@ class Promotion:
     """What promotion did: the decision, and the version that is champion now (None: nobody)."""
 
     decision: promotion.Decision
-    champion: Version | None
+    champion: RegisteredVersion | None
     bundle: Path | None
 
 
@@ -228,7 +228,7 @@ def _winner(
     return blended(*fresh) if winner == promotion.BLENDED else fresh[0]
 
 
-def _alone(champion: tuple[Version, Bundle] | None) -> dict[str, Bundle]:
+def _alone(champion: tuple[RegisteredVersion, Bundle] | None) -> dict[str, Bundle]:
     if champion is None:
         raise ModelError(
             "there is nothing to evaluate: train models first, there is no champion either"
@@ -236,7 +236,7 @@ def _alone(champion: tuple[Version, Bundle] | None) -> dict[str, Bundle]:
     return dict.fromkeys((promotion.CHAMPION, promotion.RECALIBRATED), champion[1])
 
 
-def _refuse_other_champion(evaluated: str | None, champion: Version | None) -> None:
+def _refuse_other_champion(evaluated: str | None, champion: RegisteredVersion | None) -> None:
     number = champion.number if champion else None
     if evaluated != number:
         raise ModelError(
@@ -245,7 +245,7 @@ def _refuse_other_champion(evaluated: str | None, champion: Version | None) -> N
         )
 
 
-def _copied(version: Version, registry: Registry, cache: Path, out: Path) -> Path:
+def _copied(version: RegisteredVersion, registry: Registry, cache: Path, out: Path) -> Path:
     for old in out.glob("*.model"):  # parts that another bundle had
         old.unlink()
     return Path(shutil.copytree(registry.fetch(version.number, cache), out, dirs_exist_ok=True))

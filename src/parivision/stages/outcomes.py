@@ -6,7 +6,7 @@ from typing import Any, Final
 import polars as pl
 
 from parivision.lake.base import Lake
-from parivision.prediction_log.batch import BATCH_RECORDS, OUTCOMES, Batch, Store, as_text
+from parivision.prediction_log.batch import BATCH_RECORDS, OUTCOMES, RecordBatch, Store, as_text
 from parivision.prediction_log.lines import Record
 from parivision.prediction_log.records import outcome, shot_key
 
@@ -43,7 +43,7 @@ def _publish_game(
     added = 0
     for start in range(0, len(records), BATCH_RECORDS):
         chunk = records[start : start + BATCH_RECORDS]
-        if not store.append(Batch(OUTCOMES, stream, number, chunk)):
+        if not store.append(RecordBatch(OUTCOMES, stream, number, chunk)):
             break  # another run is at it; what it does not know of, the next one adds
         number, added = number + 1, added + len(chunk)
     return added

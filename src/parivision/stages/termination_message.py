@@ -22,7 +22,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def leaves_last_words(
+def writes_termination_message(
     step: Callable[Concatenate[Settings, P], R],
 ) -> Callable[Concatenate[Settings, P], R]:
     """A step that, when it fails in the pod of a pipeline's task, leaves its error behind.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from parivision.reports import shown
+from parivision.reports import numbers
 from parivision.shots.facts import Floats
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def models_table(scores: Mapping[str, "Scores"], best: str) -> str:
     ranked = sorted(scores.items(), key=lambda item: item[1].log_loss)
     rows = [
         [f"**{name}**" if name == best else name]
-        + [shown.number(getattr(score, field), ".4f") for field in _SCORES]
+        + [numbers.number(getattr(score, field), ".4f") for field in _SCORES]
         for name, score in ranked
     ]
     first = ranked[0][1]
@@ -74,10 +74,10 @@ def decision_text(decision: "Decision", champion: str | None) -> str:
         (
             contest.challenger,
             contest.incumbent,
-            shown.number(contest.test.gain, "+.4f"),
-            shown.number(contest.test.p_value, ".2g"),
-            shown.number(contest.challenger_ece, ".4f"),
-            shown.number(contest.ece_limit, ".4f"),
+            numbers.number(contest.test.gain, "+.4f"),
+            numbers.number(contest.test.p_value, ".2g"),
+            numbers.number(contest.challenger_ece, ".4f"),
+            numbers.number(contest.ece_limit, ".4f"),
             "won" if contest.won else "lost",
         )
         for contest in decision.contests

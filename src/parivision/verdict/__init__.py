@@ -1,8 +1,15 @@
 """Judge a challenger against the champion: served, logged and labelled evidence, at any time."""
 
-from parivision.verdict.check import Cause, Check, Outcome
-from parivision.verdict.decide import REQUIRED, Action, Stage, Verdict, judge
-from parivision.verdict.evidence import SEGMENTS, Labelled, Predictions, Segments, Served, Track
+from parivision.verdict.check import Cause, Check, CheckResult
+from parivision.verdict.decide import REQUIRED, Action, Verdict, VerdictStage, judge
+from parivision.verdict.evidence import (
+    SEGMENTS,
+    LabelledShots,
+    LoggedPredictions,
+    Segments,
+    ServedWindow,
+    Track,
+)
 from parivision.verdict.rules import Alphas, Policy, Rules
 from parivision.verdict.state import State
 
@@ -13,16 +20,16 @@ __all__ = [
     "Alphas",
     "Cause",
     "Check",
-    "Labelled",
-    "Outcome",
+    "CheckResult",
+    "LabelledShots",
+    "LoggedPredictions",
     "Policy",
-    "Predictions",
     "Rules",
     "Segments",
-    "Served",
-    "Stage",
+    "ServedWindow",
     "State",
     "Track",
     "Verdict",
+    "VerdictStage",
     "judge",
 ]

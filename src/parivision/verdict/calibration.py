@@ -11,7 +11,7 @@ import numpy as np
 
 from parivision.shots.facts import Floats
 from parivision.verdict.bounds import deviation
-from parivision.verdict.check import Cause, Check, Outcome
+from parivision.verdict.check import Cause, Check, CheckResult
 from parivision.verdict.rules import Rules
 from parivision.verdict.state import BEARINGS, State
 
@@ -34,7 +34,7 @@ def check_calibration(state: State) -> Check:
     n = int(sums[0])
     if n < rules.min_labelled:
         text = f"{n:,} of {rules.min_labelled:,} labelled shots"
-        return Check(CALIBRATION, Outcome.NOT_YET, text, {"shots": n})
+        return Check(CALIBRATION, CheckResult.NOT_YET, text, {"shots": n})
     made, p, q = (sums[3:] / n).tolist()
     evidence: dict[str, object] = {"shots": n, "made": made, "p_champion": p, "p_challenger": q}
     near = True
@@ -49,9 +49,9 @@ def check_calibration(state: State) -> Check:
         near = near and (is_alike or _is_near(residual + gap / 2, variance, weight, rules))
     text = f"{made:.3f} went in, the challenger said {q:.3f}, the champion {p:.3f} ({n:,} shots)"
     if near:
-        return Check(CALIBRATION, Outcome.PASS, text, evidence)
+        return Check(CALIBRATION, CheckResult.PASS, text, evidence)
     missing = "which model is better calibrated is not known yet"
-    return Check(CALIBRATION, Outcome.NOT_YET, f"{text}; {missing}", evidence)
+    return Check(CALIBRATION, CheckResult.NOT_YET, f"{text}; {missing}", evidence)
 
 
 def _is_farther(
@@ -93,7 +93,7 @@ def _failed_calibration(state: State, reason: str, evidence: dict[str, object]) 
     part = mended_part(state)
     evidence["mended_by_recalibration"] = part
     cause = Cause.MISCALIBRATED if part >= state.rules.explained else Cause.CALIBRATION
-    return Check(CALIBRATION, Outcome.FAIL, reason, evidence, cause)
+    return Check(CALIBRATION, CheckResult.FAIL, reason, evidence, cause)
 
 
 def mended_part(state: State) -> float:

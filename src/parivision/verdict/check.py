@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 
-class Outcome(StrEnum):
+class CheckResult(StrEnum):
     """The three answers. Missing, broken or thin evidence is never a pass."""
 
     PASS = "pass"  # noqa: S105 (no password)
@@ -45,7 +45,7 @@ class Check:
     """
 
     name: str
-    outcome: Outcome
+    outcome: CheckResult
     reason: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
     cause: Cause | None = None

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from parivision.verdict.calibration import CALIBRATION, check_calibration
-from parivision.verdict.check import Check, Outcome
+from parivision.verdict.check import Check, CheckResult
 from parivision.verdict.quality import QUALITY, check_quality, check_segments
 from parivision.verdict.rules import Policy
 from parivision.verdict.serving import (
@@ -23,7 +23,7 @@ from parivision.verdict.shift import SHIFT, check_shift
 from parivision.verdict.state import State
 
 
-class Stage(StrEnum):
+class VerdictStage(StrEnum):
     """What the verdict is asked for."""
 
     TRAFFIC = "traffic"
@@ -61,10 +61,10 @@ _CHECKS: Final = (
 _MODEL: Final = (SHIFT, QUALITY, CALIBRATION)
 REQUIRED: Final = MappingProxyType(
     {
-        Stage.TRAFFIC: (PARITY, ERRORS, LATENCY),
-        Stage.PROMOTION: (PARITY, ERRORS, LATENCY, SAMPLE_RATIO, *_MODEL),
-        Stage.SHADOW: (PARITY, ERRORS, LATENCY, *_MODEL),
-        Stage.WATCH: (PARITY, QUALITY),
+        VerdictStage.TRAFFIC: (PARITY, ERRORS, LATENCY),
+        VerdictStage.PROMOTION: (PARITY, ERRORS, LATENCY, SAMPLE_RATIO, *_MODEL),
+        VerdictStage.SHADOW: (PARITY, ERRORS, LATENCY, *_MODEL),
+        VerdictStage.WATCH: (PARITY, QUALITY),
     }
 )
 """Checks that must pass at each stage. None at all may have failed."""
@@ -77,8 +77,8 @@ class Verdict:
     `reason` is the failure that explains most, what is missing, or what was shown.
     """
 
-    stage: Stage
-    outcome: Outcome
+    stage: VerdictStage
+    outcome: CheckResult
     action: Action
     reason: str
     elapsed_s: float
@@ -86,7 +86,7 @@ class Verdict:
 
     def failed(self) -> list[Check]:
         """The checks that failed, the one that explains most first."""
-        failed = (check for check in self.checks if check.outcome is Outcome.FAIL)
+        failed = (check for check in self.checks if check.outcome is CheckResult.FAIL)
         return sorted(failed, key=lambda check: check.rank)
 
     def to_dict(self) -> dict[str, Any]:
@@ -102,7 +102,9 @@ class Verdict:
         }
 
 
-def judge(state: State, stage: Stage = Stage.PROMOTION, *, elapsed_s: float = 0.0) -> Verdict:
+def judge(
+    state: State, stage: VerdictStage = VerdictStage.PROMOTION, *, elapsed_s: float = 0.0
+) -> Verdict:
     """The verdict on all evidence so far, `elapsed_s` seconds after the rollout (or watch) began.
 
     It may be asked for at any time and as often as one likes. The time it takes does not depend on
@@ -110,38 +112,42 @@ def judge(state: State, stage: Stage = Stage.PROMOTION, *, elapsed_s: float = 0.
     first pass of its last stage or the first fail of any.
     """
     checks = tuple(check(state) for check in _CHECKS)
-    failed = [check for check in checks if check.outcome is Outcome.FAIL]
+    failed = [check for check in checks if check.outcome is CheckResult.FAIL]
     required = [check for check in checks if check.name in REQUIRED[stage]]
-    missing = [check for check in required if check.outcome is Outcome.NOT_YET]
+    missing = [check for check in required if check.outcome is CheckResult.NOT_YET]
     if failed:
-        outcome = Outcome.FAIL
+        outcome = CheckResult.FAIL
         reason = min(failed, key=lambda check: check.rank).reason
     elif missing:
-        outcome = Outcome.NOT_YET
+        outcome = CheckResult.NOT_YET
         reason = "; ".join(f"{check.name}: {check.reason}" for check in missing)
     else:
-        outcome = Outcome.PASS
+        outcome = CheckResult.PASS
         reason = "; ".join(check.reason for check in required)
     action, late = _action(stage, outcome, elapsed_s, state, checks)
     return Verdict(stage, outcome, action, late + reason, elapsed_s, checks)
 
 
 def _action(
-    stage: Stage, outcome: Outcome, elapsed_s: float, state: State, checks: tuple[Check, ...]
+    stage: VerdictStage,
+    outcome: CheckResult,
+    elapsed_s: float,
+    state: State,
+    checks: tuple[Check, ...],
 ) -> tuple[Action, str]:
     """What follows, and what to say about the deadline."""
     rules = state.rules
-    if outcome is Outcome.FAIL:
+    if outcome is CheckResult.FAIL:
         return Action.ROLL_BACK, ""
-    if stage is Stage.WATCH:
+    if stage is VerdictStage.WATCH:
         return (Action.CONFIRM if elapsed_s >= rules.watch_s else Action.GO_ON), ""
-    if outcome is Outcome.PASS:
-        return (Action.GO_ON if stage is Stage.TRAFFIC else Action.PROMOTE), ""
+    if outcome is CheckResult.PASS:
+        return (Action.GO_ON if stage is VerdictStage.TRAFFIC else Action.PROMOTE), ""
     if elapsed_s < rules.deadline_s:
         return Action.HOLD, ""
     late = f"undecided after {elapsed_s:,.0f} s, policy {rules.policy.value}; "
     if rules.policy is Policy.HOLD:
         return Action.HOLD, late
     quality = next(check for check in checks if check.name == QUALITY)
-    may_promote = rules.policy is Policy.PROMOTE and quality.outcome is Outcome.PASS
+    may_promote = rules.policy is Policy.PROMOTE and quality.outcome is CheckResult.PASS
     return (Action.PROMOTE if may_promote else Action.ROLL_BACK), late

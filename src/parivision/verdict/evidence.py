@@ -46,7 +46,7 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedWindow:
     """A window of time in which both tracks were served; windows come in the order of time.
 
     `weight` is the share of requests meant for the canary during the whole of the window, or None
@@ -123,7 +123,7 @@ class Segments:
 
 
 @dataclass(frozen=True)
-class Predictions:
+class LoggedPredictions:
     """Logged predictions, arrays of shape (n,), each prediction once: the caller drops doubles.
 
     `p_served` is what was answered; `p_champion` and `p_challenger` are what the registry's models
@@ -156,7 +156,7 @@ class Predictions:
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledShots:
     """Shots whose end is known, arrays of shape (n,), each shot once whoever answered it.
 
     Both models are scored on each shot, as the registry's models say to its raw facts; `made` is 1

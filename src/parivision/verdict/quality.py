@@ -18,7 +18,7 @@ import numpy as np
 from parivision.shots.facts import Floats
 from parivision.verdict.bounds import deviation, log_e_above, rejected
 from parivision.verdict.calibration import mended_part
-from parivision.verdict.check import Cause, Check, Outcome
+from parivision.verdict.check import Cause, Check, CheckResult
 from parivision.verdict.evidence import SEGMENTS
 from parivision.verdict.rules import Rules
 from parivision.verdict.shift import correlation
@@ -51,7 +51,7 @@ def check_quality(state: State) -> Check:
     rules = state.rules
     n, mean, low, high = loss_bounds(state)
     if not n:
-        return Check(QUALITY, Outcome.NOT_YET, "no labelled shots", {"shots": 0})
+        return Check(QUALITY, CheckResult.NOT_YET, "no labelled shots", {"shots": 0})
     needed = _shots_needed(n, mean, high, state)
     evidence: dict[str, object] = {
         "shots": n,
@@ -70,9 +70,9 @@ def check_quality(state: State) -> Check:
     if low > 0 and high >= rules.margin:
         return _worse(state, text, evidence)
     if n >= rules.min_labelled and high < rules.margin:
-        return Check(QUALITY, Outcome.PASS, f"{text}, below +{rules.margin:g}", evidence)
+        return Check(QUALITY, CheckResult.PASS, f"{text}, below +{rules.margin:g}", evidence)
     missing = f"{n:,} of about {needed:,} labelled shots"
-    return Check(QUALITY, Outcome.NOT_YET, f"{missing}; {text}", evidence)
+    return Check(QUALITY, CheckResult.NOT_YET, f"{missing}; {text}", evidence)
 
 
 def _worse(state: State, text: str, evidence: dict[str, object]) -> Check:
@@ -81,13 +81,13 @@ def _worse(state: State, text: str, evidence: dict[str, object]) -> Check:
     is_ranked_alike = correlation(state) >= state.rules.same_ranking
     if part >= state.rules.explained and is_ranked_alike:
         reason = f"miscalibrated: {text}; to recalibrate it would mend {min(part, 1):.0%} of that"
-        return Check(QUALITY, Outcome.FAIL, reason, evidence, Cause.MISCALIBRATED)
+        return Check(QUALITY, CheckResult.FAIL, reason, evidence, Cause.MISCALIBRATED)
     place = _concentrated(state)
     if place is not None:
         name, where = place
         reason = f"worse in {name}: {where}; over all shots {text}"
-        return Check(QUALITY, Outcome.FAIL, reason, evidence, Cause.SEGMENT, name)
-    return Check(QUALITY, Outcome.FAIL, f"worse: {text}", evidence, Cause.WORSE)
+        return Check(QUALITY, CheckResult.FAIL, reason, evidence, Cause.SEGMENT, name)
+    return Check(QUALITY, CheckResult.FAIL, f"worse: {text}", evidence, Cause.WORSE)
 
 
 def _shots_needed(n: int, mean: float, high: float, state: State) -> int:
@@ -153,12 +153,12 @@ def check_segments(state: State) -> Check:
         reason = f"worse in {names[place]}: {_told(by_class[place])}"
         is_all = _holds_most(by_class[place], sums, rules.concentrated)
         cause = Cause.SEGMENT if is_all else Cause.SEGMENTS
-        return Check(SEGMENT_QUALITY, Outcome.FAIL, reason, evidence, cause, names[place])
+        return Check(SEGMENT_QUALITY, CheckResult.FAIL, reason, evidence, cause, names[place])
     if not judged:
         text = f"no class has {rules.min_segment:,} labelled shots"
-        return Check(SEGMENT_QUALITY, Outcome.NOT_YET, text, evidence)
+        return Check(SEGMENT_QUALITY, CheckResult.NOT_YET, text, evidence)
     text = f"none of {judged} classes is shown to be worse"
-    return Check(SEGMENT_QUALITY, Outcome.PASS, text, evidence)
+    return Check(SEGMENT_QUALITY, CheckResult.PASS, text, evidence)
 
 
 def _concentrated(state: State) -> tuple[str, str] | None:

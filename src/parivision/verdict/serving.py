@@ -4,7 +4,7 @@ import math
 from typing import Final
 
 from parivision.verdict.bounds import log_mean
-from parivision.verdict.check import Cause, Check, Outcome
+from parivision.verdict.check import Cause, Check, CheckResult
 from parivision.verdict.state import Side, State
 from parivision.verdict.traffic import UNIT
 
@@ -23,7 +23,7 @@ def check_errors(state: State) -> Check:
     rules, traffic = state.rules, state.traffic
     n_primary, n_canary = traffic.requests
     if not (n_primary and n_canary):
-        return Check(ERRORS, Outcome.NOT_YET, "no requests on both tracks at the same time")
+        return Check(ERRORS, CheckResult.NOT_YET, "no requests on both tracks at the same time")
     rate = traffic.errors[1] / n_canary
     usual = traffic.expected_errors / UNIT / n_canary
     beyond = traffic.errors_beyond / UNIT
@@ -48,13 +48,13 @@ def check_errors(state: State) -> Check:
     is_within = rate - usual <= rules.error_slack and beyond < rules.errors_beyond
     if not is_within and log_e >= -math.log(rules.alphas.errors):
         reason = f"errors: {text}{_slowness(state)}"
-        return Check(ERRORS, Outcome.FAIL, reason, evidence, Cause.ERRORS)
+        return Check(ERRORS, CheckResult.FAIL, reason, evidence, Cause.ERRORS)
     enough = min(n_primary, n_canary) >= rules.min_requests
     if enough and is_within:
-        return Check(ERRORS, Outcome.PASS, text, evidence)
+        return Check(ERRORS, CheckResult.PASS, text, evidence)
     missing = f"{min(n_primary, n_canary):,} of {rules.min_requests:,} requests on each track"
     more = "the excess may be chance" if enough else missing
-    return Check(ERRORS, Outcome.NOT_YET, f"{text}; {more}", evidence)
+    return Check(ERRORS, CheckResult.NOT_YET, f"{text}; {more}", evidence)
 
 
 def _slowness(state: State) -> str:
@@ -74,7 +74,7 @@ def check_latency(state: State) -> Check:
     if not seen.windows:
         so_far = min(sum(seen.primary), sum(seen.canary))
         missing = f"{so_far:,} of {rules.min_window_requests:,} timed requests on each track"
-        return Check(LATENCY, Outcome.NOT_YET, missing)
+        return Check(LATENCY, CheckResult.NOT_YET, missing)
     primary_s, canary_s = seen.p99_s
     evidence = {
         "windows": seen.windows,
@@ -90,12 +90,12 @@ def check_latency(state: State) -> Check:
         f"{1000 * canary_s:.1f} ms, the primary's {1000 * primary_s:.1f} ms"
     )
     if seen.log_e >= -math.log(rules.alphas.latency):
-        return Check(LATENCY, Outcome.FAIL, f"latency: {text}", evidence, Cause.LATENCY)
+        return Check(LATENCY, CheckResult.FAIL, f"latency: {text}", evidence, Cause.LATENCY)
     is_quiet = not seen.is_last_slow and seen.slow <= rules.slow_rate * seen.windows
     if seen.windows >= rules.min_windows and is_quiet:
-        return Check(LATENCY, Outcome.PASS, text, evidence)
+        return Check(LATENCY, CheckResult.PASS, text, evidence)
     more = f"{rules.min_windows} windows are needed" if is_quiet else "not yet sustained"
-    return Check(LATENCY, Outcome.NOT_YET, f"{text}; {more}", evidence)
+    return Check(LATENCY, CheckResult.NOT_YET, f"{text}; {more}", evidence)
 
 
 def check_sample_ratio(state: State) -> Check:
@@ -103,7 +103,7 @@ def check_sample_ratio(state: State) -> Check:
     rules, traffic = state.rules, state.traffic
     expected = traffic.expected_canary / UNIT
     if not expected:
-        return Check(SAMPLE_RATIO, Outcome.NOT_YET, "no requests that were split by a weight")
+        return Check(SAMPLE_RATIO, CheckResult.NOT_YET, "no requests that were split by a weight")
     share, weight = traffic.weighted_canary / traffic.weighted, expected / traffic.weighted
     log_e = log_mean([log / UNIT for log in traffic.ratio_logs])
     evidence = {
@@ -120,10 +120,10 @@ def check_sample_ratio(state: State) -> Check:
     is_within = abs(share - weight) <= rules.ratio_tolerance * weight
     if not is_within and log_e >= -math.log(rules.alphas.sample_ratio):
         reason = f"sample ratio: {text}"
-        return Check(SAMPLE_RATIO, Outcome.FAIL, reason, evidence, Cause.SAMPLE_RATIO)
+        return Check(SAMPLE_RATIO, CheckResult.FAIL, reason, evidence, Cause.SAMPLE_RATIO)
     if is_within and traffic.weighted >= rules.min_requests:
-        return Check(SAMPLE_RATIO, Outcome.PASS, text, evidence)
-    return Check(SAMPLE_RATIO, Outcome.NOT_YET, f"{text}; more requests are needed", evidence)
+        return Check(SAMPLE_RATIO, CheckResult.PASS, text, evidence)
+    return Check(SAMPLE_RATIO, CheckResult.NOT_YET, f"{text}; more requests are needed", evidence)
 
 
 def check_parity(state: State) -> Check:
@@ -146,19 +146,19 @@ def check_parity(state: State) -> Check:
     }
     if failure := _mismatch(state):
         cause, text = failure
-        return Check(PARITY, Outcome.FAIL, f"{cause}: {text}", evidence, cause)
+        return Check(PARITY, CheckResult.FAIL, f"{cause}: {text}", evidence, cause)
     if _matters(state.champion.mismatches, state.champion.n, state):
         text = "the primary's answers are not those of the registry's champion: " + _apart(
             state.champion
         )
-        return Check(PARITY, Outcome.NOT_YET, text, evidence)
+        return Check(PARITY, CheckResult.NOT_YET, text, evidence)
     if side.n < rules.min_predictions:
         text = f"{side.n:,} of {rules.min_predictions:,} predictions compared"
-        return Check(PARITY, Outcome.NOT_YET, text, evidence)
+        return Check(PARITY, CheckResult.NOT_YET, text, evidence)
     if side.mismatches > rules.parity_share * side.n:
-        return Check(PARITY, Outcome.NOT_YET, _apart(side), evidence)
+        return Check(PARITY, CheckResult.NOT_YET, _apart(side), evidence)
     text = f"{side.n:,} served probabilities are the registry's, to {side.largest:.1g}"
-    return Check(PARITY, Outcome.PASS, text, evidence)
+    return Check(PARITY, CheckResult.PASS, text, evidence)
 
 
 def _mismatch(state: State) -> tuple[Cause, str] | None:

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from parivision.shots.facts import Floats, Ints
-from parivision.verdict.check import Cause, Check, Outcome
+from parivision.verdict.check import Cause, Check, CheckResult
 from parivision.verdict.evidence import SEGMENTS
 from parivision.verdict.rules import Rules
 from parivision.verdict.state import SCORED, State
@@ -23,7 +23,7 @@ _QUANTILES: Final = (0.1, 0.5, 0.9)
 
 
 @dataclass(frozen=True)
-class _Scored:
+class _ScoredPredictions:
     """Means and spreads of both models over logged shots."""
 
     n: int
@@ -54,23 +54,23 @@ def check_shift(state: State) -> Check:
     n = int(sums[0].sum())
     if n < rules.min_shift:
         missing = f"{n:,} of {rules.min_shift:,} logged shots scored by both models"
-        return Check(SHIFT, Outcome.NOT_YET, missing, {"shots": n})
+        return Check(SHIFT, CheckResult.NOT_YET, missing, {"shots": n})
     scored = _scored(state)
     index = stability_index(state.histograms())
     evidence = _evidence(scored, index, state.histograms())
     found = _overall(scored, index, rules)
     if found is not None and found[1] is not None:
-        return Check(SHIFT, Outcome.FAIL, found[0], evidence, found[1])
+        return Check(SHIFT, CheckResult.FAIL, found[0], evidence, found[1])
     by_class = _largest_class(sums, rules)
     if by_class is not None:
         name, reason, is_fault = by_class
         if is_fault:
             cause = Cause.SEGMENT
-            return Check(SHIFT, Outcome.FAIL, reason, evidence, cause, segment=name)
+            return Check(SHIFT, CheckResult.FAIL, reason, evidence, cause, segment=name)
         found = found or (reason, None)
     if found is not None:
-        return Check(SHIFT, Outcome.NOT_YET, f"{found[0]}; it may be chance", evidence)
-    return Check(SHIFT, Outcome.PASS, _text(scored), evidence)
+        return Check(SHIFT, CheckResult.NOT_YET, f"{found[0]}; it may be chance", evidence)
+    return Check(SHIFT, CheckResult.PASS, _text(scored), evidence)
 
 
 def stability_index(histograms: Ints) -> float:
@@ -87,15 +87,17 @@ def correlation(state: State) -> float:
     return _scored(state).correlation if state.scored()[0].any() else 0.0
 
 
-def _scored(state: State) -> _Scored:
+def _scored(state: State) -> _ScoredPredictions:
     sums, squares = state.scored().reshape(len(SCORED), -1).sum(1), state.squares()
     n = int(sums[0])
     p, q, distance, squared = (float(total) / n for total in sums[1:])
     spreads = [math.sqrt(max(s / n - m * m, 0.0)) for s, m in zip(squares, (p, q), strict=True)]
-    return _Scored(n, p, q, distance, squared, spreads[0], spreads[1])
+    return _ScoredPredictions(n, p, q, distance, squared, spreads[0], spreads[1])
 
 
-def _overall(scored: _Scored, index: float, rules: Rules) -> tuple[str, Cause | None] | None:
+def _overall(
+    scored: _ScoredPredictions, index: float, rules: Rules
+) -> tuple[str, Cause | None] | None:
     """What exceeds a limit over all shots, and why it fails; no cause when it may be chance."""
     is_narrow = scored.spread_challenger < rules.min_spread_ratio * scored.spread_champion
     if is_narrow and scored.spread_champion >= LEAST_SPREAD:
@@ -120,7 +122,9 @@ def _overall(scored: _Scored, index: float, rules: Rules) -> tuple[str, Cause | 
     return (f"shifted: {text}", Cause.SHIFTED) if is_fault else (text, None)
 
 
-def _exceeds(effect: float, scored: _Scored, limit: float, rules: Rules) -> tuple[bool, bool]:
+def _exceeds(
+    effect: float, scored: _ScoredPredictions, limit: float, rules: Rules
+) -> tuple[bool, bool]:
     error = math.sqrt(max(scored.squared - effect**2, 0.0) / scored.n)
     return effect > limit, effect - rules.shift_allowance * error > limit
 
@@ -148,7 +152,7 @@ def _largest_class(sums: Floats, rules: Rules) -> tuple[str, str, bool] | None:
     return worst and worst[1:]
 
 
-def _text(scored: _Scored) -> str:
+def _text(scored: _ScoredPredictions) -> str:
     return (
         f"the challenger says {scored.p_challenger:.3f} on average, the champion "
         f"{scored.p_champion:.3f}; they lie {scored.distance:.3f} apart on a shot "
@@ -156,7 +160,7 @@ def _text(scored: _Scored) -> str:
     )
 
 
-def _evidence(scored: _Scored, index: float, histograms: Ints) -> dict[str, object]:
+def _evidence(scored: _ScoredPredictions, index: float, histograms: Ints) -> dict[str, object]:
     names = ("champion", "challenger")
     return {
         "shots": scored.n,

@@ -19,7 +19,13 @@ from numpy.typing import NDArray
 from parivision.errors import DataError
 from parivision.scoring.metrics import PROBABILITY_FLOOR
 from parivision.shots.facts import Floats, Ints
-from parivision.verdict.evidence import SHAPE, Labelled, Predictions, Served, is_probability
+from parivision.verdict.evidence import (
+    SHAPE,
+    LabelledShots,
+    LoggedPredictions,
+    ServedWindow,
+    is_probability,
+)
 from parivision.verdict.rules import Rules
 from parivision.verdict.traffic import UNIT, Latency, Traffic
 
@@ -69,12 +75,12 @@ class State:
         self.unusable = [0, 0]
         """Labelled or logged shots without a probability: the champion's, the challenger's."""
 
-    def add_served(self, served: Served) -> None:
+    def add_served(self, served: ServedWindow) -> None:
         """Take in a window of served requests; windows must come in the order of time."""
         self.traffic.add(served, self.rules)
         self.latency.add(served, self.rules)
 
-    def add_predictions(self, batch: Predictions) -> None:
+    def add_predictions(self, batch: LoggedPredictions) -> None:
         """Take in logged predictions; each must come once. O(n) time, no more memory."""
         for rows in _slices(len(batch)):
             tolerance = self.rules.parity_tolerance
@@ -84,7 +90,7 @@ class State:
             usable = self._usable(p, q)
             self._add_scored(p[usable], q[usable], batch.segments.take(rows).cells()[usable])
 
-    def add_labelled(self, batch: Labelled) -> None:
+    def add_labelled(self, batch: LabelledShots) -> None:
         """Take in labelled shots; each must come once. O(n) time, no more memory."""
         for rows in _slices(len(batch)):
             part = batch.take(rows)
@@ -173,7 +179,7 @@ class State:
         for row, values in enumerate((p, q)):
             self._histograms[row] += np.bincount(_bin(values), minlength=BINS)
 
-    def _add_labelled(self, part: Labelled) -> None:
+    def _add_labelled(self, part: LabelledShots) -> None:
         p, q, y = part.p_champion, part.p_challenger, part.made
         odds_p, odds_q = _log_odds(p), _log_odds(q)
         loss = _softplus(odds_q) - _softplus(odds_p) - y * (odds_q - odds_p)
@@ -238,7 +244,7 @@ def _moments(residual: Floats, gap: Floats, weight: Floats) -> Ints:
 
 
 def _count_parity(
-    side: Side, batch: Predictions, rows: slice, tolerance: float, *, is_challenger: bool
+    side: Side, batch: LoggedPredictions, rows: slice, tolerance: float, *, is_challenger: bool
 ) -> None:
     mine = batch.by_challenger[rows] == is_challenger
     other = mine & ~batch.same_version[rows]

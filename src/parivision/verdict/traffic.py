@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from parivision.verdict.bounds import detector_step, log_odds_ratios
-from parivision.verdict.evidence import Served, Track
+from parivision.verdict.evidence import ServedWindow, Track
 from parivision.verdict.rules import Rules
 
 UNIT: Final = 2.0**26
@@ -39,7 +39,7 @@ class Traffic:
     expected_canary: int = 0
     ratio_logs: list[int] = field(default_factory=lambda: [0] * len(RATIO_ODDS))
 
-    def add(self, served: Served, rules: Rules) -> None:
+    def add(self, served: ServedWindow, rules: Rules) -> None:
         """Take in a window."""
         if served.primary.requests and served.canary.requests:
             self._add_errors(served.primary, served.canary, rules.error_slack)
@@ -109,7 +109,7 @@ class Latency:
     p99_s: tuple[float, float] = (math.nan, math.nan)
     """Of the last window judged: the primary's and the canary's."""
 
-    def add(self, served: Served, rules: Rules) -> None:
+    def add(self, served: ServedWindow, rules: Rules) -> None:
         """Take in a window; it is judged once both tracks have enough requests."""
         if not (served.primary.latency and served.canary.latency):
             return

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from parivision.web.parts import Part, health_of
+from parivision.web.parts import SystemPart, health_of
 
 
-def draw(parts: Sequence[Part]) -> None:
+def draw(parts: Sequence[SystemPart]) -> None:
     """Draw it; every run asks anew."""
     st.title("Every part")
     found = health_of(parts)

@@ -10,10 +10,10 @@ import streamlit as st
 import streamlit.components.v1 as components
 
 from parivision.errors import ServiceError
-from parivision.reports.shown import number
+from parivision.reports.numbers import number
 from parivision.serving.client import ServiceClient
 from parivision.web import charts
-from parivision.web.parts import PATIENCE_S, PROMETHEUS, VERDICT, Part, find
+from parivision.web.parts import PATIENCE_S, PROMETHEUS, VERDICT, SystemPart, find
 from parivision.web.reports import Report, Reports
 
 LIVE: Final[Mapping[str, tuple[str, str]]] = {
@@ -34,7 +34,9 @@ SHOWN: Final = 8
 REPORT_PX: Final = 800
 
 
-def draw(client: ServiceClient, parts: Sequence[Part], reports: Reports | None = None) -> None:
+def draw(
+    client: ServiceClient, parts: Sequence[SystemPart], reports: Reports | None = None
+) -> None:
     """Draw it; raises ServiceError when the prediction service does not answer."""
     said = client.model()
     st.title(f"Champion {said['version']}")
@@ -74,7 +76,7 @@ def _about(said: Mapping[str, Any]) -> None:
             st.markdown(f"**{part.replace('_', ' ')}**: " + ", ".join(names))
 
 
-def _live(prometheus: Part | None) -> None:
+def _live(prometheus: SystemPart | None) -> None:
     if prometheus is None:
         st.write("No Prometheus is named to this page.")
         return
@@ -89,7 +91,7 @@ def _live(prometheus: Part | None) -> None:
     st.table(rows)
 
 
-def _drift(prometheus: Part | None) -> None:
+def _drift(prometheus: SystemPart | None) -> None:
     found = _ask(prometheus, DRIFT) if prometheus is not None else None
     if not found:
         st.write("No drift report is known.")
@@ -105,7 +107,7 @@ def _drift(prometheus: Part | None) -> None:
     )
 
 
-def _ask(prometheus: Part, query: str) -> list[dict[str, Any]] | None:
+def _ask(prometheus: SystemPart, query: str) -> list[dict[str, Any]] | None:
     """Series of an instant query; None when Prometheus is away, which is then said."""
     url = prometheus.url.rstrip("/") + "/api/v1/query"
     try:
@@ -117,7 +119,7 @@ def _ask(prometheus: Part, query: str) -> list[dict[str, Any]] | None:
     return found
 
 
-def _rollouts(verdict: Part | None) -> None:
+def _rollouts(verdict: SystemPart | None) -> None:
     if verdict is None:
         st.write("No verdict service is named to this page.")
         return

@@ -21,7 +21,7 @@ VERDICT: Final = "Verdict"
 
 
 @dataclass(frozen=True)
-class Part:
+class SystemPart:
     """A part: what it is for, its address from here, what to ask there, and a link for people.
 
     `link` may be empty: many parts are reached by forwarding a port, which `about` then says.
@@ -38,20 +38,20 @@ class Part:
 class Health:
     """What a part answered; `said` says plainly what is wrong."""
 
-    part: Part
+    part: SystemPart
     is_well: bool
     said: str
 
 
-def of_service(service: str) -> list[Part]:
+def of_service(service: str) -> list[SystemPart]:
     """What there is where nobody wrote a list: the prediction service."""
-    return [Part(PREDICTIONS, "answers what a shot is worth", service, "/readyz", "")]
+    return [SystemPart(PREDICTIONS, "answers what a shot is worth", service, "/readyz", "")]
 
 
-def read(file: Path) -> list[Part]:
-    """The parts of a JSON file, a list of objects with `Part`'s fields; raises SettingsError."""
+def read(file: Path) -> list[SystemPart]:
+    """The parts of a JSON list of `SystemPart` objects; raises SettingsError."""
     try:
-        return [Part(**one) for one in json.loads(file.read_text())]
+        return [SystemPart(**one) for one in json.loads(file.read_text())]
     except (OSError, TypeError, ValueError) as error:
         raise SettingsError(
             f"{file} is no list of parts ({error}): expected "
@@ -59,7 +59,7 @@ def read(file: Path) -> list[Part]:
         ) from error
 
 
-def health_of(parts: Sequence[Part]) -> list[Health]:
+def health_of(parts: Sequence[SystemPart]) -> list[Health]:
     """Ask every part at the same time; none is waited for longer than `PATIENCE_S`."""
     with (
         httpx.Client(timeout=PATIENCE_S, trust_env=False) as client,
@@ -68,7 +68,7 @@ def health_of(parts: Sequence[Part]) -> list[Health]:
         return list(pool.map(lambda part: _health(client, part), parts))
 
 
-def _health(client: httpx.Client, part: Part) -> Health:
+def _health(client: httpx.Client, part: SystemPart) -> Health:
     began_s = time.monotonic()
     try:
         answer = client.get(part.url.rstrip("/") + part.health)
@@ -83,6 +83,6 @@ def _health(client: httpx.Client, part: Part) -> Health:
     return Health(part, is_well=True, said=f"well, in {took_ms:.0f} ms")
 
 
-def find(parts: Sequence[Part], name: str) -> Part | None:
+def find(parts: Sequence[SystemPart], name: str) -> SystemPart | None:
     """The part of a name, if there is one."""
     return next((part for part in parts if part.name == name), None)

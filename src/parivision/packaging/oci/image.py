@@ -16,11 +16,11 @@ from parivision.packaging.oci.layer import Layer, write_layer
 from parivision.packaging.oci.registry import (
     DOCKER_MANIFEST,
     INDEXES,
+    ImageManifest,
     ImageRegistry,
-    Manifest,
     digest_of,
 )
-from parivision.serving.predictor import Champion
+from parivision.serving.predictor import ChampionRecord
 
 PLACE: Final = PurePosixPath("home/bentoml/bento")
 """Where the runtime image looks for its Bento."""
@@ -51,7 +51,7 @@ class _Base:
     """The runtime image: its repository, manifest and configuration."""
 
     repository: str
-    manifest: Manifest
+    manifest: ImageManifest
     config: Mapping[str, Any]
 
 
@@ -64,7 +64,7 @@ def push_bento(
     nodes call it. The tag that is set beside the digest keeps the image from being collected as
     garbage; nothing refers to it. Raises ServiceError.
     """
-    champion = Champion.read(bento / CONTENT)
+    champion = ChampionRecord.read(bento / CONTENT)
     base = _base(registry, runtime)
     with tempfile.TemporaryDirectory() as scratch:
         card = _CREATED.sub(_NO_TIME, (bento / _BENTO_CARD).read_bytes())
@@ -100,7 +100,7 @@ def _base(registry: ImageRegistry, runtime: str) -> _Base:
     return _Base(repository, manifest, config)
 
 
-def _of_this_machine(index: Manifest, runtime: str) -> str:
+def _of_this_machine(index: ImageManifest, runtime: str) -> str:
     """The digest of an index's image for this machine: what packs a model can also serve it."""
     wanted = _ARCHITECTURES.get(platform.machine(), platform.machine())
     for entry in index.content["manifests"]:
@@ -109,7 +109,7 @@ def _of_this_machine(index: Manifest, runtime: str) -> str:
     raise ServiceError(f"the runtime image {runtime} has no variant for {wanted}: build it for it")
 
 
-def _config(base: _Base, layer: Layer, champion: Champion) -> dict[str, Any]:
+def _config(base: _Base, layer: Layer, champion: ChampionRecord) -> dict[str, Any]:
     config = deepcopy(dict(base.config))
     config["rootfs"]["diff_ids"].append(layer.diff_id)
     if "history" in config:

@@ -32,7 +32,7 @@ _PARAMETER: Final = re.compile(r'(\w+)="([^"]*)"')
 
 
 @dataclass(frozen=True)
-class Manifest:
+class ImageManifest:
     """A manifest or an index, as the registry has it; `digest` is that of its bytes."""
 
     media_type: str
@@ -69,7 +69,7 @@ class ImageRegistry:
         """Close the connections."""
         self._client.close()
 
-    def manifest(self, repository: str, reference: str) -> Manifest | None:
+    def manifest(self, repository: str, reference: str) -> ImageManifest | None:
         """The manifest under a tag or digest, or None where there is none."""
         path = f"{repository}/manifests/{reference}"
         response = self._ask("GET", path, 200, 404, headers={"Accept": _ACCEPTED})
@@ -77,7 +77,7 @@ class ImageRegistry:
             return None
         content = self._object(response)
         kind = content.get("mediaType") or response.headers.get("Content-Type", "").split(";")[0]
-        return Manifest(kind, digest_of(response.content), content)
+        return ImageManifest(kind, digest_of(response.content), content)
 
     def has_manifest(self, repository: str, digest: str) -> bool:
         """Whether the repository holds a manifest."""

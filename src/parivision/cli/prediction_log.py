@@ -19,7 +19,7 @@ from parivision.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
     from parivision.prediction_log import Record, Store
-    from parivision.prediction_log.records import Served
+    from parivision.prediction_log.records import ServedPrediction
 
 predictions = typer.Typer()
 outcomes = typer.Typer()
@@ -76,7 +76,7 @@ def import_(
     out.print(f"{added:,} outcomes added")
 
 
-def _newest(store: "Store", count: int) -> "list[Served]":
+def _newest(store: "Store", count: int) -> "list[ServedPrediction]":
     from parivision.prediction_log import PREDICTIONS
     from parivision.prediction_log.records import served
 
@@ -111,7 +111,7 @@ def _labelled(store: "Store") -> Iterator[dict[str, Any]]:
 
 def _add(store: "Store", content: bytes) -> int:
     """Add a file's outcomes in a stream named by the content, so that again is as good as once."""
-    from parivision.prediction_log import OUTCOMES, Batch
+    from parivision.prediction_log import OUTCOMES, RecordBatch
     from parivision.prediction_log.batch import BATCH_RECORDS
 
     now, content = time.time(), content.removeprefix(codecs.BOM_UTF8)
@@ -120,7 +120,7 @@ def _add(store: "Store", content: bytes) -> int:
     stream, added = f"import-{hashlib.sha256(content).hexdigest()[:32]}", 0
     for number, start in enumerate(range(0, len(records), BATCH_RECORDS)):
         chunk = records[start : start + BATCH_RECORDS]
-        added += len(chunk) if store.append(Batch(OUTCOMES, stream, number, chunk)) else 0
+        added += len(chunk) if store.append(RecordBatch(OUTCOMES, stream, number, chunk)) else 0
     return added
 
 

@@ -18,7 +18,7 @@ _SCHEMA: Final = "schema.json"
 _NO_TIME: Final = (1980, 1, 1, 0, 0, 0)
 
 
-def steady(dump: bytes) -> bytes:
+def reproducible(dump: bytes) -> bytes:
     """The same skops dump with numbers in order of appearance, no times and no stray bytes."""
     with zipfile.ZipFile(io.BytesIO(dump)) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}

@@ -4,17 +4,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from parivision.canary.counters import Reading
+from parivision.canary.counters import CounterReading
 from parivision.canary.store import Rollouts
 from parivision.kubernetes.canary import Look
 from parivision.kubernetes.release import Release
 from parivision.models.bundle import Bundle
 from parivision.prediction_log.join import Page
-from parivision.prediction_log.records import Labelled, Served
-from parivision.registry.records import Version
+from parivision.prediction_log.records import LabelledPrediction, ServedPrediction
+from parivision.registry.records import RegisteredVersion
 
 
-class SceneLike(Protocol):
+class RolloutTargetLike(Protocol):
     """What is watched: `rollout.Scene`."""
 
     def look(self) -> Look | None: ...  # noqa: D102
@@ -30,7 +30,7 @@ class Models(Protocol):
     """The registry, as far as a rollout needs it: `RegistryModels`."""
 
     def bundle(self, number: str) -> Bundle: ...  # noqa: D102
-    def champion(self) -> Version | None: ...  # noqa: D102
+    def champion(self) -> RegisteredVersion | None: ...  # noqa: D102
     def point_alias(self, number: str) -> None: ...  # noqa: D102
     def tag_version(self, number: str, tags: Mapping[str, str]) -> None: ...  # noqa: D102
     def record_rollout(  # noqa: D102
@@ -43,26 +43,26 @@ class Models(Protocol):
     ) -> None: ...
 
 
-class Log(Protocol):
+class PredictionSource(Protocol):
     """The prediction log: `ServedLog`."""
 
     def ends(self) -> tuple[str, str]: ...  # noqa: D102
-    def predictions(self, cursor: str) -> Iterator[Page[Served]]: ...  # noqa: D102
-    def labelled(self, cursor: str) -> Iterator[Page[Labelled]]: ...  # noqa: D102
+    def predictions(self, cursor: str) -> Iterator[Page[ServedPrediction]]: ...  # noqa: D102
+    def labelled(self, cursor: str) -> Iterator[Page[LabelledPrediction]]: ...  # noqa: D102
 
 
-class Counts(Protocol):
+class CounterSource(Protocol):
     """Prometheus: `Prometheus`."""
 
-    def read(self, at: float) -> Reading: ...  # noqa: D102
+    def read(self, at: float) -> CounterReading: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
 class Sources:
     """Everything that is outside."""
 
-    scene: SceneLike
+    scene: RolloutTargetLike
     rollouts: Rollouts
     models: Models
-    log: Log
-    counts: Counts
+    log: PredictionSource
+    counts: CounterSource

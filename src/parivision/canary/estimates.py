@@ -15,7 +15,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from parivision.prediction_log.join import Page
-from parivision.prediction_log.records import Labelled, Served
+from parivision.prediction_log.records import LabelledPrediction, ServedPrediction
 from parivision.scoring import estimated
 from parivision.scoring.estimated import Estimate, Surprise
 from parivision.scoring.metrics import log_loss, roc_auc
@@ -32,12 +32,12 @@ BACK: Final = 50
 TRACK: Final = "primary"
 
 
-class Log(Protocol):
+class RecentPredictions(Protocol):
     """The prediction log: `ServedLog`."""
 
     def recent(self, batches: int) -> tuple[str, str]: ...  # noqa: D102
-    def predictions(self, cursor: str) -> Iterator[Page[Served]]: ...  # noqa: D102
-    def labelled(self, cursor: str) -> Iterator[Page[Labelled]]: ...  # noqa: D102
+    def predictions(self, cursor: str) -> Iterator[Page[ServedPrediction]]: ...  # noqa: D102
+    def labelled(self, cursor: str) -> Iterator[Page[LabelledPrediction]]: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Real:
 
 
 @dataclass(frozen=True)
-class Scores:
+class VersionScores:
     """What is known of a version: estimates of what it serves now, and its newest block."""
 
     version: str
@@ -76,16 +76,18 @@ class _Block:
 class Expected:
     """Follows the log; belongs to one thread, `scores` may be read by any."""
 
-    def __init__(self, log: Log, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, log: RecentPredictions, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._log = log
         self._clock = clock
         self._looked_at: float | None = None
         self._cursors: tuple[str, str] | None = None
-        self._newest: list[Served] = []
+        self._newest: list[ServedPrediction] = []
         self._blocks: dict[str, _Block] = {}
         self._real: dict[str, tuple[Real, Real]] = {}
         self._surprise: tuple[Surprise, Surprise] = (estimated.LOG_LOSS, estimated.ROC_AUC)
-        self.scores: Scores | None = None
+        self.scores: VersionScores | None = None
 
     def step(self) -> None:
         """Look when it is time to. Raises StoreError; what was read before that stays read."""
@@ -115,7 +117,7 @@ class Expected:
                     self._take(one)
             self._cursors = (self._cursors[0], page.cursor)
 
-    def _take(self, one: Labelled) -> None:
+    def _take(self, one: LabelledPrediction) -> None:
         block = self._blocks.setdefault(one.served.version, _Block())
         block.p_made.append(one.served.p_made)
         block.made.append(one.made)
@@ -139,7 +141,7 @@ class Expected:
             Real(auc, estimated.roc_auc(p_made, of_auc)),
         )
 
-    def _scored(self) -> Scores | None:
+    def _scored(self) -> VersionScores | None:
         if not self._newest:
             return None
         version = self._newest[-1].version
@@ -148,7 +150,7 @@ class Expected:
             return None
         of_loss, of_auc = self._surprise
         real = self._real.get(version, (None, None))
-        return Scores(
+        return VersionScores(
             version=version,
             n_shots=len(p_made),
             log_loss=estimated.log_loss(p_made, of_loss),

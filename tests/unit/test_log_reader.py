@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parivision.errors import StoreError
-from parivision.prediction_log import Batch, Store, log, open_store
+from parivision.prediction_log import RecordBatch, Store, log, open_store
 from parivision.prediction_log.folder import FolderStore, numbers, path_of
 from parivision.prediction_log.lines import Entry, line
-from parivision.prediction_log.log import Log
+from parivision.prediction_log.log import RecordLog
 from parivision.prediction_log.records import new_id
 from parivision.prediction_log.spill import Spill
 
@@ -33,7 +33,7 @@ class Outage:
         """The store, as a log opens it."""
         return self
 
-    def append(self, batch: Batch) -> bool:
+    def append(self, batch: RecordBatch) -> bool:
         """Keep a batch, or raise."""
         self.asked += 1
         if self.is_away:
@@ -64,16 +64,16 @@ def spill(tmp_path: Path) -> Spill:
     return Spill(tmp_path / "spill")
 
 
-Opened = Callable[..., Log]
+Opened = Callable[..., RecordLog]
 
 
 @pytest.fixture
 def opened(outage: Outage, spill: Spill) -> Iterator[Opened]:
     """Opens logs of whole numbers."""
-    logs: list[Log] = []
+    logs: list[RecordLog] = []
 
-    def open_log(**options: Any) -> Log:
-        logs.append(Log(KIND, outage, options.pop("spill", spill), **options))
+    def open_log(**options: Any) -> RecordLog:
+        logs.append(RecordLog(KIND, outage, options.pop("spill", spill), **options))
         return logs[-1]
 
     yield open_log
@@ -240,7 +240,7 @@ def test_a_stop_does_not_wait_for_a_slow_store(
     """Beyond the deadline the rest goes to disk, and nothing is lost."""
     append = outage.append
 
-    def slowly(batch: Batch) -> bool:
+    def slowly(batch: RecordBatch) -> bool:
         time.sleep(0.05)
         return append(batch)
 
@@ -318,7 +318,7 @@ def test_what_nothing_takes_at_the_end_is_counted(
 def test_a_torn_file_is_put_away(opened: Opened, outage: Outage, spill: Spill) -> None:
     """A file that a broken disk left is not read again, and what is behind it is stored."""
     for number, n in enumerate((7, 8)):
-        FolderStore(spill.root).append(Batch(KIND, "old", number, [{"n": n}]))
+        FolderStore(spill.root).append(RecordBatch(KIND, "old", number, [{"n": n}]))
     torn = path_of(spill.root, KIND, "old", 0)
     torn.write_bytes(torn.read_bytes()[:-5])
     writing = opened()
@@ -342,7 +342,7 @@ def test_trouble_is_said_once_a_minute(
 
 def test_a_log_that_cannot_be_opened_harms_nobody(spill: Spill) -> None:
     """A wrong URL is an error that is counted, and what was added waits on disk."""
-    writing = Log(KIND, lambda: open_store("http://x"), spill)
+    writing = RecordLog(KIND, lambda: open_store("http://x"), spill)
     assert writing.add(numbered([1]))
     wait(lambda: writing.state().spilled == 1)
     writing.close(0)
@@ -351,7 +351,7 @@ def test_a_log_that_cannot_be_opened_harms_nobody(spill: Spill) -> None:
 def test_two_processes_replay_one_spill(outage: Outage, spill: Spill, opened: Opened) -> None:
     """Processes that share a folder do each other's work once."""
     for number in range(40):
-        FolderStore(spill.root).append(Batch(KIND, "old", number, [{"n": number}]))
+        FolderStore(spill.root).append(RecordBatch(KIND, "old", number, [{"n": number}]))
     both = [opened(), opened()]
     for each in both:
         wait(lambda each=each: each.state().spill_bytes == 0 and each.state().lag_s == 0)
@@ -366,9 +366,9 @@ def test_a_folder_keeps_any_text(tmp_path_factory, text, numbers_):
     JSON has no word for Infinity: it is null (tests/unit/test_strict_json.py).
     """
     store = FolderStore(tmp_path_factory.mktemp("store"))
-    batch = Batch(KIND, "s", 0, [{"text": text, **numbers_}], {"model": text}, [7])
+    batch = RecordBatch(KIND, "s", 0, [{"text": text, **numbers_}], {"model": text}, [7])
     assert store.append(batch)
-    assert not store.append(Batch(KIND, "s", 0, []))
+    assert not store.append(RecordBatch(KIND, "s", 0, []))
     assert store.read(KIND, "s", 0) == batch
     assert store.games() == {7}
 

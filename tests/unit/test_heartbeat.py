@@ -14,7 +14,7 @@ from rich.console import Console
 from parivision.cli import console
 from parivision.cli import run as run_cli
 from parivision.stages import components
-from parivision.stages.alive import Alive, elapsed, shows_life
+from parivision.stages.heartbeat import Alive, elapsed, logs_heartbeat
 
 pytestmark = pytest.mark.unit
 
@@ -192,7 +192,7 @@ def test_a_step_of_a_pipeline_logs_that_it_runs():
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:
-        assert shows_life(train, every_s=0.05)(1) == 2
+        assert logs_heartbeat(train, every_s=0.05)(1) == 2
     finally:
         logger.removeHandler(handler)
         logger.setLevel(logging.NOTSET)

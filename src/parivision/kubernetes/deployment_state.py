@@ -14,7 +14,7 @@ _START_TROUBLES: Final = frozenset(
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DeploymentState:
     """How it stands, and in words why it is not done.
 
     `stuck` means that it will hardly go on by itself, `failed` that it will not. `pod` is the one
@@ -27,24 +27,24 @@ class Outcome:
     more: More = ""
 
 
-def of_deployment(deployment: Any) -> Outcome:
+def of_deployment(deployment: Any) -> DeploymentState:
     """How a Deployment stands by its own status, without its pods."""
     wanted, status = deployment.spec.replicas or 0, deployment.status
     if (status.observed_generation or 0) < deployment.metadata.generation:
-        return Outcome("going", "the cluster has not taken note of the change yet")
+        return DeploymentState("going", "the cluster has not taken note of the change yet")
     updated, available = status.updated_replicas or 0, status.available_replicas or 0
     if updated == wanted == available == (status.replicas or 0):
-        return Outcome("done")
+        return DeploymentState("done")
     for condition in status.conditions or ():
         if condition.type == "ReplicaFailure" and condition.status == "True":
-            return Outcome("stuck", f"the cluster refuses its pods: {condition.message}")
+            return DeploymentState("stuck", f"the cluster refuses its pods: {condition.message}")
     for condition in status.conditions or ():
         if condition.type == "Progressing" and condition.status == "False":
-            return Outcome("failed", f"it does not get on: {condition.message}")
-    return Outcome("going", f"{min(updated, available)} of {wanted} new pods are available")
+            return DeploymentState("failed", f"it does not get on: {condition.message}")
+    return DeploymentState("going", f"{min(updated, available)} of {wanted} new pods are available")
 
 
-def of_pods(pods: Iterable[Any]) -> Outcome | None:
+def of_pods(pods: Iterable[Any]) -> DeploymentState | None:
     """The trouble of a pod that has any, or else the first that is not ready; None if all are."""
     found = [_of_pod(pod) for pod in sorted(pods, key=lambda pod: str(pod.metadata.name))]
     unready = [outcome for outcome in found if outcome is not None]
@@ -53,7 +53,7 @@ def of_pods(pods: Iterable[Any]) -> Outcome | None:
     )
 
 
-def joined(deployment: Outcome, pods: Outcome | None) -> Outcome:
+def joined(deployment: DeploymentState, pods: DeploymentState | None) -> DeploymentState:
     """How a rollout stands: its pods say why, the Deployment whether it is over."""
     if pods is None or deployment.state in {"done", "stuck"}:
         return deployment
@@ -62,34 +62,38 @@ def joined(deployment: Outcome, pods: Outcome | None) -> Outcome:
     return pods
 
 
-def _of_pod(pod: Any) -> Outcome | None:
+def _of_pod(pod: Any) -> DeploymentState | None:
     name = str(pod.metadata.name)
     for condition in pod.status.conditions or ():
         if condition.type == "PodScheduled" and condition.status == "False":
             # Not stuck: where nodes are added when they are needed, one may come.
-            return Outcome("going", f"no node takes its pod: {condition.message}", name)
+            return DeploymentState("going", f"no node takes its pod: {condition.message}", name)
     statuses = pod.status.container_statuses or ()
     if not statuses:
-        return Outcome("going", f"the pod {name} has not started", name, "events")
+        return DeploymentState("going", f"the pod {name} has not started", name, "events")
     return next(
         (outcome for outcome in (_of_container(name, s) for s in statuses) if outcome), None
     )
 
 
-def _of_container(pod: str, status: Any) -> Outcome | None:
+def _of_container(pod: str, status: Any) -> DeploymentState | None:
     if status.ready:
         return None
     waiting = status.state.waiting if status.state else None
     if waiting is not None and waiting.reason in _IMAGE_TROUBLES:
         why = waiting.message or status.image
-        return Outcome("stuck", f"its image cannot be pulled ({waiting.reason}): {why}", pod)
+        return DeploymentState(
+            "stuck", f"its image cannot be pulled ({waiting.reason}): {why}", pod
+        )
     if waiting is not None and waiting.reason in _START_TROUBLES:
         why = waiting.message
-        return Outcome("stuck", f"its container cannot start ({waiting.reason}): {why}", pod)
+        return DeploymentState(
+            "stuck", f"its container cannot start ({waiting.reason}): {why}", pod
+        )
     if status.restart_count:
         said = f"its container ends again and again{_ended(status)}"
-        return Outcome("stuck", said, pod, "log")
-    return Outcome("going", f"the pod {pod} is not ready", pod, "events")
+        return DeploymentState("stuck", said, pod, "log")
+    return DeploymentState("going", f"the pod {pod} is not ready", pod, "events")
 
 
 def _ended(status: Any) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from parivision.cli import context
 from parivision.cli.console import now_serving
-from parivision.exporter.cached import EVERY_S
+from parivision.exporter.cache import EVERY_S
 from parivision.registry.records import PipelineRun
 from parivision.settings import Settings
 
@@ -35,7 +35,7 @@ def exporter(
 
     A source that is down is told by parivision_exporter_source_up and does not end it.
     """
-    from parivision.exporter.cached import Cached
+    from parivision.exporter.cache import Cached
     from parivision.exporter.metrics import Exporter, LakeFacts, RegistryFacts, serving
 
     settings = context.current()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from parivision.canary.record import Rollout, Stage
+from parivision.canary.record import Rollout, RolloutStage
 from parivision.verdict import Verdict
 
 ENDED: Final = 5
@@ -68,7 +68,7 @@ def point_of(rollout: Rollout, verdict: Verdict, now: float) -> dict[str, Any]:
     """The evidence and its bounds at one moment."""
     quality = _evidence(verdict, "quality")
     traffic = rollout.state.traffic
-    began_at = rollout.promoted_at if rollout.stage is Stage.WATCHING else rollout.started_at
+    began_at = rollout.promoted_at if rollout.stage is RolloutStage.WATCHING else rollout.started_at
     return {
         "elapsed_s": round(now - (began_at or now), 1),
         "at": round(now, 1),

@@ -8,8 +8,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from parivision import telemetry
-from parivision.canary.expected import Expected
-from parivision.canary.record import End, Rollout, Stage
+from parivision.canary.estimates import Expected
+from parivision.canary.record import End, Rollout, RolloutStage
 from parivision.canary.watcher import Watcher
 
 _OUTCOMES: Final = {"pass": 1.0, "not yet": 0.0, "fail": -1.0}
@@ -109,7 +109,7 @@ def _of_rollout(one: Rollout) -> Iterator[Metric]:
     )
     info.add_metric([one.version, one.former.version, one.stage.value], 1.0)
     yield info
-    if one.stage is Stage.ENDED:
+    if one.stage is RolloutStage.ENDED:
         return
     yield GaugeMetricFamily(telemetry.ROLLOUT_WEIGHT, "Share of the canary.", value=one.weight)
     yield GaugeMetricFamily(telemetry.ROLLOUT_STARTED, "When it began.", value=one.started_at)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from parivision.errors import StoreError
-from parivision.exporter.cached import EVERY_S, PATIENCE_S, SHARE, Cached
+from parivision.exporter.cache import EVERY_S, PATIENCE_S, SHARE, Cached
 
 
 @dataclass
@@ -109,7 +109,7 @@ def test_a_source_that_fails_keeps_nothing(cached, source, error):
 
 def test_what_changes_is_said_once(cached, source, caplog):
     """The log tells when a source goes and comes back, not every time that it is asked."""
-    with caplog.at_level(logging.WARNING, "parivision.exporter.cached"):
+    with caplog.at_level(logging.WARNING, "parivision.exporter.cache"):
         cached.refresh()
         source.says = StoreError("the server refused")
         cached.refresh()
@@ -126,6 +126,6 @@ def test_what_changes_is_said_once(cached, source, caplog):
 def test_a_fault_of_ours_keeps_its_traceback(cached, source, caplog):
     """An error that is none of the project's is shown whole."""
     source.says = ZeroDivisionError("by zero")
-    with caplog.at_level(logging.WARNING, "parivision.exporter.cached"):
+    with caplog.at_level(logging.WARNING, "parivision.exporter.cache"):
         cached.refresh()
     assert "ZeroDivisionError: by zero" in caplog.text

@@ -6,7 +6,7 @@ from pathlib import Path
 from parivision import strict_json
 from parivision.prediction_log import LABELLED, PREDICTIONS, Store
 from parivision.prediction_log.join import Joiner, Page, labelled_since, predictions_since
-from parivision.prediction_log.records import Labelled, Served
+from parivision.prediction_log.records import LabelledPrediction, ServedPrediction
 
 
 class ServedLog:
@@ -32,11 +32,11 @@ class ServedLog:
             found.append(_cursor(before))
         return found[0], found[1]
 
-    def predictions(self, cursor: str) -> Iterator[Page[Served]]:
+    def predictions(self, cursor: str) -> Iterator[Page[ServedPrediction]]:
         """Predictions behind a cursor, page by page."""
         return predictions_since(self._store, cursor)
 
-    def labelled(self, cursor: str) -> Iterator[Page[Labelled]]:
+    def labelled(self, cursor: str) -> Iterator[Page[LabelledPrediction]]:
         """Labelled predictions behind a cursor, with what can be labelled by now."""
         if self._joiner is None:
             self._joiner = Joiner(self._store, self._index)

@@ -15,7 +15,7 @@ from parivision.errors import SettingsError
 from parivision.settings import Settings
 
 if TYPE_CHECKING:
-    from parivision.canary.served_log import ServedLog
+    from parivision.canary.log_reader import ServedLog
     from parivision.canary.watcher import Watcher
     from parivision.models.bundle import Bundle
     from parivision.registry import Registry
@@ -48,10 +48,10 @@ def judge(
     import uvicorn
 
     from parivision.canary.app import create_app
-    from parivision.canary.expected import Expected
-    from parivision.canary.exports import Estimates, Exports
+    from parivision.canary.estimates import Expected
+    from parivision.canary.log_reader import ServedLog
     from parivision.canary.loop import Loop
-    from parivision.canary.served_log import ServedLog
+    from parivision.canary.metrics import Estimates, Exports
 
     settings = context.current()
     log = ServedLog(context.served(settings), settings.home / "labels.db")
@@ -75,8 +75,8 @@ def _watcher(
     import httpx
 
     from parivision import kubernetes
+    from parivision.canary.interfaces import Sources
     from parivision.canary.prometheus import TIMEOUT_S, Prometheus
-    from parivision.canary.sources import Sources
     from parivision.canary.store import MongoRollouts
     from parivision.canary.watcher import Watcher
     from parivision.verdict import Rules
@@ -85,11 +85,11 @@ def _watcher(
         raise SettingsError("PARIVISION_PROMETHEUS is not set: expected its address, http://...")
     http_address("PARIVISION_PROMETHEUS", settings.prometheus, "expected http://prometheus:9090")
     given = _rules(rules) if rules else {}
-    place = kubernetes.Place.parse(settings.deployment)
+    place = kubernetes.DeploymentTarget.parse(settings.deployment)
     client = httpx.Client(base_url=settings.prometheus, timeout=TIMEOUT_S, trust_env=False)
     route = (place.namespace, f"{place.name}-pinned") if is_pinned else None
     sources = Sources(
-        scene=kubernetes.Scene(kubernetes.connect(), place),
+        scene=kubernetes.RolloutTarget(kubernetes.connect(), place),
         rollouts=MongoRollouts(settings.lake),
         models=_RegistryModels(_registry(settings), settings.cache),
         log=log,

@@ -117,7 +117,7 @@ class Alive:
         return self._spoke_s + self._every_s - self._clock()
 
 
-def shows_life(step: Callable[P, R], *, every_s: float = EVERY_S) -> Callable[P, R]:
+def logs_heartbeat(step: Callable[P, R], *, every_s: float = EVERY_S) -> Callable[P, R]:
     """A pipeline's step that logs that it is still running: the line is in the pod's log."""
 
     @wraps(step)

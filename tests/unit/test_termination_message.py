@@ -8,7 +8,7 @@ from parivision import settings
 from parivision.errors import DataError
 from parivision.settings import Settings
 from parivision.stages import termination_message
-from parivision.stages.termination_message import leaves_last_words
+from parivision.stages.termination_message import writes_termination_message
 
 POD = {"PARIVISION_POD": "etl-1"}
 
@@ -25,7 +25,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def failing(error: Exception) -> None:
     """Run a step in a pod that fails with an error."""
 
-    @leaves_last_words
+    @writes_termination_message
     def step(_settings: Settings, _times: int) -> None:
         raise error
 
@@ -54,7 +54,7 @@ def test_more_than_the_kubelet_keeps_is_cut(file: Path) -> None:
 def test_a_step_that_succeeds_says_nothing(file: Path) -> None:
     """The result goes through, and the file stays empty."""
 
-    @leaves_last_words
+    @writes_termination_message
     def double(_settings: Settings, number: int, *, plus: int = 0) -> int:
         return 2 * number + plus
 
@@ -65,7 +65,7 @@ def test_a_step_that_succeeds_says_nothing(file: Path) -> None:
 def test_outside_of_a_pod_nothing_is_written(file: Path, tmp_path: Path) -> None:
     """On a machine of one's own an error is raised as it was, wherever such a file may be."""
 
-    @leaves_last_words
+    @writes_termination_message
     def step(_settings: Settings) -> None:
         raise DataError("no")
 

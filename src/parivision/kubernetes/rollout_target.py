@@ -5,17 +5,17 @@ from contextlib import suppress
 from typing import Any
 
 from parivision.errors import ServiceError
-from parivision.kubernetes import canary, outcome
+from parivision.kubernetes import canary, deployment_state
 from parivision.kubernetes.canary import Look
-from parivision.kubernetes.cluster import Cluster, Place
+from parivision.kubernetes.cluster import Cluster, DeploymentTarget
 from parivision.kubernetes.deploy import explained
 from parivision.kubernetes.release import Release
 
 
-class Scene:
+class RolloutTarget:
     """A Deployment that Flagger rolls out. Its methods raise ServiceError."""
 
-    def __init__(self, cluster: Cluster, place: Place) -> None:
+    def __init__(self, cluster: Cluster, place: DeploymentTarget) -> None:
         self._cluster = cluster
         self._place = place
 
@@ -43,7 +43,7 @@ class Scene:
         """Why the canary's pods do not start; empty when nothing is wrong or it cannot be told."""
         with suppress(ServiceError):
             target = self._cluster.deployment(self._place)
-            found = outcome.of_pods(self._cluster.newest_pods(self._place, target))
+            found = deployment_state.of_pods(self._cluster.newest_pods(self._place, target))
             if found is not None and found.state == "stuck":
                 return explained(self._cluster, self._place, found)
         return ""
