@@ -3,7 +3,7 @@
     make architecture     rewrites docs/packages.svg and the table in docs/architecture.md
 
 Rows are the layers of pyproject.toml. An arrow is an import that no longer way explains: if `cli`
-imports `stages` and `stages` imports `lake`, no arrow runs from `cli` to `lake`. Arrows to the two
+imports `stages` and `stages` imports `lake`, no arrow runs from `cli` to `lake`. Arrows to the four
 lowest rows, which most import, are in the table only.
 """
 
@@ -92,7 +92,7 @@ def picture(rows: Sequence[Sequence[str]], ways: Imports) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" '
         f'aria-label="Packages of the library in layers"><style>{_STYLE}</style>'
     )
-    base = {name for row in rows[-2:] for name in row}
+    base = {name for row in rows[-4:] for name in row}
     arrows = [
         _arrow(middle[name], middle[target])
         for name in ways

@@ -17,7 +17,9 @@ from decimal import Decimal
 from enum import Enum
 from pathlib import Path, PurePath
 from typing import Any, Final
-from uuid import UUID, uuid4
+from uuid import UUID
+
+from parivision.durable import replacing
 
 _TEXTS: Final = (PurePath, UUID)
 _COMPACT: Final = (",", ":")
@@ -52,15 +54,12 @@ def line(values: Any) -> str:
 
 
 def write(path: Path, values: Any, *, indent: int | None = 1, sort_keys: bool = False) -> Path:
-    """Put a JSON document at `path`, whole or not at all, and return the path."""
+    """Put a JSON document at `path`, on disk, whole or not at all, and return the path."""
     document = text(values, indent=indent, sort_keys=sort_keys)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
-    try:
+    with replacing(path) as temporary:
         temporary.write_text(f"{document}\n", encoding="utf-8")
-        return temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    return path
 
 
 def finite(values: Mapping[str, float | int | None]) -> dict[str, float]:
@@ -103,10 +102,10 @@ def _converted(value: Any) -> Any:
 
 
 def _object(values: Mapping[Any, Any]) -> dict[str, Any]:
-    found = {_key(key): plain(value) for key, value in values.items()}
-    if len(found) < len(values):
+    members = {_key(key): plain(value) for key, value in values.items()}
+    if len(members) < len(values):
         raise ValueError(f"two keys of {list(values)!r:.200} are the same text in JSON.")
-    return found
+    return members
 
 
 def _key(key: Any) -> str:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 from parivision import strict_json
-from parivision.durable import replacing
 from parivision.errors import StoreError
 
 VERSION: Final = 1
@@ -93,8 +92,7 @@ def read(root: Path) -> LakeManifest:
 def write(root: Path, manifest: LakeManifest) -> None:
     """Replace the manifest: the commit."""
     content = {"version": VERSION, **asdict(manifest)}
-    with replacing(root / FILE_NAME) as temporary:
-        temporary.write_text(strict_json.text(content, indent=1, sort_keys=True))
+    strict_json.write(root / FILE_NAME, content, sort_keys=True)
 
 
 def _moment(text: str | None) -> datetime | None:

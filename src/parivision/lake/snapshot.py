@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
+from parivision.durable import replacing
 from parivision.errors import DataError
 from parivision.features import tables
 from parivision.lake.base import Lake
@@ -39,9 +40,8 @@ def write_snapshot(lake: Lake, path: Path, *, until: date | None = None) -> Snap
     if shots.is_empty():
         raise DataError(f"silver has no whole game{before} to train on: {doubtful.told}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    shots.write_parquet(partial)
-    partial.replace(path)
+    with replacing(path) as temporary:
+        shots.write_parquet(temporary)
     return Snapshot(len(shots), doubtful)
 
 

@@ -15,7 +15,7 @@ from typing import Final
 import psutil  # type: ignore[import-untyped]  # it ships no types
 
 from parivision import strict_json
-from parivision.durable import exclusive, replacing
+from parivision.durable import exclusive
 from parivision.errors import ServiceError
 from parivision.packaging.bento import CONTENT, SERVER
 from parivision.serving.client import ServiceClient
@@ -104,8 +104,7 @@ def _launch(
         bento=str(bento),
         log=str(state_dir / LOG_FILE),
     )
-    with replacing(state_dir / STATE_FILE) as file:
-        file.write_text(strict_json.text(asdict(deployment), indent=1) + "\n")
+    strict_json.write(state_dir / STATE_FILE, asdict(deployment))
     try:
         _wait(deployment, wanted, timeout_s)
     except ServiceError:

@@ -164,6 +164,5 @@ class Position:
             self._write(0)
 
     def _write(self, position: int) -> None:
-        with replacing(self._path) as temporary:
-            state = {"archive": self._identity, "position": position}
-            temporary.write_text(strict_json.text(state), "utf-8")
+        state = {"archive": self._identity, "position": position}
+        strict_json.write(self._path, state, indent=None)
