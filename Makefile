@@ -20,7 +20,7 @@ TESTS ?= tests/cluster
 # What a test does to the cluster, the next one finds.
 IN_ORDER := -p no:randomly --log-cli-level=INFO --durations=15
 
-.PHONY: help demo test test-unit lint lint-charts lint-yaml lint-shell format compile architecture charts helm secrets ferretdb skaffold-schema image-registry images load cluster cluster-down test-cluster chromium test-browser bench lock clean
+.PHONY: help demo test test-unit lint lint-charts lint-yaml lint-shell format compile architecture dashboards charts helm secrets ferretdb skaffold-schema image-registry images load cluster cluster-down test-cluster chromium test-browser bench lock clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -55,7 +55,10 @@ lint-yaml: $(VENV)/.done ## yamllint on every YAML file that is no template
 lint-shell: $(VENV)/.done ## shellcheck on every script
 	$(BIN)/shellcheck .ci/run tests/lab/lab tests/lab/node/{import-images,runc-lab} manifests/{cluster,install} helm/*.sh
 
-lint-charts: $(VENV)/.done helm ## helm lint, kube-score and Kubernetes' schemas, on every values file
+lint-dashboards: $(VENV)/.done ## write Grafana's dashboards into the chart
+	PYTHONPATH=helm $(BIN)/python -m dashboards.write
+
+charts: $(VENV)/.done helm ## helm lint, kube-score and Kubernetes' schemas, on every values file
 	@if command -v helm >/dev/null && command -v kube-score >/dev/null; then VALIDATE=$(BIN)/kubernetes-validate helm/lint.sh; \
 	else echo "no helm or kube-score, nor go to build them: the charts are not checked"; fi
 

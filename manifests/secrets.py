@@ -105,6 +105,11 @@ def mongodb_root(_: Names) -> list[Secret]:
     return [Secret("parivision-mongodb-root", {"username": "root", "password": password()})]
 
 
+def mongodb_monitor(_: Names) -> list[Secret]:
+    """Who asks MongoDB for its numbers."""
+    return [Secret("parivision-mongodb-monitor", {"username": "monitor", "password": password()})]
+
+
 def mlflow_server(_: Names) -> list[Secret]:
     """Who makes the users of MLflow, and what its sessions are signed with."""
     values = {
@@ -159,6 +164,7 @@ def app(_: Names) -> list[Secret]:
 # Secrets that hold one password are made together, by the first name.
 MAKERS: Final[Mapping[tuple[str, ...], Callable[[Names], list[Secret]]]] = {
     ("parivision-mongodb-root",): mongodb_root,
+    ("parivision-mongodb-monitor",): mongodb_monitor,
     ("parivision-lake",): database("parivision-lake", "lake", "parivision"),
     ("parivision-lake-reader",): database("parivision-lake-reader", "lake-reader", "parivision"),
     # A database of its own: who predicts can neither read nor change the lake and the verdicts.

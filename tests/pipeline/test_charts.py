@@ -186,10 +186,10 @@ def test_a_storage_class_is_named_or_left_to_the_cluster() -> None:
 
 @pytest.mark.parametrize(("values", "engine"), [("default", "mongodb"), ("lab", "ferretdb")])
 def test_the_lake_has_one_of_two_engines(values: str, engine: str) -> None:
-    """With its image, root's password from the Secret, and metrics where it has them."""
+    """With its image, root's password from the Secret, and metrics, MongoDB's by an exporter."""
     objects = of_values(values)
     spec = get(objects, "StatefulSet", "mongodb")["spec"]["template"]["spec"]
-    (container,) = spec["containers"]
+    container, *beside = spec["containers"]
     assert container["name"] == engine
     assert ("mongo:" in container["image"]) is (engine == "mongodb")
     (word,) = [one for one in container["env"] if "PASSWORD" in one["name"]]
@@ -197,8 +197,10 @@ def test_the_lake_has_one_of_two_engines(values: str, engine: str) -> None:
         assert word["value"] == "/secrets/parivision-mongodb-root/password"
     else:
         assert word["valueFrom"]["secretKeyRef"]["name"] == "parivision-mongodb-root"
-    ports = [port["name"] for port in get(objects, "Service", "mongodb")["spec"]["ports"]]
-    assert ("metrics" in ports) is (engine == "ferretdb")
+    assert [one["name"] for one in beside] == (["exporter"] if engine == "mongodb" else [])
+    measured = {port["name"] for one in spec["containers"] for port in one["ports"]}
+    served = {port["name"] for port in get(objects, "Service", "mongodb")["spec"]["ports"]}
+    assert measured == served == {"mongodb", "metrics"}
 
 
 def test_the_gateway_has_a_node_port_or_a_load_balancer() -> None:

@@ -10,6 +10,7 @@ import charts
 import promtool
 import pytest
 import yaml
+from dashboards import write
 
 import promql
 from parivision import telemetry
@@ -40,6 +41,9 @@ ALERTS = (
     "ParivisionTargetDown",
     "ParivisionSourceDown",
     "ParivisionVolumeAlmostFull",
+    "ParivisionDatabaseDown",
+    "ParivisionDatabaseErrors",
+    "ParivisionDatabaseSlow",
     "ParivisionRestarts",
     "ParivisionRulesFail",
     "ParivisionMessagesFail",
@@ -72,6 +76,17 @@ OF_OTHERS = {
     "alertmanager_notifications_failed_total",
     "mlflow_http_request_total",
     "registry_http_requests_total",
+    "ferretdb_client_requests_total",
+    "ferretdb_client_responses_total",
+    "ferretdb_client_accepts_total",
+    "ferretdb_client_duration_seconds_count",
+    "ferretdb_cursors_duration_seconds_sum",
+    "ferretdb_cursors_duration_seconds_count",
+    "ferretdb_sqldb_wait_duration_seconds_total",
+    "mongodb_ss_opcounters",
+    "mongodb_ss_opLatencies_latency",
+    "mongodb_ss_opLatencies_ops",
+    "mongodb_ss_connections",
 }
 RUNBOOKS = charts.CHART / "charts" / "monitoring" / "README.md"
 
@@ -242,6 +257,26 @@ def _lie_apart(one: Object, other: Object) -> bool:
         or one["y"] + one["h"] <= other["y"]
         or other["y"] + other["h"] <= one["y"]
     )
+
+
+@pytest.mark.parametrize("name", promtool.dashboards())
+def test_a_dashboard_is_what_its_code_makes(name: str) -> None:
+    """`make dashboards` writes what is in the chart; nobody edits JSON by hand."""
+    made = write.text(name.removesuffix(".json"))
+    assert promtool.DASHBOARDS.joinpath(name).read_text() == made
+
+
+def test_rollouts_promotions_and_retrainings_are_marked_on_every_dashboard() -> None:
+    """At the time that the metric's value says: Prometheus' annotations take it in milliseconds."""
+    for dashboard in promtool.dashboards().values():
+        marks = {one["name"]: one for one in dashboard["annotations"]["list"]}
+        assert marks.keys() == {"Rollouts", "Rolled back", "Promotions", "Retrainings"}
+        for mark in marks.values():
+            (metric,) = promql.metrics(mark["expr"])
+            assert metric in OURS
+            assert metric.endswith("_timestamp_seconds")
+            assert (mark["enable"], mark["useValueForTime"]) == (True, "on")
+            assert mark["expr"].endswith(" * 1000")
 
 
 def test_grafana_s_sidecar_finds_every_dashboard() -> None:

@@ -61,6 +61,22 @@ def test_who_logs_predictions_gets_a_database_of_its_own(run, secret, monkeypatc
     assert "log" not in dict(asked[0][1])
 
 
+def test_who_watches_the_server_reads_no_data(run, secret, monkeypatch):
+    """The role is the server's own, whichever database the user lives in."""
+    asked = []
+
+    def ensure(_server, _root, users, **_):
+        asked.extend(users)
+        return lake_users.DatabaseUsers((), (), with_roles=True)
+
+    monkeypatch.setattr(lake_users, "ensure_users", ensure)
+    folders = [f"--{name}={secret(name)}" for name in ("root", "writer", "reader", "monitor")]
+    assert run("lake-users", "--server", "mongodb:27017", *folders)[0] == 0
+    roles = {user.login.name: user.roles("parivision") for user in asked}
+    assert roles["monitor"] == [{"role": "clusterMonitor", "db": "admin"}]
+    assert roles["reader"] == [{"role": "read", "db": "parivision"}]
+
+
 def test_the_users_of_mlflow_are_made(run, secret, monkeypatch):
     """After the server is healthy, with the administrator's login."""
     asked = []

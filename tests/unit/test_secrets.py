@@ -13,6 +13,7 @@ import pytest
 SCRIPT = Path(__file__).parents[2] / "manifests" / "secrets.py"
 NAMES = {
     "parivision-mongodb-root",
+    "parivision-mongodb-monitor",
     "parivision-lake",
     "parivision-lake-reader",
     "parivision-prediction-log",
@@ -115,7 +116,7 @@ def test_every_secret_is_made_and_no_value_is_shown(cluster):
         for key, value in values.items()
         if "password" in key or "secret" in key
     ]
-    assert len(passwords) == len(set(passwords)) == 10
+    assert len(passwords) == len(set(passwords)) == 11
     assert all(len(word) >= 12 for word in passwords)
     assert not [word for word in passwords if word in done.stdout + done.stderr + calls]
 

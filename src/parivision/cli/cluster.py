@@ -25,6 +25,9 @@ def lake_users(
     writer: Annotated[Path, typer.Option(help=f"Who fills the lake: {KEYS_HELP}.")],
     reader: Annotated[Path, typer.Option(help=f"Who watches it: {KEYS_HELP}.")],
     log: Annotated[Path | None, typer.Option(help=f"Who logs predictions: {KEYS_HELP}.")] = None,
+    monitor: Annotated[
+        Path | None, typer.Option(help=f"Who asks the server for its numbers: {KEYS_HELP}.")
+    ] = None,
     database: Annotated[str, typer.Option(help="The lake's database.")] = "parivision",
     log_database: Annotated[
         str, typer.Option(help="The database of the prediction log.")
@@ -39,6 +42,8 @@ def lake_users(
         LakeUser(read_login(writer), "readWrite"),
         LakeUser(read_login(reader), "read"),
     ]
+    if monitor is not None:
+        users.append(LakeUser(read_login(monitor), "clusterMonitor"))
     done = ensure_users(server, read_login(root), users, database=database, wait_s=wait)
     _say_done(done.created, done.updated)
     if log is not None:

@@ -22,10 +22,17 @@ _ALREADY_EXISTS: Final = 51_003
 
 @dataclass(frozen=True)
 class LakeUser:
-    """Who uses the lake, and as what: `readWrite` or `read`, in MongoDB's words."""
+    """Who uses the lake, and as what, in MongoDB's words.
+
+    `clusterMonitor` may ask for the server's numbers and reads no data.
+    """
 
     login: Login
-    role: Literal["readWrite", "read"]
+    role: Literal["readWrite", "read", "clusterMonitor"]
+
+    def roles(self, database: str) -> list[dict[str, str]]:
+        """The role as MongoDB takes it: the server's own roles belong to `admin`."""
+        return [{"role": self.role, "db": "admin" if self.role == "clusterMonitor" else database}]
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,7 @@ def ensure_users(
     with asking(f"mongodb://{server}"), _connected(server, options) as client:
         with_roles = not client.admin.command("buildInfo").get("ferretdbVersion")
         for user in users:
-            roles = [{"role": user.role, "db": database}] if with_roles else []
+            roles = user.roles(database) if with_roles else []
             made = _ensure(client, database, user.login, roles)
             (created if made else updated).append(user.login.name)
     return DatabaseUsers(tuple(created), tuple(updated), with_roles)

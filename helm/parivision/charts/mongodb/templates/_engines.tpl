@@ -34,6 +34,45 @@ volumeMounts:
   {{- include "common.tmpMount" . | nindent 2 }}
 {{- end -}}
 
+{{- /* What asks MongoDB for its numbers, at the path where FerretDB has its own. */}}
+{{- define "mongodb.mongodb.exporter" -}}
+- name: exporter
+  image: {{ .Values.images.exporter }}
+  imagePullPolicy: IfNotPresent
+  args:
+    - --mongodb.uri=mongodb://127.0.0.1:27017/parivision
+    - --collector.diagnosticdata
+    - --web.listen-address=:8088
+    - --web.telemetry-path=/debug/metrics
+  # It reads no file; nor is there a shell in its image.
+  env:
+    {{- range $variable, $key := dict "USER" "username" "PASSWORD" "password" }}
+    - name: MONGODB_{{ $variable }}
+      valueFrom:
+        secretKeyRef: {name: parivision-mongodb-monitor, key: {{ $key }}}
+    {{- end }}
+  ports:
+    - name: metrics
+      containerPort: 8088
+  securityContext:
+    {{- include "common.containerSecurityContext" . | nindent 4 }}
+  # MongoDB counts with it or without: it never decides whether the pod is ready or alive.
+  livenessProbe:
+    tcpSocket: {port: metrics}
+    periodSeconds: 20
+    timeoutSeconds: 5
+    failureThreshold: 6
+  readinessProbe:
+    tcpSocket: {port: metrics}
+    periodSeconds: 20
+  resources:
+    requests: {cpu: 20m, memory: 32Mi}
+    limits: {cpu: 200m, memory: 128Mi}
+{{- end -}}
+
+{{- define "mongodb.ferretdb.exporter" -}}
+{{- end -}}
+
 {{- define "mongodb.mongodb.volumes" -}}
 - name: config
   emptyDir:
