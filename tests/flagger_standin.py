@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from parivision.kubernetes import AwayError, Look, Release
+from parivision.kubernetes import AwayError, CanaryState, Release
 
 Hook = Callable[[str], bool]
 PATIENCE_TICKS = 5
@@ -22,7 +22,7 @@ def release(version: str) -> Release:
 
 @dataclass
 class Flagger:
-    """A Canary, its target and its primary; also the scene that a watcher is given."""
+    """A Canary, its target and its primary; also the rollout target that a watcher is given."""
 
     primary: Release
     target: Release
@@ -36,7 +36,7 @@ class Flagger:
     forced_for: str = ""
     promoted: str = ""
     applied: str = ""
-    said: Mapping[str, Any] = field(default_factory=dict)
+    status: Mapping[str, Any] = field(default_factory=dict)
     ordered: Mapping[str, Any] = field(default_factory=dict)
     notes: dict[str, tuple[str, str]] = field(default_factory=dict)
     unready: int = 0
@@ -100,13 +100,13 @@ class Flagger:
         self.phase, self.weight = "Failed", 0.0
         self.hook("post-rollout")
 
-    # The scene.
+    # The rollout target.
 
-    def look(self) -> Look | None:
+    def state(self) -> CanaryState | None:
         """How it stands."""
         if self.is_away:
             raise AwayError("the Kubernetes API does not answer")
-        return Look(
+        return CanaryState(
             phase=self.phase,
             weight=self.weight,
             is_suspended=False,
@@ -116,14 +116,14 @@ class Flagger:
             target=self.target,
             primary=self.primary,
             key=self.key,
-            said=self.said,
+            status=self.status,
             ordered=self.ordered,
             forced_for=self.forced_for,
         )
 
-    def say(self, said: Mapping[str, Any]) -> None:
+    def publish(self, status: Mapping[str, Any]) -> None:
         """An annotation."""
-        self.said = said
+        self.status = status
 
     def serve(self, wanted: Release) -> None:
         """Another target."""
@@ -133,7 +133,7 @@ class Flagger:
         """Skip the analysis of a release."""
         self.is_forced, self.forced_for = wanted is not None, wanted.name if wanted else ""
 
-    def note(self, uid: str, name: str, reason: str, message: str) -> None:
+    def record_event(self, uid: str, name: str, reason: str, message: str) -> None:
         """An event."""
         assert uid
         self.notes.setdefault(name, (reason, message))

@@ -244,7 +244,7 @@ class World:
         """Another process of the verdict service, which knows only what is stored."""
         self.number += 1
         sources = Sources(
-            scene=Dying(self.flagger, self.die),
+            target=Dying(self.flagger, self.die),
             rollouts=Dying(self.rollouts, self.die),
             models=Dying(self.registry, self.die),
             log=ServedLog(self.store, self.folder / f"labels-{self.number}.db"),
@@ -360,8 +360,8 @@ class World:
 
     def is_agreed(self) -> bool:
         """Whether alias and image say the same, and nothing is left to do."""
-        look = self.flagger.look()
-        assert look is not None
+        canary = self.flagger.state()
+        assert canary is not None
         is_done = all(one.is_settled for one in self.rollouts.all())
         holder = self.registry.champion()
-        return look.is_settled and is_done and holder.number == self.flagger.primary.version
+        return canary.is_at_rest and is_done and holder.number == self.flagger.primary.version

@@ -11,7 +11,14 @@ import pytest
 from challengers import GAMES, Workshop, image_settings
 from live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, wait_for
 
-from parivision.kubernetes import Cluster, DeploymentTarget, Look, Release, deploy, look
+from parivision.kubernetes import (
+    CanaryState,
+    Cluster,
+    DeploymentTarget,
+    Release,
+    canary_state,
+    deploy,
+)
 from parivision.registry import Registry
 from parivision.sources.synthetic import SyntheticConfig, generate
 
@@ -46,11 +53,11 @@ class Stage:
             patience_s=30.0,
         )
 
-    def look(self) -> Look:
+    def canary(self) -> CanaryState:
         """How the rollout stands."""
-        found = look(self.api, DeploymentTarget.parse(PLACE))
-        assert found is not None
-        return found
+        state = canary_state(self.api, DeploymentTarget.parse(PLACE))
+        assert state is not None
+        return state
 
     @property
     def served(self) -> str:

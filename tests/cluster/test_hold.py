@@ -79,7 +79,7 @@ def test_without_evidence_it_is_held_and_ends_by_the_deadline(
     with missing(stage, gateway_url), ThreadPoolExecutor(1) as pool:
         ended = pool.submit(stage.deploy, release)
         while not ended.done():
-            weights.add(stage.look().weight)
+            weights.add(stage.canary().weight)
             wait([ended], timeout=2)
     with pytest.raises(ServiceError, match=r"(?is)deadline|undecided"):
         ended.result()

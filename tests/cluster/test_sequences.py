@@ -85,16 +85,16 @@ def _release(stage: Stage, bundle: Bundle, chance: random.Random) -> Release:
 
 
 def _is_target(stage: Stage, release: Release) -> bool:
-    seen = stage.look()
-    return seen.is_running and release.is_same(seen.target)
+    state = stage.canary()
+    return state.is_running and release.is_same(state.target)
 
 
 def _order(stage: Stage, order: str) -> bool:
-    seen, place = stage.look(), DeploymentTarget.parse(PLACE)
-    assert seen.is_running, seen
-    canary.order(stage.api, place, {"key": seen.key, "order": order, "by": "test"})
+    state, deployment = stage.canary(), DeploymentTarget.parse(PLACE)
+    assert state.is_running, state
+    canary.order(stage.api, deployment, {"key": state.key, "order": order, "by": "test"})
     if order == "promote":
-        canary.force(stage.api, place, seen.target)
+        canary.force(stage.api, deployment, state.target)
     return True
 
 
@@ -111,9 +111,9 @@ def _ending(step: Future[str]) -> str:
 
 
 def _is_at_rest(stage: Stage) -> bool:
-    seen = stage.look()
-    assert seen.is_settled, seen.phase
-    assert not seen.is_forced
+    state = stage.canary()
+    assert state.is_at_rest, state.phase
+    assert not state.is_forced
     try:
         return stage.agreed()
     except RegistryError as error:  # MLflow may have been killed

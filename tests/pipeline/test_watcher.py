@@ -49,7 +49,7 @@ class TestOutcomes:
         assert world.registry.tags["2"]["rollout.outcome"] == "rolled_back"
         reason = world.registry.tags["2"]["rollout.reason"]
         assert "log loss" in reason or "says" in reason
-        (ended,) = world.flagger.said["ended"].values()
+        (ended,) = world.flagger.status["ended"].values()
         assert ended["outcome"] == "rolled_back"
         assert ended["reason"][:100] == reason[:100]
         assert [reason for reason, _ in world.flagger.notes.values()] == ["RolledBack"]

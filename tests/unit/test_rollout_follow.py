@@ -10,7 +10,7 @@ from kubernetes import client as k8s
 
 from parivision.errors import ServiceError
 from parivision.kubernetes import Cluster, Release, deploy
-from parivision.kubernetes.canary import SAID
+from parivision.kubernetes.canary import STATUS
 from parivision.kubernetes.release import ATTEMPT, DIGEST, VERSION
 
 OLD = Release("localhost:30500/shots@sha256:old", "1", "bento-1")
@@ -66,7 +66,7 @@ class Kubernetes:
             "checks": [{"name": "quality", "outcome": "not yet", "reason": ""}],
             "ended": {key: {"outcome": end, "reason": "worse"} for key, end in ended.items()},
         }
-        self.annotations[SAID] = json.dumps(said)
+        self.annotations[STATUS] = json.dumps(said)
 
     @property
     def key(self) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from parivision.canary.record import HISTORY, End, Order, Rollout, RolloutStage
 from parivision.canary.ruling import OUTCOME_TAG, PENDING_S, alias_due, rule
-from parivision.canary.views import said_about
+from parivision.canary.views import status_of
 from parivision.kubernetes import Release
 from parivision.registry.records import RegisteredVersion
 from parivision.verdict import Rules, ServedWindow, State, Track
@@ -125,7 +125,7 @@ def test_the_canary_names_the_last_ends_by_their_template():
     known = [rollout(str(number)) for number in range(2, 10)]
     for one in known[:-1]:
         one.finish(End.ROLLED_BACK, "r" * 2000, NOW)
-    said = said_about(known)
+    said = status_of(known)
     assert (said["version"], said["stage"]) == ("9", "judging")
     assert list(said["ended"]) == [f"{number}-a" for number in range(4, 9)]
     assert all(len(one["reason"]) <= 500 for one in said["ended"].values())

@@ -5,6 +5,7 @@ a no that is meant: hold, or do not roll back.
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI, HTTPException, Request
@@ -14,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from parivision import strict_json
 from parivision.canary import page
+from parivision.canary.approval import Answer, Question
 from parivision.canary.loop import Loop
 from parivision.canary.views import described
 from parivision.canary.watcher import Watcher
@@ -21,7 +23,7 @@ from parivision.canary.watcher import Watcher
 REFRESH_S: Final = 10
 ALIVE_S: Final = 300.0
 """A loop that has not come round for so long hangs."""
-WEBHOOKS: Final = {
+WEBHOOKS: Final[Mapping[str, Question]] = {
     "/confirm-traffic-increase": "increase",
     "/confirm-promotion": "promote",
     "/rollback": "roll_back",
@@ -35,8 +37,8 @@ def create_app(watcher: Watcher, loop: Loop, *exports: Collector) -> FastAPI:
     """The service around a watcher; `loop`, which steps it, is run by somebody else."""
     app = FastAPI(title="PariVision's verdict on rollouts", docs_url=None, redoc_url=None)
     registry = CollectorRegistry()
-    for one in exports:
-        registry.register(one)
+    for export in exports:
+        registry.register(export)
     _add_webhooks(app, watcher, loop)
     _add_views(app, watcher)
 
@@ -55,7 +57,7 @@ def create_app(watcher: Watcher, loop: Loop, *exports: Collector) -> FastAPI:
 
     @app.get("/readyz")
     def readyz() -> Response:
-        """Whether it can be asked; evidence that is away is an answer, too."""
+        """Whether it can be asked; that evidence is away is an answer, too."""
         return PlainTextResponse("ok")
 
     return app
@@ -67,15 +69,15 @@ def _add_webhooks(app: FastAPI, watcher: Watcher, loop: Loop) -> None:
         """Whether the rollout may begin."""
         return _answer(watcher.confirm_rollout())
 
-    for path, what in WEBHOOKS.items():
-        app.add_api_route(path, _asking(watcher, what), methods=["POST"])
+    for path, question in WEBHOOKS.items():
+        app.add_api_route(path, _asking(watcher, question), methods=["POST"])
 
     @app.post("/event")
     async def event(request: Request) -> Response:
         """Flagger says what it does; it is kept in the log."""
         body: Any = await request.json()
-        said = body.get("metadata", {}) if isinstance(body, dict) else {}
-        _logger.info("flagger: %s", str(said.get("eventMessage", ""))[:500])
+        metadata = body.get("metadata", {}) if isinstance(body, dict) else {}
+        _logger.info("flagger: %s", str(metadata.get("eventMessage", ""))[:500])
         return PlainTextResponse("noted")
 
     @app.post("/post-rollout")
@@ -85,17 +87,17 @@ def _add_webhooks(app: FastAPI, watcher: Watcher, loop: Loop) -> None:
         return PlainTextResponse("noted")
 
 
-def _asking(watcher: Watcher, what: str) -> Any:
+def _asking(watcher: Watcher, question: Question) -> Any:
     def ask() -> Response:
-        return _answer(watcher.ask(what))
+        return _answer(watcher.ask(question))
 
-    ask.__doc__ = f"Whether to {what.replace('_', ' ')}."
+    ask.__doc__ = f"Whether to {question.replace('_', ' ')}."
     return ask
 
 
-def _answer(found: tuple[bool, str]) -> Response:
-    may, reason = found
-    return PlainTextResponse(reason, status_code=200 if may else 409)
+def _answer(answer: Answer) -> Response:
+    is_approved, reason = answer
+    return PlainTextResponse(reason, status_code=200 if is_approved else 409)
 
 
 def _json(values: dict[str, Any]) -> Response:
@@ -112,8 +114,9 @@ def _add_views(app: FastAPI, watcher: Watcher) -> None:
     @app.get("/rollouts")
     def rollouts() -> Response:
         """Every rollout, the newest first."""
-        known = [described(one) for one in reversed(watcher.view.rollouts)]
-        short = [{k: v for k, v in one.items() if k not in {"history", "verdict"}} for one in known]
+        known = (described(rollout) for rollout in reversed(watcher.view.rollouts))
+        long_fields = {"history", "verdict"}
+        short = [{k: v for k, v in values.items() if k not in long_fields} for values in known]
         return _json({"rollouts": short})
 
     @app.get("/rollouts/current")

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from parivision.canary.counters import CounterReading
 from parivision.canary.store import Rollouts
-from parivision.kubernetes.canary import Look
+from parivision.kubernetes.canary import CanaryState
 from parivision.kubernetes.release import Release
 from parivision.models.bundle import Bundle
 from parivision.prediction_log.join import Page
@@ -15,13 +15,15 @@ from parivision.registry.records import RegisteredVersion
 
 
 class RolloutTargetLike(Protocol):
-    """What is watched: `rollout.Scene`."""
+    """What is watched: `kubernetes.RolloutTarget`."""
 
-    def look(self) -> Look | None: ...  # noqa: D102
-    def say(self, said: Mapping[str, Any]) -> None: ...  # noqa: D102
+    def state(self) -> CanaryState | None: ...  # noqa: D102
+    def publish(self, status: Mapping[str, Any]) -> None: ...  # noqa: D102
     def serve(self, release: Release) -> None: ...  # noqa: D102
     def force(self, release: Release | None) -> None: ...  # noqa: D102
-    def note(self, uid: str, name: str, reason: str, message: str) -> None: ...  # noqa: D102
+    def record_event(  # noqa: D102
+        self, uid: str, name: str, reason: str, message: str
+    ) -> None: ...
     def trouble(self) -> str: ...  # noqa: D102
     def warnings(self) -> list[str]: ...  # noqa: D102
 
@@ -61,7 +63,7 @@ class CounterSource(Protocol):
 class Sources:
     """Everything that is outside."""
 
-    scene: RolloutTargetLike
+    target: RolloutTargetLike
     rollouts: Rollouts
     models: Models
     log: PredictionSource

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from parivision.canary.record import Rollout, RolloutStage
-from parivision.canary.watcher import View
+from parivision.canary.views import View
 from parivision.reports import html, plots
 
 TITLE: Final = "Rollout"

@@ -1,9 +1,12 @@
-"""What the verdict service says of rollouts: on the Canary, as JSON, and as points of a plot."""
+"""What others see of rollouts: the last step, the Canary's status, JSON, and points of a plot."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, Self
 
 from parivision.canary.record import Rollout, RolloutStage
+from parivision.canary.ruling import Ruling
+from parivision.kubernetes.canary import CanaryState
 from parivision.verdict import Verdict
 
 ENDED: Final = 5
@@ -11,12 +14,41 @@ ENDED: Final = 5
 _CHARACTERS: Final = 500
 
 
-def said_about(rollouts: Sequence[Rollout]) -> dict[str, Any]:
-    """What is kept on the Canary: the newest rollout, and how the last ones came out, by key."""
+@dataclass(frozen=True)
+class View:
+    """What the last step saw, for those who only look: pages, metrics and webhooks.
+
+    `ruling` is on the rollout whose key is `ruled_key`; None when nothing was ruled on. `troubles`
+    are the sources that were away, a sentence each.
+    """
+
+    at: float
+    canary: CanaryState | None
+    rollouts: Sequence[Rollout]
+    ruling: Ruling | None
+    ruled_key: str
+    troubles: Sequence[str]
+
+    @classmethod
+    def of(
+        cls,
+        canary: CanaryState | None,
+        rollouts: Sequence[Rollout],
+        ruling: Ruling | None,
+        troubles: Sequence[str],
+        now: float,
+    ) -> Self:
+        """The view of a step that began at `now`."""
+        key = canary.key if canary is not None else ""
+        return cls(now, canary, tuple(rollouts), ruling, key, tuple(troubles))
+
+
+def status_of(rollouts: Sequence[Rollout]) -> dict[str, Any]:
+    """The Canary's status: the newest rollout, and how the last ones came out, by key."""
     if not rollouts:
         return {}
     newest = rollouts[-1]
-    ended = [one for one in rollouts if one.end][-ENDED:]
+    ended = [rollout for rollout in rollouts if rollout.end][-ENDED:]
     return {
         "rollout": newest.id,
         "key": newest.key,
@@ -33,18 +65,18 @@ def said_about(rollouts: Sequence[Rollout]) -> dict[str, Any]:
             for c in newest.verdict.get("checks", ())
         ],
         "ended": {
-            one.key: {
-                "version": one.version,
-                "outcome": one.end.value,
-                "reason": _short(one.reason),
+            rollout.key: {
+                "version": rollout.version,
+                "outcome": rollout.end.value,
+                "reason": _short(rollout.reason),
             }
-            for one in ended
+            for rollout in ended
         },
     }
 
 
 def described(rollout: Rollout) -> dict[str, Any]:
-    """All of a rollout that people may want to see, as plain values."""
+    """Everything about a rollout that people may want to see, as plain values for JSON."""
     return {
         "id": rollout.id,
         "version": rollout.version,

@@ -13,7 +13,7 @@ from parivision.cli.data import Json
 from parivision.errors import ServiceError
 
 if TYPE_CHECKING:
-    from parivision.kubernetes import Cluster, DeploymentTarget, Look
+    from parivision.kubernetes import CanaryState, Cluster, DeploymentTarget
 
 commands = typer.Typer()
 
@@ -21,12 +21,12 @@ commands = typer.Typer()
 @commands.command()
 def status(json: Json = False) -> None:
     """Say how the rollout stands: phase, share of the traffic, verdict."""
-    _, _, look = _look()
-    found = _described(look)
+    _, _, canary = _state()
+    described = _described(canary)
     if json:
-        print_json(found)
+        print_json(described)
         return
-    for name, value in found.items():
+    for name, value in described.items():
         if not isinstance(value, (dict, list)):
             out.print(f"{name}: {value}", markup=False, soft_wrap=True)
 
@@ -34,19 +34,19 @@ def status(json: Json = False) -> None:
 @commands.command()
 def explain(json: Json = False) -> None:
     """Say why: every check's answer, and how the last rollouts came out."""
-    _, _, look = _look()
+    _, _, canary = _state()
     if json:
-        print_json(look.said)
+        print_json(canary.status)
         return
-    if not look.said:
+    if not canary.status:
         out.print("there has been no rollout yet, or no verdict service watches it")
         return
-    out.print(str(look.said.get("reason", "")), markup=False, soft_wrap=True)
+    out.print(str(canary.status.get("reason", "")), markup=False, soft_wrap=True)
     table = Table("check", "answer", "why")
-    for check in look.said.get("checks", ()):
+    for check in canary.status.get("checks", ()):
         table.add_row(check["name"], check["outcome"], check["reason"])
     out.print(table)
-    for key, ended in look.said.get("ended", {}).items():
+    for key, ended in canary.status.get("ended", {}).items():
         text = f"{key}: {ended['outcome'].replace('_', ' ')}: {ended['reason']}"
         out.print(text, markup=False, soft_wrap=True)
 
@@ -62,51 +62,51 @@ def promote() -> None:
     """Have the rollout that is under way promoted at once, whatever the verdict says."""
     from parivision.kubernetes import canary
 
-    cluster, place, look = _order("promote")
-    canary.force(cluster, place, look.target)
+    cluster, deployment, state = _order("promote")
+    canary.force(cluster, deployment, state.target)
 
 
-def _order(order: str) -> "tuple[Cluster, DeploymentTarget, Look]":
+def _order(order: str) -> "tuple[Cluster, DeploymentTarget, CanaryState]":
     from parivision.kubernetes import canary
 
-    cluster, place, look = _look()
-    if not look.is_running:
+    cluster, deployment, state = _state()
+    if not state.is_running:
         raise ServiceError(
-            f"there is no rollout to {order}: the Canary {place} is {look.phase or 'new'}"
+            f"there is no rollout to {order}: the Canary {deployment} is {state.phase or 'new'}"
         )
-    canary.order(cluster, place, {"key": look.key, "order": order, "by": getpass.getuser()})
-    out.print(f"ordered for version {look.target.version}: {order}", markup=False)
-    return cluster, place, look
+    canary.order(cluster, deployment, {"key": state.key, "order": order, "by": getpass.getuser()})
+    out.print(f"ordered for version {state.target.version}: {order}", markup=False)
+    return cluster, deployment, state
 
 
-def _look() -> "tuple[Cluster, DeploymentTarget, Look]":
+def _state() -> "tuple[Cluster, DeploymentTarget, CanaryState]":
     from parivision import kubernetes
 
     cluster = kubernetes.connect()
-    place = kubernetes.DeploymentTarget.parse(context.current().deployment)
-    found = kubernetes.look(cluster, place)
-    if found is None:
+    deployment = kubernetes.DeploymentTarget.parse(context.current().deployment)
+    state = kubernetes.canary_state(cluster, deployment)
+    if state is None:
         raise ServiceError(
-            f"no Canary rolls {place} out: install the chart with global.canary.enabled, or name "
-            "another Deployment in PARIVISION_DEPLOYMENT"
+            f"no Canary rolls {deployment} out: install the chart with global.canary.enabled, or "
+            "name another Deployment in PARIVISION_DEPLOYMENT"
         )
-    return cluster, place, found
+    return cluster, deployment, state
 
 
-def _described(look: "Look") -> Mapping[str, Any]:
+def _described(canary: "CanaryState") -> Mapping[str, Any]:
     """What `status` shows; the verdict's part only where it is about this rollout."""
-    said = look.said if look.said.get("key") == look.key else {}
+    status = canary.status if canary.status.get("key") == canary.key else {}
     return {
-        "phase": look.phase or "new",
-        "served": look.primary.version if look.primary else "",
-        "target": look.target.version,
-        "weight": look.weight,
-        "mirrored": look.is_mirrored,
-        "suspended": look.is_suspended,
-        "outcome": said.get("outcome", ""),
-        "action": said.get("action", ""),
-        "stage": said.get("stage", ""),
-        "end": said.get("end", ""),
-        "reason": said.get("reason", ""),
-        "checks": said.get("checks", []),
+        "phase": canary.phase or "new",
+        "served": canary.primary.version if canary.primary else "",
+        "target": canary.target.version,
+        "weight": canary.weight,
+        "mirrored": canary.is_mirrored,
+        "suspended": canary.is_suspended,
+        "outcome": status.get("outcome", ""),
+        "action": status.get("action", ""),
+        "stage": status.get("stage", ""),
+        "end": status.get("end", ""),
+        "reason": status.get("reason", ""),
+        "checks": status.get("checks", []),
     }

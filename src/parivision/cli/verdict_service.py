@@ -85,15 +85,15 @@ def _watcher(
         raise SettingsError("PARIVISION_PROMETHEUS is not set: expected its address, http://...")
     http_address("PARIVISION_PROMETHEUS", settings.prometheus, "expected http://prometheus:9090")
     given = _rules(rules) if rules else {}
-    place = kubernetes.DeploymentTarget.parse(settings.deployment)
+    deployment = kubernetes.DeploymentTarget.parse(settings.deployment)
     client = httpx.Client(base_url=settings.prometheus, timeout=TIMEOUT_S, trust_env=False)
-    route = (place.namespace, f"{place.name}-pinned") if is_pinned else None
+    route = (deployment.namespace, f"{deployment.name}-pinned") if is_pinned else None
     sources = Sources(
-        scene=kubernetes.RolloutTarget(kubernetes.connect(), place),
+        target=kubernetes.RolloutTarget(kubernetes.connect(), deployment),
         rollouts=MongoRollouts(settings.lake),
         models=_RegistryModels(_registry(settings), settings.cache),
         log=log,
-        counts=Prometheus(client, place.name, route),
+        counts=Prometheus(client, deployment.name, route),
     )
     return Watcher(sources, Rules.from_dict(given))
 

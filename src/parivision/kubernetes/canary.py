@@ -10,8 +10,8 @@ from parivision import strict_json
 from parivision.kubernetes.cluster import Cluster, DeploymentTarget, MissingError
 from parivision.kubernetes.release import Release, change, served, template_key
 
-SAID: Final = "parivision.dev/verdict"
-"""On the Canary: what the verdict service has to say, as JSON."""
+STATUS: Final = "parivision.dev/verdict"
+"""On the Canary: the verdict service's status, as JSON (`parivision.canary.views.status_of`)."""
 ORDER: Final = "parivision.dev/order"
 """On the Canary: what a person ordered for one rollout, as JSON: `key`, `order`, `by`."""
 FORCED: Final = "parivision.dev/forced-for"
@@ -23,18 +23,19 @@ AT_REST: Final = frozenset({"Initialized", "Succeeded", "Failed"})
 FAILED: Final = "Failed"
 SUCCEEDED: Final = "Succeeded"
 WAITING: Final = "Waiting"
-"""It waits for leave to begin; no pod runs."""
+"""It waits for approval to begin; no pod runs."""
 TAKING_OVER: Final = frozenset({"Promoting", "Finalising"})
 """The challenger has won, and the primary is being replaced."""
 
 
 @dataclass(frozen=True)
-class Look:
-    """How a rollout stands in the cluster.
+class CanaryState:
+    """How a rollout stands in the cluster, at the moment when it was read.
 
     `weight` is the share of requests that the canary gets, from 0 to 1. `key` names the target's
     template; `is_forced` says that Flagger promotes without asking, and `forced_for` the name of
-    the release that this is meant for, "" for any.
+    the release that this is meant for, "" for any. `status` is the verdict service's, `ordered` a
+    person's order; both are empty when there is none.
     """
 
     phase: str
@@ -46,7 +47,7 @@ class Look:
     target: Release
     primary: Release | None
     key: str
-    said: Mapping[str, Any] = field(default_factory=dict)
+    status: Mapping[str, Any] = field(default_factory=dict)
     ordered: Mapping[str, Any] = field(default_factory=dict)
     forced_for: str = ""
 
@@ -66,48 +67,48 @@ class Look:
         return self.phase in RUNNING
 
     @property
-    def is_settled(self) -> bool:
+    def is_at_rest(self) -> bool:
         """Whether nothing is under way, and nothing is about to be."""
         return self.phase in AT_REST and self.target.is_same(self.primary)
 
 
-def primary_of(place: DeploymentTarget) -> DeploymentTarget:
+def primary_of(target: DeploymentTarget) -> DeploymentTarget:
     """The Deployment that serves, which Flagger makes."""
-    return DeploymentTarget(place.namespace, f"{place.name}-primary")
+    return DeploymentTarget(target.namespace, f"{target.name}-primary")
 
 
-def look(cluster: Cluster, place: DeploymentTarget) -> Look | None:
+def canary_state(cluster: Cluster, target: DeploymentTarget) -> CanaryState | None:
     """How the rollout of a Deployment stands; None where no Canary rolls it out."""
-    canary = cluster.canary(place)
+    canary = cluster.canary(target)
     if canary is None:
         return None
-    target = cluster.deployment(place)
+    deployment = cluster.deployment(target)
     primary = None
     with suppress(MissingError):
-        primary = served(cluster.deployment(primary_of(place)))
-    found = _of_canary(canary, served(target), primary, template_key(target))
-    return replace(found, weight=_canarys_share(cluster.route(place), place))
+        primary = served(cluster.deployment(primary_of(target)))
+    state = _of_canary(canary, served(deployment), primary, template_key(deployment))
+    return replace(state, weight=_canarys_share(cluster.route(target), target))
 
 
-def _canarys_share(route: Mapping[str, Any] | None, place: DeploymentTarget) -> float:
+def _canarys_share(route: Mapping[str, Any] | None, target: DeploymentTarget) -> float:
     """The share of the requests that the route sends to the canary.
 
-    The Canary's own status forgets it while Flagger waits for leave to promote.
+    The Canary's own status forgets it while Flagger waits for approval to promote.
     """
     rules = route["spec"].get("rules", ()) if route else ()
     split = [rule["backendRefs"] for rule in rules if len(rule.get("backendRefs", ())) > 1]
     if not split:
         return 0.0
-    weights = {one["name"]: one.get("weight", 1) for one in split[0]}
-    return float(weights.get(f"{place.name}-canary", 0) / (sum(weights.values()) or 1))
+    weights = {backend["name"]: backend.get("weight", 1) for backend in split[0]}
+    return float(weights.get(f"{target.name}-canary", 0) / (sum(weights.values()) or 1))
 
 
 def _of_canary(
     canary: Mapping[str, Any], target: Release, primary: Release | None, key: str
-) -> Look:
+) -> CanaryState:
     spec, status = canary.get("spec", {}), canary.get("status", {})
-    notes = canary["metadata"].get("annotations") or {}
-    return Look(
+    annotations = canary["metadata"].get("annotations") or {}
+    return CanaryState(
         phase=status.get("phase", ""),
         weight=0.0,
         is_suspended=bool(spec.get("suspend")),
@@ -117,49 +118,49 @@ def _of_canary(
         target=target,
         primary=primary,
         key=key,
-        said=_read(notes.get(SAID)),
-        ordered=_read(notes.get(ORDER)),
-        forced_for=notes.get(FORCED, ""),
+        status=_read(annotations.get(STATUS)),
+        ordered=_read(annotations.get(ORDER)),
+        forced_for=annotations.get(FORCED, ""),
     )
 
 
-def say(cluster: Cluster, place: DeploymentTarget, said: Mapping[str, Any]) -> None:
-    """Keep on the Canary what the verdict service has to say."""
-    _annotate(cluster, place, SAID, said)
+def publish(cluster: Cluster, target: DeploymentTarget, status: Mapping[str, Any]) -> None:
+    """Keep the verdict service's status on the Canary."""
+    _annotate(cluster, target, STATUS, status)
 
 
-def order(cluster: Cluster, place: DeploymentTarget, ordered: Mapping[str, Any]) -> None:
+def order(cluster: Cluster, target: DeploymentTarget, ordered: Mapping[str, Any]) -> None:
     """Keep on the Canary what a person ordered."""
-    _annotate(cluster, place, ORDER, ordered)
+    _annotate(cluster, target, ORDER, ordered)
 
 
-def suspend(cluster: Cluster, place: DeploymentTarget, *, wanted: bool) -> None:
+def suspend(cluster: Cluster, target: DeploymentTarget, *, wanted: bool) -> None:
     """Let Flagger leave the Deployment alone, or not."""
-    cluster.patch_canary(place, {"spec": {"suspend": wanted}})
+    cluster.patch_canary(target, {"spec": {"suspend": wanted}})
 
 
-def force(cluster: Cluster, place: DeploymentTarget, release: Release | None) -> None:
+def force(cluster: Cluster, target: DeploymentTarget, release: Release | None) -> None:
     """Let Flagger promote a release without any analysis; None for none any more."""
-    notes = {"annotations": {FORCED: release.name if release else None}}
-    patch = {"metadata": notes, "spec": {"skipAnalysis": release is not None}}
-    cluster.patch_canary(place, patch)
+    metadata = {"annotations": {FORCED: release.name if release else None}}
+    spec = {"skipAnalysis": release is not None}
+    cluster.patch_canary(target, {"metadata": metadata, "spec": spec})
 
 
-def serve(cluster: Cluster, place: DeploymentTarget, release: Release) -> None:
+def serve(cluster: Cluster, target: DeploymentTarget, release: Release) -> None:
     """Make a release the target; Flagger rolls it out, unless it is what was promoted last."""
-    cluster.patch(place, change(release, None))
+    cluster.patch(target, change(release, None))
 
 
 def _annotate(
-    cluster: Cluster, place: DeploymentTarget, name: str, values: Mapping[str, Any]
+    cluster: Cluster, target: DeploymentTarget, name: str, values: Mapping[str, Any]
 ) -> None:
     text = strict_json.text(values, sort_keys=True)
-    cluster.patch_canary(place, {"metadata": {"annotations": {name: text}}})
+    cluster.patch_canary(target, {"metadata": {"annotations": {name: text}}})
 
 
 def _read(text: str | None) -> Mapping[str, Any]:
     """What an annotation says; nothing when somebody wrote nonsense into it."""
     with suppress(ValueError):
-        found = json.loads(text or "{}")
-        return found if isinstance(found, dict) else {}
+        values = json.loads(text or "{}")
+        return values if isinstance(values, dict) else {}
     return {}

@@ -49,7 +49,7 @@ class DeploymentTarget:
 
     @classmethod
     def parse(cls, text: str) -> "DeploymentTarget":
-        """The place that `namespace/name` says."""
+        """The Deployment that `namespace/name` names."""
         return cls(*text.split("/"))
 
     def __str__(self) -> str:
@@ -66,50 +66,50 @@ class Cluster:
         self._core = core
         self._custom = custom
 
-    def deployment(self, place: DeploymentTarget) -> Any:
+    def deployment(self, target: DeploymentTarget) -> Any:
         """The Deployment as it is."""
         return self._ask(
-            f"read the Deployment {place}",
+            f"read the Deployment {target}",
             self._apps.read_namespaced_deployment,
-            place.name,
-            place.namespace,
+            target.name,
+            target.namespace,
         )
 
-    def patch(self, place: DeploymentTarget, body: Mapping[str, Any]) -> None:
+    def patch(self, target: DeploymentTarget, body: Mapping[str, Any]) -> None:
         """Change the Deployment; what `body` does not name stays."""
         self._ask(
-            f"change the Deployment {place}",
+            f"change the Deployment {target}",
             self._apps.patch_namespaced_deployment,
-            place.name,
-            place.namespace,
+            target.name,
+            target.namespace,
             dict(body),
         )
 
-    def least_replicas(self, place: DeploymentTarget) -> int:
+    def least_replicas(self, target: DeploymentTarget) -> int:
         """How many pods to begin with: the least that the Deployment's autoscaler keeps.
 
         Without one it is what the Deployment's annotation says, or else 1.
         """
         try:
             scaler = self._ask(
-                f"read the HorizontalPodAutoscaler {place}",
+                f"read the HorizontalPodAutoscaler {target}",
                 self._autoscaling.read_namespaced_horizontal_pod_autoscaler,
-                place.name,
-                place.namespace,
+                target.name,
+                target.namespace,
             )
         except MissingError:
-            notes = self.deployment(place).metadata.annotations or {}
-            return int(notes.get(REPLICAS, 1))
+            annotations = self.deployment(target).metadata.annotations or {}
+            return int(annotations.get(REPLICAS, 1))
         return int(scaler.spec.min_replicas or 1)
 
-    def newest_pods(self, place: DeploymentTarget, deployment: Any) -> list[Any]:
+    def newest_pods(self, target: DeploymentTarget, deployment: Any) -> list[Any]:
         """The pods that the Deployment's newest revision has made."""
         revision = (deployment.metadata.annotations or {}).get(REVISION)
         selector = _labels(deployment.spec.selector.match_labels)
         sets = self._list(
-            f"list the ReplicaSets of {place}",
+            f"list the ReplicaSets of {target}",
             self._apps.list_namespaced_replica_set,
-            place.namespace,
+            target.namespace,
             label_selector=selector,
         )
         newest = [s for s in sets if (s.metadata.annotations or {}).get(REVISION) == revision]
@@ -117,78 +117,80 @@ class Cluster:
             return []
         hashed = newest[0].metadata.labels[_HASH]
         pods = self._list(
-            f"list the pods of {place}",
+            f"list the pods of {target}",
             self._core.list_namespaced_pod,
-            place.namespace,
+            target.namespace,
             label_selector=f"{selector},{_HASH}={hashed}",
         )
         return [pod for pod in pods if pod.metadata.deletion_timestamp is None]
 
-    def log_end(self, place: DeploymentTarget, pod: str) -> str:
-        """The last lines that the pod's container said before it ended."""
-        said = self._ask(
+    def log_end(self, target: DeploymentTarget, pod: str) -> str:
+        """The last lines that the pod's container logged before it ended."""
+        lines = self._ask(
             f"read the log of the pod {pod}",
             self._core.read_namespaced_pod_log,
             pod,
-            place.namespace,
+            target.namespace,
             container=CONTAINER,
             previous=True,
             tail_lines=_LOG_LINES,
         )
-        return str(said).strip()
+        return str(lines).strip()
 
-    def last_warning(self, place: DeploymentTarget, pod: str) -> str:
+    def last_warning(self, target: DeploymentTarget, pod: str) -> str:
         """The newest event that warns of the pod; empty when there is none."""
-        return max(self._warnings(place, f"involvedObject.name={pod}"), default=("", ""))[1]
+        return max(self._warnings(target, f"involvedObject.name={pod}"), default=("", ""))[1]
 
-    def canary(self, place: DeploymentTarget) -> Mapping[str, Any] | None:
+    def canary(self, target: DeploymentTarget) -> Mapping[str, Any] | None:
         """Flagger's Canary of the Deployment, of the same name; None where there is none."""
         try:
-            found = self._ask(
-                f"read the Canary {place}",
+            canary = self._ask(
+                f"read the Canary {target}",
                 self._custom.get_namespaced_custom_object,
-                *_canary_path(place),
+                *_canary_path(target),
             )
         except MissingError:
             return None
-        return dict(found)
+        return dict(canary)
 
-    def route(self, place: DeploymentTarget) -> Mapping[str, Any] | None:
+    def route(self, target: DeploymentTarget) -> Mapping[str, Any] | None:
         """The HTTPRoute that Flagger keeps, of the same name; None where there is none yet."""
-        path = (_GATEWAY, _GATEWAY_VERSION, place.namespace, "httproutes", place.name)
+        path = (_GATEWAY, _GATEWAY_VERSION, target.namespace, "httproutes", target.name)
         try:
-            found = self._ask(
-                f"read the HTTPRoute {place}", self._custom.get_namespaced_custom_object, *path
+            route = self._ask(
+                f"read the HTTPRoute {target}", self._custom.get_namespaced_custom_object, *path
             )
         except MissingError:
             return None
-        return dict(found)
+        return dict(route)
 
-    def patch_canary(self, place: DeploymentTarget, body: Mapping[str, Any]) -> None:
+    def patch_canary(self, target: DeploymentTarget, body: Mapping[str, Any]) -> None:
         """Change the Canary; what `body` does not name stays."""
         self._ask(
-            f"change the Canary {place}",
+            f"change the Canary {target}",
             self._custom.patch_namespaced_custom_object,
-            *_canary_path(place),
+            *_canary_path(target),
             dict(body),
         )
 
-    def canary_warnings(self, place: DeploymentTarget) -> list[str]:
-        """What Flagger warned of, the oldest first; events are kept for an hour."""
-        about = f"involvedObject.kind=Canary,involvedObject.name={place.name}"
-        return [message for _, message in sorted(self._warnings(place, about))]
+    def canary_warnings(self, target: DeploymentTarget) -> list[str]:
+        """Flagger's warnings, the oldest first; Kubernetes keeps events for an hour."""
+        about = f"involvedObject.kind=Canary,involvedObject.name={target.name}"
+        return [message for _, message in sorted(self._warnings(target, about))]
 
-    def note(self, place: DeploymentTarget, uid: str, name: str, reason: str, message: str) -> None:
+    def record_event(
+        self, target: DeploymentTarget, uid: str, name: str, reason: str, message: str
+    ) -> None:
         """Make an event of the Canary; one of that name, which is there already, stays."""
         now = datetime.now(UTC)
         is_bad = reason == "RolledBack"
         event = client.CoreV1Event(
-            metadata=client.V1ObjectMeta(name=name, namespace=place.namespace),
+            metadata=client.V1ObjectMeta(name=name, namespace=target.namespace),
             involved_object=client.V1ObjectReference(
                 api_version=f"{FLAGGER}/{_FLAGGER_VERSION}",
                 kind="Canary",
-                name=place.name,
-                namespace=place.namespace,
+                name=target.name,
+                namespace=target.namespace,
                 uid=uid,
             ),
             type="Warning" if is_bad else "Normal",
@@ -201,35 +203,37 @@ class Cluster:
         )
         with suppress(ConflictError):
             self._ask(
-                f"make an event of the Canary {place}",
+                f"make an event of the Canary {target}",
                 self._core.create_namespaced_event,
-                place.namespace,
+                target.namespace,
                 event,
             )
 
-    def _warnings(self, place: DeploymentTarget, about: str) -> list[tuple[str, str]]:
+    def _warnings(self, target: DeploymentTarget, about: str) -> list[tuple[str, str]]:
         events = self._list(
             f"list events ({about})",
             self._core.list_namespaced_event,
-            place.namespace,
+            target.namespace,
             field_selector=f"{about},type=Warning",
         )
         return [(str(event.last_timestamp or ""), str(event.message or "")) for event in events]
 
-    def _list(self, doing: str, call: Callable[..., Any], place: str, **asked: str) -> list[Any]:
+    def _list(
+        self, doing: str, call: Callable[..., Any], namespace: str, **asked: str
+    ) -> list[Any]:
         """All of a list; the API may give it in parts."""
-        found = self._ask(doing, call, place, **asked)
-        items = list(found.items)
+        part = self._ask(doing, call, namespace, **asked)
+        items = list(part.items)
         seen: set[str] = set()
-        while (token := _further(found)) and token not in seen:
+        while (token := _further(part)) and token not in seen:
             seen.add(token)
-            found = self._ask(doing, call, place, **asked, _continue=token)
-            items += found.items
+            part = self._ask(doing, call, namespace, **asked, _continue=token)
+            items += part.items
         return items
 
-    def _ask(self, doing: str, call: Callable[..., Any], *words: Any, **options: Any) -> Any:
+    def _ask(self, doing: str, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         try:
-            return call(*words, **options, _request_timeout=_REQUEST_TIMEOUT_S)
+            return call(*arguments, **options, _request_timeout=_REQUEST_TIMEOUT_S)
         except client.ApiException as error:
             raise _translated(doing, error) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -250,10 +254,10 @@ def connect() -> Cluster:
                 f"there is no way to a Kubernetes cluster ({error}): run this in a pod, set "
                 "KUBECONFIG, or deploy with target=local"
             ) from error
-    # Who asks again does so himself, and knows for how long.
-    patience = client.Configuration.get_default_copy()
-    patience.retries = urllib3.Retry(total=2, connect=2, read=0)
-    client.Configuration.set_default(patience)
+    # Callers retry by themselves, and know for how long.
+    configuration = client.Configuration.get_default_copy()
+    configuration.retries = urllib3.Retry(total=2, connect=2, read=0)
+    client.Configuration.set_default(configuration)
     return Cluster(
         client.AppsV1Api(),
         client.AutoscalingV2Api(),
@@ -262,8 +266,8 @@ def connect() -> Cluster:
     )
 
 
-def _canary_path(place: DeploymentTarget) -> tuple[str, str, str, str, str]:
-    return FLAGGER, _FLAGGER_VERSION, place.namespace, "canaries", place.name
+def _canary_path(target: DeploymentTarget) -> tuple[str, str, str, str, str]:
+    return FLAGGER, _FLAGGER_VERSION, target.namespace, "canaries", target.name
 
 
 def _translated(doing: str, error: client.ApiException) -> ServiceError:
@@ -280,13 +284,13 @@ def _translated(doing: str, error: client.ApiException) -> ServiceError:
             "Role of the chart `pipelines`: add it to the values' pipelines.subjects"
         )
     sentence = f"cannot {doing}: Kubernetes answered {error.status} {error.reason}: {error.body}"
-    away = error.status == _TOO_MANY or (error.status or 0) >= _SERVER_ERROR
-    return AwayError(sentence) if away else ServiceError(sentence)
+    is_away = error.status == _TOO_MANY or (error.status or 0) >= _SERVER_ERROR
+    return AwayError(sentence) if is_away else ServiceError(sentence)
 
 
-def _further(found: Any) -> str:
+def _further(part: Any) -> str:
     """The token of a list's next part, or nothing."""
-    return str(getattr(getattr(found, "metadata", None), "_continue", None) or "")
+    return str(getattr(getattr(part, "metadata", None), "_continue", None) or "")
 
 
 def _labels(wanted: Mapping[str, str]) -> str:

@@ -38,37 +38,37 @@ def replace_pods(
 
     `deployment` is namespace/name. Where nothing was served, the autoscaler's least number of pods
     starts. Again with the same release it only waits. Raises ServiceError with the reason, after
-    going back to what was served before. `patience_s` is how long a trouble may last that could
-    pass, such as a registry that is being restarted.
+    going back to what was served before. `patience_s` is how long a fault may last
+    that could pass, such as a registry that is being restarted.
     """
-    place = DeploymentTarget.parse(deployment)
-    found = cluster.deployment(place)
-    former = _former(found, release)
-    replicas = None if found.spec.replicas else cluster.least_replicas(place)
-    cluster.patch(place, change(release, replicas, former))
+    target = DeploymentTarget.parse(deployment)
+    current = cluster.deployment(target)
+    former = _former(current, release)
+    replicas = None if current.spec.replicas else cluster.least_replicas(target)
+    cluster.patch(target, change(release, replicas, former))
     try:
         await_rollout(
-            cluster, place, timeout_s=timeout_s, patience_s=patience_s, clock=clock, sleep=sleep
+            cluster, target, timeout_s=timeout_s, patience_s=patience_s, clock=clock, sleep=sleep
         )
-        _require(release, cluster.deployment(place))
+        _require(release, cluster.deployment(target))
     except ServiceError as error:
-        said = _go_back(cluster, place, release, former)
+        now_served = _go_back(cluster, target, release, former)
         raise ServiceError(
-            f"version {release.version} could not be rolled out to {place}: {error}\n{said}"
+            f"version {release.version} could not be rolled out to {target}: {error}\n{now_served}"
         ) from error
     with suppress(AwayError):  # the note is of no use any more, and does no harm
-        cluster.patch(place, note(None))
-    return address(place)
+        cluster.patch(target, note(None))
+    return address(target)
 
 
-def address(place: DeploymentTarget) -> str:
+def address(target: DeploymentTarget) -> str:
     """Where the service is asked."""
-    return f"http://{place.name}.{place.namespace}.svc:{PORT}"
+    return f"http://{target.name}.{target.namespace}.svc:{PORT}"
 
 
 def await_rollout(
     cluster: Cluster,
-    place: DeploymentTarget,
+    target: DeploymentTarget,
     *,
     timeout_s: float,
     patience_s: float = PATIENCE_S,
@@ -83,56 +83,56 @@ def await_rollout(
     deadline = clock() + timeout_s
     stuck_since: float | None = None
     while True:
-        found = _look(cluster, place)
-        if found.state == "done":
+        current = _state(cluster, target)
+        if current.state == "done":
             return
         now = clock()
-        if found.state != "stuck":
+        if current.state != "stuck":
             stuck_since = None
         elif stuck_since is None:
             stuck_since = now
         is_lasting = stuck_since is not None and now - stuck_since >= patience_s
-        if found.state == "failed" or is_lasting:
-            raise ServiceError(explained(cluster, place, found))
+        if current.state == "failed" or is_lasting:
+            raise ServiceError(explained(cluster, target, current))
         if now >= deadline:
-            said = explained(cluster, place, found)
-            raise ServiceError(f"it was not done within {timeout_s:g} s: {said}")
+            reason = explained(cluster, target, current)
+            raise ServiceError(f"it was not done within {timeout_s:g} s: {reason}")
         sleep(POLL_S)
 
 
-def _look(cluster: Cluster, place: DeploymentTarget) -> DeploymentState:
+def _state(cluster: Cluster, target: DeploymentTarget) -> DeploymentState:
     try:
-        deployment = cluster.deployment(place)
+        deployment = cluster.deployment(target)
         own = deployment_state.of_deployment(deployment)
         if own.state == "done":
             return own
         return deployment_state.joined(
-            own, deployment_state.of_pods(cluster.newest_pods(place, deployment))
+            own, deployment_state.of_pods(cluster.newest_pods(target, deployment))
         )
     except AwayError as error:
         return DeploymentState("going", str(error))
 
 
-def explained(cluster: Cluster, place: DeploymentTarget, found: DeploymentState) -> str:
+def explained(cluster: Cluster, target: DeploymentTarget, current: DeploymentState) -> str:
     """The reason, with what the pod's log or events add; they may be out of reach."""
     more = ""
     with suppress(ServiceError):
-        if found.more == "log":
-            more = f"\nThe end of its log:\n{cluster.log_end(place, found.pod)}"
-        elif found.more == "events" and (warning := cluster.last_warning(place, found.pod)):
+        if current.more == "log":
+            more = f"\nThe end of its log:\n{cluster.log_end(target, current.pod)}"
+        elif current.more == "events" and (warning := cluster.last_warning(target, current.pod)):
             more = f": {warning}"
-    return found.reason + more
+    return current.reason + more
 
 
 def _go_back(
-    cluster: Cluster, place: DeploymentTarget, release: Release, former: Release | None
+    cluster: Cluster, target: DeploymentTarget, release: Release, former: Release | None
 ) -> str:
     """Restore the former release, where it is known; a sentence on what is served now."""
     if former is None:
         return "What was served before it is not known, so there is nothing to go back to."
     try:
-        _require(release, cluster.deployment(place))
-        cluster.patch(place, change(former, None if former.version else 0))
+        _require(release, cluster.deployment(target))
+        cluster.patch(target, change(former, None if former.version else 0))
     except ServiceError as error:
         return f"It was not taken back: {error}"
     if not former.version:
@@ -142,14 +142,14 @@ def _go_back(
 
 def _former(deployment: Any, release: Release) -> Release | None:
     """What is served before `release`: now, or by the note of an attempt that died."""
-    found = served(deployment)
-    return noted(deployment) if release.is_same(found) else found
+    current = served(deployment)
+    return noted(deployment) if release.is_same(current) else current
 
 
 def _require(release: Release, deployment: Any) -> None:
     """Raise ServiceError when somebody else has set another release meanwhile."""
-    found = served(deployment)
-    if not release.is_same(found):
+    current = served(deployment)
+    if not release.is_same(current):
         raise ServiceError(
-            f"another rollout, of version {found.version or 'none'}, took its place meanwhile"
+            f"another rollout, of version {current.version or 'none'}, took its place meanwhile"
         )

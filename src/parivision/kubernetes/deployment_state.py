@@ -7,15 +7,15 @@ from typing import Any, Final, Literal
 State = Literal["done", "going", "stuck", "failed"]
 More = Literal["", "log", "events"]
 
-_IMAGE_TROUBLES: Final = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName"})
-_START_TROUBLES: Final = frozenset(
+_IMAGE_FAULTS: Final = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName"})
+_START_FAULTS: Final = frozenset(
     {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 )
 
 
 @dataclass(frozen=True)
 class DeploymentState:
-    """How it stands, and in words why it is not done.
+    """How a rollout stands, and in words why it is not done.
 
     `stuck` means that it will hardly go on by itself, `failed` that it will not. `pod` is the one
     to look at, and `more` where it says more.
@@ -45,12 +45,10 @@ def of_deployment(deployment: Any) -> DeploymentState:
 
 
 def of_pods(pods: Iterable[Any]) -> DeploymentState | None:
-    """The trouble of a pod that has any, or else the first that is not ready; None if all are."""
-    found = [_of_pod(pod) for pod in sorted(pods, key=lambda pod: str(pod.metadata.name))]
-    unready = [outcome for outcome in found if outcome is not None]
-    return next(
-        (outcome for outcome in unready if outcome.state == "stuck"), next(iter(unready), None)
-    )
+    """The state of a pod that is stuck, or else of the first that is not ready; None if all are."""
+    states = [_of_pod(pod) for pod in sorted(pods, key=lambda pod: str(pod.metadata.name))]
+    unready = [state for state in states if state is not None]
+    return next((state for state in unready if state.state == "stuck"), next(iter(unready), None))
 
 
 def joined(deployment: DeploymentState, pods: DeploymentState | None) -> DeploymentState:
@@ -71,28 +69,26 @@ def _of_pod(pod: Any) -> DeploymentState | None:
     statuses = pod.status.container_statuses or ()
     if not statuses:
         return DeploymentState("going", f"the pod {name} has not started", name, "events")
-    return next(
-        (outcome for outcome in (_of_container(name, s) for s in statuses) if outcome), None
-    )
+    return next((state for state in (_of_container(name, s) for s in statuses) if state), None)
 
 
 def _of_container(pod: str, status: Any) -> DeploymentState | None:
     if status.ready:
         return None
     waiting = status.state.waiting if status.state else None
-    if waiting is not None and waiting.reason in _IMAGE_TROUBLES:
+    if waiting is not None and waiting.reason in _IMAGE_FAULTS:
         why = waiting.message or status.image
         return DeploymentState(
             "stuck", f"its image cannot be pulled ({waiting.reason}): {why}", pod
         )
-    if waiting is not None and waiting.reason in _START_TROUBLES:
+    if waiting is not None and waiting.reason in _START_FAULTS:
         why = waiting.message
         return DeploymentState(
             "stuck", f"its container cannot start ({waiting.reason}): {why}", pod
         )
     if status.restart_count:
-        said = f"its container ends again and again{_ended(status)}"
-        return DeploymentState("stuck", said, pod, "log")
+        reason = f"its container ends again and again{_ended(status)}"
+        return DeploymentState("stuck", reason, pod, "log")
     return DeploymentState("going", f"the pod {pod} is not ready", pod, "events")
 
 

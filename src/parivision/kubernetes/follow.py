@@ -9,7 +9,7 @@ from typing import Final
 
 from parivision.errors import ServiceError
 from parivision.kubernetes import canary
-from parivision.kubernetes.canary import Look
+from parivision.kubernetes.canary import CanaryState
 from parivision.kubernetes.cluster import AwayError, Cluster, DeploymentTarget
 from parivision.kubernetes.deploy import PATIENCE_S, POLL_S, Clock, Sleep, address, replace_pods
 from parivision.kubernetes.release import Release
@@ -42,18 +42,18 @@ def deploy(
     by Flagger, judged, and followed here to its end. Raises ServiceError with the reason when it
     was rolled back, when another release took its place, and when it took too long; the rollout
     then goes on by itself, and the same call follows it again. `timeout_s` is for pods to get
-    ready, `rollout_s` for the verdict, `patience_s` for a trouble that could pass.
+    ready, `rollout_s` for the verdict, `patience_s` for a fault that could pass.
     """
-    place = DeploymentTarget.parse(deployment)
-    seen = canary.look(cluster, place)
+    target = DeploymentTarget.parse(deployment)
+    state = canary.canary_state(cluster, target)
     waits = _Waits(timeout_s, rollout_s, patience_s)
     follower = _Follower(
-        release, place, waits, cluster, say, clock, sleep, RolloutTarget(cluster, place)
+        release, target, waits, cluster, say, clock, sleep, RolloutTarget(cluster, target)
     )
-    if seen is not None and not seen.is_new:
-        follower.roll_out(seen)
-        return address(place)
-    found = replace_pods(
+    if state is not None and not state.is_new:
+        follower.roll_out(state)
+        return address(target)
+    service = replace_pods(
         release,
         deployment,
         timeout_s=timeout_s,
@@ -62,9 +62,9 @@ def deploy(
         clock=clock,
         sleep=sleep,
     )
-    if seen is not None:
+    if state is not None:
         follower.hand_over()
-    return found
+    return service
 
 
 @dataclass(frozen=True)
@@ -77,108 +77,109 @@ class _Waits:
 @dataclass
 class _Follower:
     release: Release
-    place: DeploymentTarget
+    target: DeploymentTarget
     waits: _Waits
     cluster: Cluster
     say: Say
     clock: Clock
     sleep: Sleep
-    scene: RolloutTarget
+    rollout_target: RolloutTarget
     key: str = ""
     trouble: str = ""
-    last_said: str = ""
+    last_line: str = ""
 
     def hand_over(self) -> None:
         """Let Flagger take the first champion over."""
-        canary.suspend(self.cluster, self.place, wanted=False)
+        canary.suspend(self.cluster, self.target, wanted=False)
         deadline = self.clock() + self.waits.pods_s
         while True:
-            seen = self._look()
-            if seen is not None and not seen.is_new:
+            state = self._state()
+            if state is not None and not state.is_new:
                 return
             self._tell("Flagger makes the primary")
             self._wait(deadline, "Flagger did not take the first champion over")
 
-    def roll_out(self, seen: Look) -> None:
+    def roll_out(self, state: CanaryState) -> None:
         """Make the release the target, unless it is, and follow it to its end."""
-        if seen.is_settled and self.release.is_same(seen.primary):
+        if state.is_at_rest and self.release.is_same(state.primary):
             return
-        if not self.release.is_same(seen.target) or seen.phase == canary.FAILED:
-            self._let_pass(seen)
+        if not self.release.is_same(state.target) or state.phase == canary.FAILED:
+            self._let_pass(state)
             attempt = datetime.now(UTC).isoformat(timespec="milliseconds")
-            canary.serve(self.cluster, self.place, replace(self.release, attempt=attempt))
+            canary.serve(self.cluster, self.target, replace(self.release, attempt=attempt))
         self._follow()
 
-    def _let_pass(self, seen: Look | None) -> None:
+    def _let_pass(self, state: CanaryState | None) -> None:
         """Wait until what Flagger promotes unasked is promoted: nobody may take its place."""
         deadline = self.clock() + self.waits.pods_s
-        while seen is None or (seen.is_forced and seen.is_running):
-            version = seen.target.version if seen else "none"
+        while state is None or (state.is_forced and state.is_running):
+            version = state.target.version if state else "none"
             self._tell(f"waits for version {version}, which is promoted without being judged")
             self._wait(deadline, f"version {version} was not promoted, which was ordered to be")
-            seen = self._look()
+            state = self._state()
 
     def _follow(self) -> None:
         deadline = self.clock() + self.waits.rollout_s
         was_running, over_since = False, None
         while True:
-            seen = self._look()
-            if seen is not None:
-                if self._is_served(seen):
+            state = self._state()
+            if state is not None:
+                if self._is_served(state):
                     return
-                was_running = was_running or seen.is_running
-                is_over = not self.release.is_same(seen.target) or (
-                    was_running and seen.phase == canary.FAILED
+                was_running = was_running or state.is_running
+                is_over = not self.release.is_same(state.target) or (
+                    was_running and state.phase == canary.FAILED
                 )
                 over_since = (over_since or self.clock()) if is_over else None
                 # The verdict service says why within moments, if it is there.
                 if over_since and self.clock() - over_since >= self.waits.trouble_s:
-                    raise ServiceError(self._unexplained(seen))
+                    raise ServiceError(self._unexplained(state))
             self._wait(deadline, self._undecided())
 
-    def _is_served(self, seen: Look) -> bool:
+    def _is_served(self, state: CanaryState) -> bool:
         """Whether it is what users get; raises ServiceError when it was rolled back."""
-        if self.release.is_same(seen.target):
-            self.key = seen.key
-        ended = seen.said.get("ended", {}).get(self.key)
+        if self.release.is_same(state.target):
+            self.key = state.key
+        ended = state.status.get("ended", {}).get(self.key)
         if ended and ended["outcome"] not in GOOD_ENDS:
             raise ServiceError(
-                f"version {self.release.version} was not kept on {self.place} "
+                f"version {self.release.version} was not kept on {self.target} "
                 f"({ended['outcome'].replace('_', ' ')}): {ended['reason']}"
             )
-        if self.release.is_same(seen.primary) and seen.phase == canary.SUCCEEDED:
+        if self.release.is_same(state.primary) and state.phase == canary.SUCCEEDED:
             return True
-        if seen.is_running:
-            self._note_trouble(seen)
-        self._tell(_progress(seen, self.key))
+        if state.is_running:
+            self._note_trouble(state)
+        self._tell(_progress(state, self.key))
         return False
 
-    def _note_trouble(self, seen: Look) -> None:
+    def _note_trouble(self, state: CanaryState) -> None:
         """Why the canary's pods do not get ready; Flagger says only that they do not."""
-        if seen.weight > 0:
+        if state.weight > 0:
             self.trouble = ""
             return
-        self.trouble = self.scene.trouble() or self.trouble
+        self.trouble = self.rollout_target.trouble() or self.trouble
 
-    def _unexplained(self, seen: Look) -> str:
+    def _unexplained(self, state: CanaryState) -> str:
         version = self.release.version
-        if not self.release.is_same(seen.target) and seen.target.version != seen.said.get("former"):
-            other = seen.target.version or "none"
+        is_former = state.target.version == state.status.get("former")
+        if not self.release.is_same(state.target) and not is_former:
+            other = state.target.version or "none"
             return f"version {version}: another rollout, of version {other}, took its place"
-        said = self.trouble or "; ".join(self.scene.warnings())
-        why = said or "neither Flagger nor the verdict service says why"
-        return f"version {version} was rolled back on {self.place}: {why}"
+        warnings = self.trouble or "; ".join(self.rollout_target.warnings())
+        why = warnings or "neither Flagger nor the verdict service says why"
+        return f"version {version} was rolled back on {self.target}: {why}"
 
     def _undecided(self) -> str:
         return (
-            f"version {self.release.version} was not decided on {self.place}: {self.last_said}. "
+            f"version {self.release.version} was not decided on {self.target}: {self.last_line}. "
             "The rollout goes on; the same command follows it"
         )
 
-    def _look(self) -> Look | None:
+    def _state(self) -> CanaryState | None:
         """How it stands; None while the API does not answer."""
         try:
-            return canary.look(self.cluster, self.place)
+            return canary.canary_state(self.cluster, self.target)
         except AwayError as error:
             self._tell(str(error))
             return None
@@ -189,17 +190,17 @@ class _Follower:
         self.sleep(POLL_S)
 
     def _tell(self, text: str) -> None:
-        if text != self.last_said:
+        if text != self.last_line:
             self.say(text)
-            self.last_said = text
+            self.last_line = text
 
 
-def _progress(seen: Look, key: str) -> str:
+def _progress(state: CanaryState, key: str) -> str:
     """A line on how it stands; it changes when something did."""
-    if seen.is_suspended:
+    if state.is_suspended:
         return "the Canary is suspended: nothing is rolled out until `spec.suspend` is false"
-    said = seen.said if seen.said.get("key") == key else {}
-    share = "a copy of the traffic" if seen.is_mirrored else f"{seen.weight:.0%} of the traffic"
-    missing = [c["name"] for c in said.get("checks", ()) if c["outcome"] != "pass"]
-    answer = said.get("outcome", "no verdict yet")
-    return f"{seen.phase}, {share}: {answer}" + (f" ({', '.join(missing)})" if missing else "")
+    status = state.status if state.status.get("key") == key else {}
+    share = "a copy of the traffic" if state.is_mirrored else f"{state.weight:.0%} of the traffic"
+    missing = [c["name"] for c in status.get("checks", ()) if c["outcome"] != "pass"]
+    answer = status.get("outcome", "no verdict yet")
+    return f"{state.phase}, {share}: {answer}" + (f" ({', '.join(missing)})" if missing else "")

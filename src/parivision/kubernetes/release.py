@@ -51,8 +51,8 @@ def served(deployment: Any) -> Release:
             f"the Deployment {deployment.metadata.name} has no container {CONTAINER!r}: it is not "
             "the prediction service; name that in PARIVISION_DEPLOYMENT"
         )
-    notes = template.metadata.annotations or {}
-    return Release(images[0], notes.get(VERSION, ""), notes.get(DIGEST, ""), notes.get(ATTEMPT, ""))
+    marks = template.metadata.annotations or {}
+    return Release(images[0], marks.get(VERSION, ""), marks.get(DIGEST, ""), marks.get(ATTEMPT, ""))
 
 
 def template_key(deployment: Any) -> str:
@@ -65,13 +65,13 @@ def template_key(deployment: Any) -> str:
 
 def change(release: Release, replicas: int | None, former: Release | None = None) -> Patch:
     """The patch that makes a Deployment serve a release; `replicas` of None stay."""
-    notes = {
+    annotations = {
         VERSION: release.version or None,
         DIGEST: release.digest or None,
         ATTEMPT: release.attempt or None,
     }
     template = {
-        "metadata": {"annotations": notes},
+        "metadata": {"annotations": annotations},
         "spec": {"containers": [{"name": CONTAINER, "image": release.image}]},
     }
     spec = (
@@ -93,7 +93,10 @@ def noted(deployment: Any) -> Release | None:
 
 
 def _filled(value: Any) -> Any:
-    """Without what is not set, of which a newer client knows more."""
+    """The value without fields that are not set: a newer client knows more of those.
+
+    Otherwise an update of the client would change the key of a template that did not change.
+    """
     if isinstance(value, dict):
-        return {name: _filled(one) for name, one in value.items() if one not in (None, [], {})}
-    return [_filled(one) for one in value] if isinstance(value, list) else value
+        return {name: _filled(item) for name, item in value.items() if item not in (None, [], {})}
+    return [_filled(item) for item in value] if isinstance(value, list) else value

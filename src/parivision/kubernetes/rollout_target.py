@@ -6,7 +6,7 @@ from typing import Any
 
 from parivision.errors import ServiceError
 from parivision.kubernetes import canary, deployment_state
-from parivision.kubernetes.canary import Look
+from parivision.kubernetes.canary import CanaryState
 from parivision.kubernetes.cluster import Cluster, DeploymentTarget
 from parivision.kubernetes.deploy import explained
 from parivision.kubernetes.release import Release
@@ -15,41 +15,42 @@ from parivision.kubernetes.release import Release
 class RolloutTarget:
     """A Deployment that Flagger rolls out. Its methods raise ServiceError."""
 
-    def __init__(self, cluster: Cluster, place: DeploymentTarget) -> None:
+    def __init__(self, cluster: Cluster, deployment: DeploymentTarget) -> None:
         self._cluster = cluster
-        self._place = place
+        self._deployment = deployment
 
-    def look(self) -> Look | None:
+    def state(self) -> CanaryState | None:
         """How the rollout stands; None where no Canary rolls it out."""
-        return canary.look(self._cluster, self._place)
+        return canary.canary_state(self._cluster, self._deployment)
 
-    def say(self, said: Mapping[str, Any]) -> None:
-        """Keep on the Canary what there is to say."""
-        canary.say(self._cluster, self._place, said)
+    def publish(self, status: Mapping[str, Any]) -> None:
+        """Keep a status on the Canary."""
+        canary.publish(self._cluster, self._deployment, status)
 
     def serve(self, release: Release) -> None:
         """Make a release the target."""
-        canary.serve(self._cluster, self._place, release)
+        canary.serve(self._cluster, self._deployment, release)
 
     def force(self, release: Release | None) -> None:
         """Let Flagger promote a release without asking; None for none any more."""
-        canary.force(self._cluster, self._place, release)
+        canary.force(self._cluster, self._deployment, release)
 
-    def note(self, uid: str, name: str, reason: str, message: str) -> None:
+    def record_event(self, uid: str, name: str, reason: str, message: str) -> None:
         """Make an event of the Canary, once by its name."""
-        self._cluster.note(self._place, uid, name, reason, message)
+        self._cluster.record_event(self._deployment, uid, name, reason, message)
 
     def trouble(self) -> str:
         """Why the canary's pods do not start; empty when nothing is wrong or it cannot be told."""
         with suppress(ServiceError):
-            target = self._cluster.deployment(self._place)
-            found = deployment_state.of_pods(self._cluster.newest_pods(self._place, target))
-            if found is not None and found.state == "stuck":
-                return explained(self._cluster, self._place, found)
+            manifest = self._cluster.deployment(self._deployment)
+            pods = self._cluster.newest_pods(self._deployment, manifest)
+            state = deployment_state.of_pods(pods)
+            if state is not None and state.state == "stuck":
+                return explained(self._cluster, self._deployment, state)
         return ""
 
     def warnings(self) -> list[str]:
         """What Flagger warned of last; empty when that cannot be told."""
         with suppress(ServiceError):
-            return self._cluster.canary_warnings(self._place)[-3:]
+            return self._cluster.canary_warnings(self._deployment)[-3:]
         return []

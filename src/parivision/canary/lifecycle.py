@@ -1,0 +1,124 @@
+"""Where rollouts begin and end: what the target and Flagger's phase say of them."""
+
+from dataclasses import replace
+from typing import Final
+
+from parivision.canary.interfaces import PredictionSource, RolloutTargetLike
+from parivision.canary.known_rollouts import KnownRollouts
+from parivision.canary.record import End, Order, Rollout, RolloutStage
+from parivision.kubernetes.canary import FAILED, SUCCEEDED, CanaryState
+from parivision.kubernetes.release import Release
+from parivision.verdict import Rules, State
+
+LOST_S: Final = 600.0
+"""After so long a rollout that Flagger calls failed, and that was never seen to run, is over."""
+
+
+class RolloutLifecycle:
+    """Opens a record when a rollout begins, and ends it when Flagger is done.
+
+    Each change is stored at once. What follows from an end is the reconciler's.
+    """
+
+    def __init__(
+        self, known: KnownRollouts, log: PredictionSource, target: RolloutTargetLike, rules: Rules
+    ) -> None:
+        self._known = known
+        self._log = log
+        self._target = target
+        self._rules = rules
+
+    def opened(self, canary: CanaryState, now: float) -> Rollout:
+        """The rollout that is under way; a new one takes the place of all before it."""
+        current = self._known.under_way()
+        if current is not None and current.key == canary.key:
+            return current
+        stale_versions: tuple[str, ...] = ()
+        if current is not None:
+            reason = f"version {canary.target.version} took its place"
+            current.finish(End.SUPERSEDED, reason, now)
+            self._known.save(current)
+            stale_versions = (*current.stale_versions, current.version)
+        rollout = self._new(canary, now, stale_versions)
+        self._known.add(rollout)
+        return rollout
+
+    def close(self, canary: CanaryState, now: float) -> None:
+        """End what was judged; for when Flagger has no rollout under way."""
+        rollout = self._known.under_way()
+        if rollout is None:
+            return
+        outcome = self._outcome(rollout, canary, now)
+        if outcome is None:
+            return
+        rollout.finish(*outcome, now)
+        if rollout.end in {End.PROMOTED, End.SERVED}:
+            # Stored before the rollout: if this is cut off, the rollout is closed once more.
+            self._end_watches(rollout, now)
+        self._known.save(rollout)
+
+    def adopt(self, canary: CanaryState, served: Release, now: float) -> None:
+        """Record a promotion that happened while rollouts could not be remembered."""
+        rollout = replace(self._new(canary, now, ()), former=self._known.all()[-1].former)
+        rollout.order, rollout.ordered_by = Order.PROMOTE, "somebody, unseen"
+        reason = f"version {served.version} was promoted while nobody could judge it"
+        rollout.finish(End.SERVED, reason, now)
+        self._known.add(rollout)
+
+    def _new(self, canary: CanaryState, now: float, stale_versions: tuple[str, ...]) -> Rollout:
+        assert canary.primary is not None  # noqa: S101 - the watcher has looked
+        # Evidence begins here: what the log holds already is not read.
+        predictions, labelled = self._log.ends()
+        earlier = sum(r.key == canary.key for r in self._known.all())
+        versions = {canary.target.version, canary.primary.version}
+        return Rollout(
+            id=f"{canary.key}-{earlier + 1}" if earlier else canary.key,
+            key=canary.key,
+            release=canary.target,
+            former=canary.primary,
+            state=State(self._rules),
+            started_at=now,
+            order=Order.RESTORE if self._is_rollback(canary) else Order.NONE,
+            weight_since=now,
+            predictions_cursor=predictions,
+            labelled_cursor=labelled,
+            stale_versions=tuple(v for v in stale_versions if v not in versions),
+        )
+
+    def _is_rollback(self, canary: CanaryState) -> bool:
+        """Whether the target is the former champion, and the primary was proven worse than it."""
+        return any(
+            r.end is End.TAKEN_BACK
+            and r.release.is_same(canary.primary)
+            and r.former.is_same(canary.target)
+            for r in self._known.all()
+        )
+
+    def _outcome(self, rollout: Rollout, canary: CanaryState, now: float) -> tuple[End, str] | None:
+        """How the rollout came out and why; None while that cannot be told."""
+        is_lost = now - rollout.started_at > LOST_S
+        if canary.phase == FAILED and (rollout.was_running or is_lost):
+            return End.ROLLED_BACK, rollout.condemned or self._flaggers_reason(rollout)
+        if (
+            canary.phase == SUCCEEDED
+            and rollout.was_running
+            and rollout.release.is_same(canary.primary)
+        ):
+            is_judged = rollout.order is Order.NONE and not rollout.is_same_model
+            reason = str(rollout.verdict.get("reason", ""))
+            return (End.PROMOTED if is_judged else End.SERVED), reason
+        if canary.is_at_rest and canary.key != rollout.key:
+            return End.SUPERSEDED, "it was withdrawn before it began"
+        return None
+
+    def _flaggers_reason(self, rollout: Rollout) -> str:
+        """Why Flagger gave up by itself."""
+        warnings = rollout.trouble or "; ".join(self._target.warnings())
+        return warnings or "Flagger does not say why"
+
+    def _end_watches(self, winner: Rollout, now: float) -> None:
+        """A champion that was replaced is watched no more."""
+        for rollout in self._known.watched():
+            if rollout.version != winner.version:
+                rollout.stage, rollout.ended_at = RolloutStage.ENDED, now
+                self._known.save(rollout)
