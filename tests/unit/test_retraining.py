@@ -227,7 +227,7 @@ def test_a_no_is_thought_over_again(retrainer, kubeflow, time_s):
 def test_runs_of_other_pipelines_do_not_count(retrainer, kubeflow):
     """An ETL that goes on is not in the way."""
     kubeflow.listed = [RunState("e", "e", "RUNNING", pipeline_id="e", created_at=NOW)]
-    assert retrainer.look().may_start
+    assert retrainer.preview().may_start
     assert not kubeflow.started
 
 
@@ -240,5 +240,5 @@ def test_with_kubeflow_away_nothing_is_remembered(retrainer, kubeflow):
     assert retrainer.answer(DRIFT).outcome is AlertAnswer.STARTED
     assert retrainer.started_at == NOW
     kubeflow.listed = [past("FAILED", 1), past("FAILED", 2)]
-    assert retrainer.look().outcome is AlertAnswer.BACKING_OFF
+    assert retrainer.preview().outcome is AlertAnswer.BACKING_OFF
     assert retrainer.failures == 2

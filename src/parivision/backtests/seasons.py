@@ -2,11 +2,16 @@
 
 Three policies answer every following season, all of them brought up to date every night: the
 promotion rule, never retraining, and always taking the newest model whatever the judgement.
+
+This is evaluation with a rolling origin (Tashman 2000, "Out-of-sample tests of forecasting
+accuracy", International Journal of Forecasting 16(4)): the origin moves on by a season, and only
+shots after it are scored.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +48,20 @@ class SeasonResult:
         return self.promoted_loss - min(self.never_loss, self.newest_loss)
 
 
+@dataclass(frozen=True)
+class _Policies:
+    """The champion of each policy, up to date on the eve of the next season."""
+
+    promoted: Bundle
+    never: Bundle
+    newest: Bundle
+
+    @property
+    def champions(self) -> tuple[Bundle, Bundle, Bundle]:
+        """In the order of `SeasonResult`'s losses."""
+        return self.promoted, self.never, self.newest
+
+
 def by_season(
     shots: pl.DataFrame,
     families: Sequence[str],
@@ -66,31 +85,20 @@ def by_season(
             f"expected at least two seasons, one to learn from and one to be judged on, got "
             f"{len(known_seasons)}: give more games"
         )
-    all_told = not (history.facts.action == NO_ACTION).any()
-    recipe = partial(Recipe, seed=seed, untold=not all_told)
-    champion: Bundle | None = None
-    never: Bundle | None = None
-    for index, season in enumerate(known_seasons[:-1]):
-        past = slice(0, int(np.searchsorted(seasons, season, "right")))
-        then = history.upto(past.stop)
+    has_all_actions = not (history.facts.action == NO_ACTION).any()
+    recipe = partial(Recipe, seed=seed, untold=not has_all_actions)
+    policies: _Policies | None = None
+    for index, (season, next_season) in enumerate(pairwise(known_seasons.tolist())):
+        end, next_end = np.searchsorted(seasons, [season, next_season], "right").tolist()
+        then = history.upto(end)
         split = time_split(then.facts.day)
         bundles = {
             name: _trained(then, split, recipe(name), keep and keep / f"{name}_{season}")
             for name in families
         }
-        judgement = holdout.judge(shots[past], then, split, bundles, champion)
-        decision = holdout.decide(judgement)
-        best = holdout.best_of(judgement.made, {n: judgement.predictions[n] for n in bundles})
-        newest = bundles[best or families[0]]
-        champion = _crown(decision, newest, champion, then)
-        next_season = known_seasons[index + 1]
-        rows = slice(past.stop, int(np.searchsorted(seasons, next_season, "right")))
-        never = (never or champion).refreshed(then.facts, then.made)
-        newest = newest.refreshed(then.facts, then.made)
-        losses = [_loss(bundle, history, rows) for bundle in (champion, never, newest)]
-        yield SeasonResult(
-            int(season), int(next_season), str(decision.winner), decision.reason, *losses
-        )
+        decision, policies = _decided(shots[:end], then, split, bundles, policies)
+        losses = [_loss(bundle, history, slice(end, next_end)) for bundle in policies.champions]
+        yield SeasonResult(season, next_season, str(decision.winner), decision.reason, *losses)
         if progress:
             progress(index + 1, len(known_seasons) - 1)
 
@@ -117,6 +125,32 @@ def _trained(history: History, split: TimeSplit, recipe: Recipe, kept: Path | No
     if kept is not None:
         bundle.save(kept)
     return bundle
+
+
+def _decided(
+    shots: pl.DataFrame,
+    then: History,
+    split: TimeSplit,
+    bundles: Mapping[str, Bundle],
+    former: _Policies | None,
+) -> tuple[promotion.Decision, _Policies]:
+    """What the rule decides at the end of a season, and whom each policy serves from then on.
+
+    `shots` and `then` end with the season. `former` is None at the first end: never retraining
+    then begins with the rule's own champion.
+    """
+    champion = former.promoted if former else None
+    judgement = holdout.judge(shots, then, split, bundles, champion)
+    decision = holdout.decide(judgement)
+    best = holdout.best_of(judgement.made, {n: judgement.predictions[n] for n in bundles})
+    newest = bundles[best or next(iter(bundles))]
+    promoted = _crown(decision, newest, champion, then)
+    never = former.never if former else promoted
+    return decision, _Policies(
+        promoted=promoted,
+        never=never.refreshed(then.facts, then.made),
+        newest=newest.refreshed(then.facts, then.made),
+    )
 
 
 def _crown(

@@ -1,5 +1,6 @@
-"""Commands on rollouts: what the verdict would say, and how often it would be wrong."""
+"""Commands on rollouts that are made up or replayed: how often the verdict would be wrong."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,43 +28,52 @@ def _group() -> None:
     """Rollouts: judged, looked at, ended."""
 
 
+Equal = Annotated[bool, typer.Option("--equal", help="Only equal models, all kinds: false alarms.")]
+Runs = Annotated[
+    int,
+    typer.Option(
+        min=1, help="Rollouts of equal models, of all kinds together, and as many of the worse."
+    ),
+]
+Worse = Annotated[
+    float, typer.Option(min=0.0001, help="Nats a shot by which the bad challenger is worse.")
+]
+Way = Annotated[str, typer.Option(help=f"How it is worse: {WAYS}.")]
+Shots = Annotated[int, typer.Option(min=300, help="Labelled shots in a rollout.")]
+Batch = Annotated[int, typer.Option(min=1, help="Labelled shots between two looks.")]
+Threshold = Annotated[
+    float, typer.Option(help="The fixed rule's limit of a 5-minute mean, in nats.")
+]
+ShotsAMinute = Annotated[
+    int,
+    typer.Option(min=1, help="Labelled shots in a minute, for the fixed rule; default: ten games."),
+]
+PredictionsFile = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        help="Logged shots, JSON lines or CSV: p_champion, p_challenger, made; zone, period "
+        "and player_volume if known.",
+    ),
+]
+Seed = Annotated[int | None, typer.Option(min=0, help="Default: PARIVISION_SEED.")]
+Plot = Annotated[Path | None, typer.Option(help="Folder for the page and the PNGs.")]
+
+
 @commands.command()
 def simulate(
-    equal: Annotated[
-        bool, typer.Option("--equal", help="Only equal models, all kinds: false alarms.")
-    ] = False,
-    runs: Annotated[
-        int,
-        typer.Option(
-            min=1, help="Rollouts of equal models, of all kinds together, and as many of the worse."
-        ),
-    ] = 200,
-    worse: Annotated[
-        float, typer.Option(min=0.0001, help="Nats a shot by which the bad challenger is worse.")
-    ] = 0.02,
-    way: Annotated[str, typer.Option(help=f"How it is worse: {WAYS}.")] = "noise",
-    shots: Annotated[int, typer.Option(min=300, help="Labelled shots in a rollout.")] = 4000,
-    batch: Annotated[int, typer.Option(min=1, help="Labelled shots between two looks.")] = 100,
-    threshold: Annotated[
-        float, typer.Option(help="The fixed rule's limit of a 5-minute mean, in nats.")
-    ] = 0.02,
-    shots_a_minute: Annotated[
-        int,
-        typer.Option(
-            min=1, help="Labelled shots in a minute, for the fixed rule; default: ten games."
-        ),
-    ] = 12,
-    predictions: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True,
-            dir_okay=False,
-            help="Logged shots, JSON lines or CSV: p_champion, p_challenger, made; zone, period "
-            "and player_volume if known.",
-        ),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Default: PARIVISION_SEED.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Folder for the page and the PNGs.")] = None,
+    equal: Equal = False,
+    runs: Runs = 200,
+    worse: Worse = 0.02,
+    way: Way = "noise",
+    shots: Shots = 4000,
+    batch: Batch = 100,
+    threshold: Threshold = 0.02,
+    shots_a_minute: ShotsAMinute = 12,
+    predictions: PredictionsFile = None,
+    seed: Seed = None,
+    plot: Plot = None,
     json: Json = False,
 ) -> None:
     """Replay shots through two models, asking for the verdict all along.
@@ -73,28 +83,21 @@ def simulate(
     shots are drawn from a log; equal is then the same log with the models swapped by a coin.
     """
     from parivision.reports import rollout
-    from parivision.simulation.study import Plan, study
+    from parivision.simulation.study import Plan
 
     settings = context.current()
     seed = settings.seed if seed is None else seed
     plan = Plan(shots, batch, shots_a_minute, threshold)
-    worlds, path = _worlds(predictions, worse, way, plan, seed)
-    good = (worlds[:-1] if equal or predictions else worlds[1:3])[:runs]
-    bad = [] if equal else worlds[-1:]
-    studies: list[Study] = []
-    for place, world in enumerate((*good, *bad)):
-        is_good = place < len(good)
-        share = len(range(place, runs, len(good))) if is_good else runs
-        with bar(world.name) as progress:
-            studies.append(study(world, share, plan, seed, progress=progress))
-    page = rollout.write(
-        plot or settings.reports / "rollout", studies[: len(good)], studies[len(good) :], path
-    )
-    answer = rollout.summary(studies[: len(good)], studies[len(good) :])
+    sources, path = _sources(predictions, worse, way, plan, seed)
+    equals = (sources[:-1] if equal or predictions else sources[1:3])[:runs]
+    good = _studies(equals, runs, plan, seed)
+    bad = [] if equal else _studies(sources[-1:], runs, plan, seed)
+    page = rollout.write(plot or settings.reports / "rollout", good, bad, path)
+    summary = rollout.summary(good, bad)
     if json:
-        print_json({"seed": seed, **answer, "path": path.verdict.to_dict(), "report": page})
+        print_json({"seed": seed, **summary, "path": path.verdict.to_dict(), "report": page})
         return
-    _print(studies, answer)
+    _print([*good, *bad], summary)
     out.print(f"one rollout: {path.verdict.outcome}: {path.verdict.reason}", markup=False)
     out.print(f"report: {page}", markup=False, soft_wrap=True)
 
@@ -129,10 +132,24 @@ def needed(
     out.print(table)
 
 
-def _worlds(
+def _studies(
+    sources: Sequence["RolloutSource"], runs: int, plan: "Plan", seed: int
+) -> list["Study"]:
+    """A study of each source; the runs are shared out among them, the first get one more."""
+    from parivision.simulation.study import study
+
+    studies = []
+    for place, source in enumerate(sources):
+        share = len(range(place, runs, len(sources)))
+        with bar(source.name) as progress:
+            studies.append(study(source, share, plan, seed, progress=progress))
+    return studies
+
+
+def _sources(
     predictions: Path | None, worse: float, way: str, plan: "Plan", seed: int
 ) -> tuple[list["RolloutSource"], "VerdictPath"]:
-    """Kinds of equal, then the one to be found; and the path of one rollout of that."""
+    """Kinds of equal models, last the challenger to be found; and one rollout of that, in full."""
     import numpy as np
 
     from parivision.simulation.replay import Resampled, read_file
@@ -151,23 +168,24 @@ def _worlds(
     return list(kinds), follow(logged, rng, plan)
 
 
-def _print(studies: list["Study"], answer: dict[str, Any]) -> None:
+def _print(studies: list["Study"], summary: dict[str, Any]) -> None:
     table = Table(title="rollouts", title_justify="left")
     table.add_column("world", no_wrap=True)
     for name in ("failed", "95 %", "passed", "median shots", "fixed rule failed"):
         table.add_column(name, justify="right")
-    for one in studies:
-        failed, median = one.failed(), one.median_shots()
+    for study in studies:
+        failed, median = study.failed(), study.median_shots()
         table.add_row(
-            one.world,
+            study.world,
             number(failed.rate, ".1%"),
             f"{failed.low:.1%} to {failed.high:.1%}",
-            number(one.passed().rate, ".1%"),
+            number(study.passed().rate, ".1%"),
             "-" if median is None else f"{median:,.0f}",
-            number(one.fixed_failed().rate, ".1%"),
+            number(study.fixed_failed().rate, ".1%"),
         )
     out.print(table)
     out.print(
-        f"false alarms {answer['false_alarm_rate']:.1%}, at most {answer['alpha']:.0%} are allowed",
+        f"false alarms {summary['false_alarm_rate']:.1%}, at most {summary['alpha']:.0%} are "
+        "allowed",
         markup=False,
     )

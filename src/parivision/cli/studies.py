@@ -1,7 +1,7 @@
 """Commands that study or run the whole: drift, pipelines, backtests, the demo."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from parivision.cli import context
 from parivision.cli.console import bar, out, print_json, say, working
 from parivision.cli.data import SOURCE_HELP, Json
 from parivision.reports.numbers import number
+
+if TYPE_CHECKING:
+    from polars import DataFrame
 
 commands = typer.Typer()
 backtest = typer.Typer(no_args_is_help=True)
@@ -93,9 +96,9 @@ def drift_weeks(
         return
     for row in table.iter_rows(named=True):
         out.print("  ".join(str(value) for value in row.values()), markup=False, soft_wrap=True)
-    spoken = table.filter(table["verdict"] == "drift").height
+    alarms = table.filter(table["verdict"] == "drift").height
     plain = table.filter(table["plain_tests"] != "").height
-    out.print(f"{spoken} of {table.height} weeks with an alarm; plain tests: {plain}")
+    out.print(f"{alarms} of {table.height} weeks with an alarm; plain tests: {plain}")
 
 
 @backtest.command("estimated")
@@ -117,13 +120,13 @@ def estimated_weeks(
     from parivision.sources.open import open_source
     from parivision.sources.read import read_shots
 
-    first, dash, last = seasons.partition("-")
-    years = _years(f"{first},{last}" if dash else seasons)
+    is_range = "-" in seasons
+    years = _years(seasons.replace("-", ",", 1))
     with working("reading the shots"):
         shots, _ = read_shots(open_source(data))
-    if dash:
-        there = set(shots["season"].unique())
-        years = [year for year in range(years[0], years[1] + 1) if year in there]
+    if is_range:
+        known = set(shots["season"].unique())
+        years = [year for year in range(years[0], years[1] + 1) if year in known]
     with bar("seasons") as progress:
         seed = context.current().seed
         weeks = list(study.by_week(shots, years, seed=seed, keep=keep, progress=progress))
@@ -136,6 +139,11 @@ def estimated_weeks(
     if json:
         print_json({"weeks": table.to_dicts(), "seasons": summary.to_dicts()})
         return
+    _print_estimates(summary)
+
+
+def _print_estimates(summary: "DataFrame") -> None:
+    """A sentence for each season of `parivision.backtests.estimated.by_season`."""
     for row in summary.iter_rows(named=True):
         out.print(
             f"{row['season']}: log loss inside in {row['inside']} of {row['weeks']} weeks, "
@@ -174,6 +182,7 @@ def drift(json: Json = False) -> None:
         out.print("there is no champion yet: nothing to compare with")
         return
     out.print(f"{summary.verdict}: {', '.join(summary.drifted_columns) or 'no column'} drifted")
-    ended = summary.performance
-    out.print(f"outcomes: {ended.verdict}: {ended.reason}", markup=False, soft_wrap=True)
+    performance = summary.performance
+    text = f"outcomes: {performance.verdict}: {performance.reason}"
+    out.print(text, markup=False, soft_wrap=True)
     out.print(f"report: {outcome.page}", markup=False, soft_wrap=True)

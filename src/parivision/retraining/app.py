@@ -27,6 +27,7 @@ RETRY_S: Final = 30
 AWAY: Final = (PipelineError, SettingsError)
 """A token's file may be gone for a moment, as Kubeflow may."""
 _BEARER: Final = "Bearer "
+_UNAUTHORISED: Final = "Send the token of the Secret parivision-retraining as a bearer token."
 
 _logger = logging.getLogger(__name__)
 
@@ -35,37 +36,13 @@ def create_app(retrainer: Retrainer, token: str = "") -> FastAPI:
     """The service; with a `token` only who bears it may post alerts."""
     app = FastAPI(title="PariVision's retraining", docs_url=None, redoc_url=None)
     registry = CollectorRegistry()
-    notices = _metrics(registry, retrainer)
-
-    @app.post("/alerts")
-    async def alerts(request: Request) -> Response:
-        """A message of Alertmanager's; answers what became of it."""
-        if token and not _bears(request, token):
-            notices.labels(REFUSED).inc()
-            said = "Send the token of the Secret parivision-retraining as a bearer token."
-            return PlainTextResponse(said, 401, {"WWW-Authenticate": "Bearer"})
-        try:
-            notice = read(await _body(request))
-        except DataError as error:
-            notices.labels(REFUSED).inc()
-            return PlainTextResponse(str(error), 400)
-        if not notice.alerts:
-            notices.labels(NOT_ASKED).inc()
-            return PlainTextResponse("no alert that fires asks for a retraining")
-        try:
-            decision = await run_in_threadpool(retrainer.answer, notice)
-        except AWAY as error:
-            notices.labels(UNREACHABLE).inc()
-            _logger.warning("%s: %s", ", ".join(notice.names), error)
-            return _away(error)
-        notices.labels(decision.outcome).inc()
-        return _told(decision)
+    _add_alerts(app, retrainer, _metrics(registry, retrainer), token)
 
     @app.get("/")
     def index() -> Response:
         """What an alert would be answered now, and why."""
         try:
-            return _told(retrainer.look())
+            return _described(retrainer.preview())
         except AWAY as error:
             return _away(error)
 
@@ -81,6 +58,34 @@ def create_app(retrainer: Retrainer, token: str = "") -> FastAPI:
         return PlainTextResponse("ok")
 
     return app
+
+
+def _add_alerts(app: FastAPI, retrainer: Retrainer, notices: Counter, token: str) -> None:
+    """Alertmanager's webhook; `notices` counts its messages by what became of them."""
+
+    @app.post("/alerts")
+    async def alerts(request: Request) -> Response:
+        """A message of Alertmanager's; answers what became of it."""
+        if token and not _bears(request, token):
+            notices.labels(REFUSED).inc()
+            return PlainTextResponse(_UNAUTHORISED, 401, {"WWW-Authenticate": "Bearer"})
+        try:
+            notice = read(await _body(request))
+        except DataError as error:
+            notices.labels(REFUSED).inc()
+            return PlainTextResponse(str(error), 400)
+        if not notice.alerts:
+            notices.labels(NOT_ASKED).inc()
+            return PlainTextResponse("no alert that fires asks for a retraining")
+        try:
+            # It asks Kubeflow and waits: the event loop goes on meanwhile.
+            decision = await run_in_threadpool(retrainer.answer, notice)
+        except AWAY as error:
+            notices.labels(UNREACHABLE).inc()
+            _logger.warning("%s: %s", ", ".join(notice.names), error)
+            return _away(error)
+        notices.labels(decision.outcome).inc()
+        return _described(decision)
 
 
 def _metrics(registry: CollectorRegistry, retrainer: Retrainer) -> Counter:
@@ -115,7 +120,7 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _told(decision: RunDecision) -> Response:
+def _described(decision: RunDecision) -> Response:
     next_at = decision.next_at.isoformat() if decision.next_at else None
     body = strict_json.text(
         {

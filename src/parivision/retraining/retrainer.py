@@ -82,7 +82,7 @@ class Retrainer:
         _logger.info("%s: %s (%s)", ", ".join(notice.names), decision.outcome, decision.reason)
         return decision
 
-    def look(self) -> RunDecision:
+    def preview(self) -> RunDecision:
         """What an alert would be answered now; raises PipelineError."""
         with self._lock:
             return self._decided(self.connect())
