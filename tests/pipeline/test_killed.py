@@ -23,7 +23,10 @@ SEED = 20240611
 # Processes are forked from one that has done nothing but the imports, which take seconds.
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
-    [f"parivision.{name}" for name in ("refine", "lake.mongo", "lake.files", "sources.csv_files")]
+    [
+        f"parivision.{name}"
+        for name in ("lake.refine", "lake.mongo", "lake.files", "sources.csv_files")
+    ]
 )
 
 

@@ -15,7 +15,7 @@ from pymongo.errors import OperationFailure
 
 from docs_pages import ROOT
 from parivision.errors import StoreError
-from parivision.lake import Appended, LayerCounts, documents, mongo, open_lake
+from parivision.lake import Appended, LayerCounts, documents, mongo_bronze, mongo_client, open_lake
 from parivision.lake.base import QUARANTINE_SCHEMA
 from parivision.lake.mongo import MongoLake
 from parivision.lake.refine import refine
@@ -91,7 +91,7 @@ def test_a_malformed_url_is_told_without_its_secrets(url: str) -> None:
 
 def test_a_server_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says which, and to check that it runs."""
-    monkeypatch.setattr(mongo, "SERVER_WAIT_MS", 50)
+    monkeypatch.setattr(mongo_client, "SERVER_WAIT_MS", 50)
     with pytest.raises(StoreError, match=r"mongodb://127.0.0.1:1/x could not be used") as caught:
         open_lake("mongodb://user:s3cret@127.0.0.1:1/x")
     assert "s3cret" not in str(caught.value)
@@ -176,7 +176,7 @@ def test_what_others_brought_first_leaves_an_open_batch(
     lake: MongoLake, database: Database, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     """However many they are, and though the killed writer came first."""
-    monkeypatch.setattr(mongo, "IDS_AT_ONCE", at_once)
+    monkeypatch.setattr(mongo_bronze, "IDS_AT_ONCE", at_once)
     append(lake, RECORDS[:40])
     leave_open(database, 40)
     rival = RECORDS[30:31].with_columns(pl.lit("Another").alias("Player Name"))
@@ -228,5 +228,5 @@ def test_a_lake_that_lost_records_says_what_to_do(lake: MongoLake, database: Dat
 def test_other_refusals_of_the_server_are_told() -> None:
     """A command that the server refuses is a StoreError that quotes it."""
     refused = pytest.raises(StoreError, match="mongodb://h refused a command: no such thing")
-    with refused, mongo.asking("mongodb://h"):
+    with refused, mongo_client.translating_errors("mongodb://h"):
         raise OperationFailure("no such thing", code=59)

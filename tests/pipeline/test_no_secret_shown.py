@@ -16,7 +16,7 @@ from parivision.cli.app import app
 from parivision.credentials.names import ADDRESSES, CREDENTIALS, PASSWORDS
 from parivision.credentials.redaction import KFP
 from parivision.errors import PariVisionError
-from parivision.lake import mongo
+from parivision.lake import mongo_client
 from parivision.stages import components, termination_message
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("mlflow")]
@@ -170,7 +170,7 @@ def watched(home, monkeypatch, capfd, caplog, tmp_path) -> Iterator[Watched]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("KUBECONFIG", NOWHERE)
     monkeypatch.setattr("kfp.Client._LOCAL_KFP_CONTEXT", str(tmp_path / "context.json"))
-    monkeypatch.setattr(mongo, "SERVER_WAIT_MS", 20)
+    monkeypatch.setattr(mongo_client, "SERVER_WAIT_MS", 20)
     monkeypatch.setattr("parivision.prediction_log.mongo.FIND_SERVER_MS", 20)
     monkeypatch.setattr("parivision.canary.store.FIND_SERVER_MS", 20)
     caplog.set_level(logging.DEBUG)
@@ -262,7 +262,7 @@ def test_no_credential_is_shown_by_a_pipelines_task(
 
     words = tmp_path / "termination-log"
     monkeypatch.setattr(termination_message, "FILE", words)
-    monkeypatch.setattr(mongo, "SERVER_WAIT_MS", 20)
+    monkeypatch.setattr(mongo_client, "SERVER_WAIT_MS", 20)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     secret = (MALFORMED | WELL_FORMED)[way](FIRST, SECOND)
     pod = {"PARIVISION_HOME": str(home), "PARIVISION_POD": "task-1"}

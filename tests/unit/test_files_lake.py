@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from parivision.errors import StoreError
 from parivision.lake import LayerCounts, open_lake, transaction
 from parivision.lake.base import KEYS, in_order_taken
-from parivision.lake.deduplication import sift
+from parivision.lake.deduplication import deduplicate
 from parivision.lake.files import LOCK_NAME, FilesLake
 from parivision.lake.manifest import FILE_NAME
 from parivision.lake.refine import refine
@@ -197,7 +197,7 @@ KEY_ROWS = st.lists(st.tuples(NUMBERS, NUMBERS, st.integers(0, 3)), max_size=12)
 
 @settings(deadline=None, max_examples=50)
 @given(KEY_ROWS, KEY_ROWS)
-def test_sifting_agrees_with_its_definition(
+def test_deduplication_agrees_with_its_definition(
     incoming: list[tuple[int | None, int | None, int]],
     earlier: list[tuple[int | None, int | None, int]],
 ) -> None:
@@ -217,10 +217,10 @@ def test_sifting_agrees_with_its_definition(
             new.append(row)
         elif first[identity] != digest:
             conflicts.append(row)
-    sifted = sift(_keys(incoming), _keys(known))
-    assert sifted.new.to_list() == new
-    assert sifted.conflicts.to_list() == conflicts
-    assert sifted.duplicates == len(incoming) - len(new) - len(conflicts)
+    unique = deduplicate(_keys(incoming), _keys(known))
+    assert unique.new.to_list() == new
+    assert unique.conflicts.to_list() == conflicts
+    assert unique.duplicates == len(incoming) - len(new) - len(conflicts)
 
 
 def _keys(rows: list[tuple[int | None, int | None, int]]) -> pl.DataFrame:

@@ -64,7 +64,14 @@ def _imports(name: str) -> frozenset[str]:
         ),
         (
             "pymongo",
-            {"lake.backup", "lake.mongo", "lake.users", "prediction_log.mongo", "canary.store"},
+            {
+                "lake.backup",
+                "lake.mongo",
+                "lake.mongo_client",
+                "lake.users",
+                "prediction_log.mongo",
+                "canary.store",
+            },
         ),
         ("kfp", {"kubeflow.client", "kubeflow.local_process"}),
         ("kfp_server_api", {"kubeflow.client"}),

@@ -29,12 +29,12 @@ from pymongo.errors import BulkWriteError
 from parivision import strict_json
 from parivision.errors import StoreError
 from parivision.lake.documents import Document
-from parivision.lake.mongo import (
+from parivision.lake.mongo_client import (
     DEFAULT_DATABASE,
     DUPLICATE_KEY,
-    asking,
     chunked,
     client_of,
+    translating_errors,
     without_credentials,
 )
 
@@ -94,7 +94,7 @@ def load(databases: Mapping[str, str], stream: IO[bytes], progress: Progress) ->
 @contextmanager
 def _opened(url: str) -> Iterator[Database[Document]]:
     shown = without_credentials(url)
-    with closing(client_of(url, shown)) as client, asking(shown):
+    with closing(client_of(url, shown)) as client, translating_errors(shown):
         yield client.get_default_database(default=DEFAULT_DATABASE)
 
 

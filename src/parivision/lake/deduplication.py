@@ -12,15 +12,15 @@ _IDENTITY: Final = ("game", "event")
 
 
 @dataclass(frozen=True)
-class Sifted:
-    """Positions of records that are new and of those that conflict with an earlier one."""
+class Deduplicated:
+    """Positions of records that are new, and of those that conflict with an earlier record."""
 
     new: pl.Series
     conflicts: pl.Series
     duplicates: int
 
 
-def sift(keys: pl.DataFrame, known: pl.DataFrame) -> Sifted:
+def deduplicate(keys: pl.DataFrame, known: pl.DataFrame) -> Deduplicated:
     """Compare records with each other, the first first, and with the `known` ones.
 
     Both tables have the columns KEYS. A record without a game or event number is its content.
@@ -44,7 +44,7 @@ def sift(keys: pl.DataFrame, known: pl.DataFrame) -> Sifted:
     same = pl.col("digest") == original
     new = judged.filter(is_new)["row"]
     conflicts = judged.filter(~is_new & ~same)["row"]
-    return Sifted(new, conflicts, keys.height - len(new) - len(conflicts))
+    return Deduplicated(new, conflicts, keys.height - len(new) - len(conflicts))
 
 
 def _identified(keys: pl.DataFrame) -> pl.DataFrame:

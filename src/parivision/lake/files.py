@@ -31,7 +31,7 @@ from parivision.lake.base import (
     quarantined,
     within,
 )
-from parivision.lake.deduplication import sift
+from parivision.lake.deduplication import deduplicate
 from parivision.lake.manifest import DataFile, LakeManifest
 from parivision.lake.transaction import (
     ANY_LAYOUT,
@@ -98,17 +98,17 @@ class FilesLake:
                 for partition in partitions
                 for segment in change.manifest.of(BRONZE, partition)
             ]
-            sifted = sift(keys, pl.concat([keys.select(KEYS).clear(), *known]))
-            new = pl.concat([keys[sifted.new], records[sifted.new]], how="horizontal")
+            unique = deduplicate(keys, pl.concat([keys.select(KEYS).clear(), *known]))
+            new = pl.concat([keys[unique.new], records[unique.new]], how="horizontal")
             for partition, rows in by_partition(new):
                 stamped = rows.with_columns(pl.lit(change.number).alias(SEQ))
                 change.add(BRONZE, partition, layout, stamped)
             conflicts = quarantined(
-                records[sifted.conflicts], keys[sifted.conflicts], CONFLICT, layout=layout
+                records[unique.conflicts], keys[unique.conflicts], CONFLICT, layout=layout
             )
             conflicting = change.add_quarantine(conflicts)
-        repeated = len(sifted.conflicts) - conflicting
-        return Appended(len(sifted.new), sifted.duplicates + repeated, conflicting)
+        repeated = len(unique.conflicts) - conflicting
+        return Appended(len(unique.new), unique.duplicates + repeated, conflicting)
 
     def add_quarantine(self, refused: pl.DataFrame) -> int:
         """Keep what is no record."""

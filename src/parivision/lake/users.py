@@ -13,7 +13,7 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
 from parivision.credentials.logins import Login
-from parivision.lake.mongo import DEFAULT_DATABASE, asking
+from parivision.lake.mongo_client import DEFAULT_DATABASE, translating_errors
 
 WAIT_S: Final = 300.0
 """How long a server that was just started may take to answer."""
@@ -67,7 +67,7 @@ def ensure_users(
         "serverSelectionTimeoutMS": int(wait_s * 1000),
     }
     # Credentials as arguments need no escaping.
-    with asking(f"mongodb://{server}"), _connected(server, options) as client:
+    with translating_errors(f"mongodb://{server}"), _connected(server, options) as client:
         with_roles = not client.admin.command("buildInfo").get("ferretdbVersion")
         for user in users:
             roles = user.roles(database) if with_roles else []

@@ -27,7 +27,7 @@ class FolderStore:
 
     def append(self, batch: RecordBatch) -> bool:
         """Keep a batch unless there is one of its number."""
-        with _using(self._root):
+        with _translating_errors(self._root):
             for game in batch.games:
                 place = self._root / _GAMES / str(game)
                 place.parent.mkdir(parents=True, exist_ok=True)
@@ -36,17 +36,17 @@ class FolderStore:
 
     def ends(self, kind: str) -> dict[str, int]:
         """The streams of a kind and the number after their last batch."""
-        with _using(self._root):
+        with _translating_errors(self._root):
             return {stream: found[-1] + 1 for stream, found in numbers(self._root, kind).items()}
 
     def read(self, kind: str, stream: str, number: int) -> RecordBatch | None:
         """A batch, or None when it is not there."""
-        with _using(self._root):
+        with _translating_errors(self._root):
             return read(self._root, kind, stream, number)
 
     def games(self) -> set[int]:
         """Ids of all games that batches named."""
-        with _using(self._root):
+        with _translating_errors(self._root):
             return {int(place.name) for place in _listed(self._root / _GAMES)}
 
     def close(self) -> None:
@@ -115,7 +115,7 @@ def _listed(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def _using(root: Path) -> Iterator[None]:
+def _translating_errors(root: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, KeyError) as error:

@@ -49,7 +49,7 @@ class MongoStore:
 
     def append(self, batch: RecordBatch) -> bool:
         """Keep a batch unless there is one of its number."""
-        with _asking():
+        with _translating_errors():
             self._note_games(batch)
             # First, so that a batch that is there is never unknown to readers.
             self._database.streams.update_one(
@@ -67,13 +67,13 @@ class MongoStore:
 
     def ends(self, kind: str) -> dict[str, int]:
         """The streams of a kind and the number after the last batch that was announced."""
-        with _asking():
+        with _translating_errors():
             found = [(each["_id"].partition(":"), each["end"]) for each in self._all("streams")]
         return {stream: end for (each, _, stream), end in sorted(found) if each == kind}
 
     def read(self, kind: str, stream: str, number: int) -> RecordBatch | None:
         """A batch, or None when it is not there."""
-        with _asking():
+        with _translating_errors():
             found = self._database[kind].find_one({"_id": _key(stream, number)})
         if found is None:
             return None
@@ -81,7 +81,7 @@ class MongoStore:
 
     def games(self) -> set[int]:
         """Ids of all games that batches named."""
-        with _asking():
+        with _translating_errors():
             return {int(game["_id"]) for game in self._all("games")}
 
     def close(self) -> None:
@@ -104,7 +104,7 @@ def _key(stream: str, number: int) -> str:
 
 
 @contextmanager
-def _asking() -> Iterator[None]:
+def _translating_errors() -> Iterator[None]:
     """Translate the driver's errors, without credentials."""
     try:
         yield
