@@ -4,16 +4,19 @@ Decayed counts of attempts and of makes (or of makes above expectation), updated
 day's shots are looked up before they are counted, so no shot ever sees its own day's outcomes;
 the same `lookup` serves training (through `walk`) and requests (on the last day's state).
 
-A rate is shrunken to what is known more broadly: an action in a zone to the league's rate at that
-place, a player in a zone to the player overall, and everyone to nobody in particular (0).
+Rates are estimated by empirical Bayes (`features.tally`): each is drawn towards what is known more
+broadly, an action in a zone to the league's rate at that place, a player in a zone to the player
+overall, and everyone to nobody in particular (0). How a player or a team shoots is counted above
+expectation: a make of an easy shot says less about the shooter than one of a hard shot.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from parivision.features.tally import Tally
 from parivision.shots import court
 from parivision.shots.actions import FAMILIES, family_codes
 from parivision.shots.facts import NO_ACTION, Facts, Floats, Ints
@@ -42,7 +45,7 @@ FEATURES: Final = (
 )
 
 # Half-lives in days, chosen on the seasons 2012 to 2017: the league's level moves within weeks,
-# a player's touch over a year and a half.
+# a player's skill over a year and a half.
 HALF_LIFE_DAYS: Final = {
     "zone": 60.0,
     "place": 200.0,
@@ -56,7 +59,8 @@ HALF_LIFE_DAYS: Final = {
     "team_zone": 150.0,
     "opponent_zone": 150.0,
 }
-# Attempts that the broader rate counts for.
+# Attempts that the broader rate counts for: the prior's strength in the empirical Bayes estimate.
+# The more alike players are in something, the more attempts it takes to tell them apart.
 SHRINKAGE: Final = {
     "zone": 5.0,
     "place": 50.0,
@@ -71,48 +75,17 @@ SHRINKAGE: Final = {
     "opponent_zone": 300.0,
 }
 SHARE_SHRINKAGE: Final = 20.0
+"""Attempts that are added to a player's volume, so that his first shots make no share of 1."""
 # Days before 1970 are negative, so no day near them can stand for "nothing counted yet".
 _NO_DAY: Final = np.iinfo(np.int64).min
 
 
-@dataclass
-class Tally:
-    """Decayed attempts and successes, arrays of one shape."""
-
-    attempts: Floats
-    successes: Floats
-
-    @classmethod
-    def empty(cls, *shape: int) -> "Tally":
-        """A tally that has counted nothing."""
-        return cls(np.zeros(shape), np.zeros(shape))
-
-    def rate(self, at: tuple[Ints, ...], towards: Floats | float, weight: float) -> Floats:
-        """Success rate at some cells, shrunken to `towards` as if by `weight` attempts."""
-        return (self.successes[at] + weight * towards) / (self.attempts[at] + weight)
-
-    def count(self, at: tuple[Ints, ...], successes: Floats) -> None:
-        """Count one attempt per row; rows may name the same cell."""
-        np.add.at(self.attempts, at, 1.0)
-        np.add.at(self.successes, at, successes)
-
-    def decay(self, factor: float) -> None:
-        """Let everything counted so far count less."""
-        self.attempts *= factor
-        self.successes *= factor
-
-    def grow(self, order: Ints, rows: int) -> None:
-        """Move the first axis to a longer index: old row i becomes row `order[i]`."""
-        for name in ("attempts", "successes"):
-            old = getattr(self, name)
-            new = np.zeros((rows, *old.shape[1:]))
-            new[order] = old
-            setattr(self, name, new)
-
-
 @dataclass(frozen=True)
 class _Cells:
-    """Where each shot looks: indexes into the tallies. Row 0 of an index is nobody."""
+    """Which cells of the tallies each shot belongs to, as indexes of shape (n,).
+
+    Row 0 of players, teams and actions is nobody: there is no attempt, and unknown ones look there.
+    """
 
     zone: Ints
     place: Ints
@@ -124,7 +97,10 @@ class _Cells:
     family: Ints
 
     def take(self, rows: slice) -> "_Cells":
-        return _Cells(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+        return _Cells(*(getattr(self, name)[rows] for name in _CELL_NAMES))
+
+
+_CELL_NAMES: Final = tuple(field.name for field in fields(_Cells))
 
 
 class Form:
@@ -162,6 +138,8 @@ class Form:
         self.learn_names(facts)
         cells = self._cells(facts)
         columns = {name: np.empty(len(facts)) for name in FEATURES}
+        # Days, not shots: the order within a day would leak outcomes of games that run at the same
+        # time, and a request of today sees the state of last night, too.
         for day, rows in facts.by_day():
             today = cells.take(rows)
             is_new = self.as_of_day is None or day > self.as_of_day
@@ -176,7 +154,10 @@ class Form:
         return columns
 
     def learn_names(self, facts: Facts) -> None:
-        """Make room for players, teams and actions never seen before."""
+        """Make room for players, teams and actions never seen before.
+
+        Ids are kept sorted, so that they are found by bisection; new actions go to the end.
+        """
         self.players = self._grown(
             self.players,
             facts.player_id,
@@ -266,6 +247,7 @@ class Form:
             "action_distance": self._residual("action_distance", (at.action, at.foot)),
             "player_overall": overall,
             "player_recent": self._residual("player_recent", (at.player,)),
+            # Two steps: a player's zone is drawn towards the player, and he towards the league.
             "player_zone": tally["player_zone"].rate(
                 (at.player, at.zone), overall, k["player_zone"]
             ),
@@ -278,15 +260,19 @@ class Form:
         }
 
     def _residual(self, name: str, at: tuple[Ints, ...]) -> Floats:
+        """A rate above expectation, drawn towards 0: nothing special."""
         return self.tallies[name].rate(at, 0.0, SHRINKAGE[name])
 
     def _decay_to(self, day: int) -> None:
         if self.as_of_day is None:
             return
+        # One factor for all that was counted: each shot has its own half-life weight without a date
+        # of its own, since factors of successive days multiply.
         for name, tally in self.tallies.items():
             tally.decay(0.5 ** ((day - self.as_of_day) / HALF_LIFE_DAYS[name]))
 
     def _count(self, at: _Cells, made: Floats, looked_up: dict[str, Floats]) -> None:
+        # What is expected is what was known this morning, never the outcomes that are counted here.
         above_place = made - looked_up["rate_place"]
         above_action = made - looked_up["rate_action"]
         tally = self.tallies
@@ -301,12 +287,12 @@ class Form:
         tally["player_family"].count((at.player, at.family), above_action)
         tally["team_zone"].count((at.team, at.zone), above_place)
         tally["opponent_zone"].count((at.opponent, at.zone), above_place)
-        for name in tally:  # nobody has no form
-            if name not in {"zone", "place"}:
+        for name in tally:
+            if name not in {"zone", "place"}:  # these have no row for nobody
                 tally[name].attempts[0] = tally[name].successes[0] = 0.0
 
 
 def _index(known: Ints, ids: Ints) -> Ints:
     """Rows of ids in a sorted index whose row 0 is nobody; unknown ids are nobody."""
-    at = np.minimum(np.searchsorted(known, ids), len(known) - 1)
-    return np.where(known[at] == ids, at, 0)
+    nearest = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+    return np.where(known[nearest] == ids, nearest, 0)

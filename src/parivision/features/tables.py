@@ -22,7 +22,7 @@ def in_time_order(shots: pl.DataFrame) -> pl.DataFrame:
 def shooters(shots: pl.DataFrame, most: int = 600) -> list[dict[str, Any]]:
     """The `most` players with the most shots in the newest season: id, name, team and attempts.
 
-    Name and team are those of the newest shot; a player whose name nobody told is "player ID".
+    Name and team are those of the newest shot; a player without a name is "player ID".
     """
     newest = shots.filter(pl.col("season") == pl.col("season").max()).sort(ORDER)
     table = newest.group_by("player_id").agg(
@@ -51,7 +51,7 @@ def facts_from_shots(shots: pl.DataFrame) -> Facts:
     The state of the game comes from the shots of the same game in the same table that were taken
     at an earlier second: whole games should be passed.
     """
-    actions, action = _vocabulary(shots["action_type"])
+    actions, action = _action_codes(shots["action_type"])
     home, away = (_franchise(shots[name]) for name in ("home_team", "away_team"))
     team = shots["team_id"].to_numpy()
     at_home, visiting = team == home, team == away
@@ -75,7 +75,7 @@ def facts_from_shots(shots: pl.DataFrame) -> Facts:
     )
 
 
-def _vocabulary(words: pl.Series) -> tuple[tuple[str, ...], Ints]:
+def _action_codes(words: pl.Series) -> tuple[tuple[str, ...], Ints]:
     """Distinct normalised actions, sorted, and each row's index into them or NO_ACTION."""
     spellings = words.drop_nulls().unique().to_list()
     normal = [normal_action(text) for text in spellings]
@@ -91,7 +91,7 @@ def _vocabulary(words: pl.Series) -> tuple[tuple[str, ...], Ints]:
 
 
 def _franchise(abbreviations: pl.Series) -> Ints:
-    """Franchise ids; a lake of before spellings were made one may hold others."""
+    """Franchise ids; UNKNOWN_TEAM for abbreviations of a lake older than the common spelling."""
     known = {name: league.franchise(name) for name in abbreviations.drop_nulls().unique()}
     return abbreviations.replace_strict(
         known, default=league.UNKNOWN_TEAM, return_dtype=pl.Int64
@@ -109,7 +109,8 @@ def _ints(column: pl.Series) -> NDArray[np.int64]:
 def _before(shots: pl.DataFrame) -> pl.DataFrame:
     """What had happened in the game before each shot, row by row in the table's order.
 
-    Shots of the same second do not see each other: their order is not recorded.
+    Shots of the same second do not see each other: their order is not recorded. So the game is
+    summed up by second, and a shot is given the sum of the seconds before its own.
     """
     rows = shots.select(
         pl.int_range(pl.len()).alias("row"),
@@ -119,43 +120,49 @@ def _before(shots: pl.DataFrame) -> pl.DataFrame:
         "made",
         pl.Series("at_s", elapsed_s(_ints(shots["period"]), _floats(shots["clock_s"]))),
     )
-    seconds = (
-        rows.group_by("game_id", "at_s")
-        .agg(
-            pl.col("team_id").sort_by("row").last().alias("last_team"),
-            pl.col("made").sort_by("row").last().alias("last_made"),
-        )
-        .sort("game_id", "at_s")
-        .with_columns(
-            pl.col("at_s", "last_team", "last_made").shift(1).over("game_id").name.suffix("_")
-        )
-        .select("game_id", "at_s", "at_s_", "last_team_", "last_made_")
-    )
-    own = (
-        rows.group_by("game_id", "player_id", "at_s")
-        .agg(pl.len().cast(pl.Int64).alias("n"), pl.col("made").cast(pl.Int64).sum().alias("m"))
-        .sort("game_id", "player_id", "at_s")
-        .select(
-            "game_id",
-            "player_id",
-            "at_s",
-            (pl.col("n").cum_sum().over("game_id", "player_id") - pl.col("n")).alias(
-                "player_attempts"
-            ),
-            (pl.col("m").cum_sum().over("game_id", "player_id") - pl.col("m")).alias(
-                "player_makes"
-            ),
-        )
-    )
     joined = (
-        rows.join(seconds, on=["game_id", "at_s"], how="left")
-        .join(own, on=["game_id", "player_id", "at_s"], how="left")
-        .sort("row")
+        rows.join(_last_shots(rows), on=["game_id", "at_s"], how="left")
+        .join(_own_counts(rows), on=["game_id", "player_id", "at_s"], how="left")
+        .sort("row")  # a join promises no order
     )
     return joined.select(
-        (pl.col("at_s") - pl.col("at_s_")).alias("since_last_shot_s"),
-        (pl.col("team_id") == pl.col("last_team_")).cast(pl.Float64).alias("last_shot_own"),
-        pl.col("last_made_").alias("last_shot_made"),
+        (pl.col("at_s") - pl.col("last_at_s")).alias("since_last_shot_s"),
+        (pl.col("team_id") == pl.col("last_team")).cast(pl.Float64).alias("last_shot_own"),
+        pl.col("last_made").alias("last_shot_made"),
         "player_attempts",
         "player_makes",
+    )
+
+
+def _last_shots(rows: pl.DataFrame) -> pl.DataFrame:
+    """For each second of a game in which somebody shot: the last shot of an earlier second.
+
+    Of several shots in that earlier second it is the one that the table has last.
+    """
+    in_second = {"last_team": "team_id", "last_made": "made"}
+    return (
+        rows.group_by("game_id", "at_s")
+        .agg(pl.col(of).sort_by("row").last().alias(name) for name, of in in_second.items())
+        .sort("game_id", "at_s")
+        .with_columns(last_at_s="at_s")
+        .with_columns(pl.col("last_at_s", *in_second).shift(1).over("game_id"))
+    )
+
+
+def _own_counts(rows: pl.DataFrame) -> pl.DataFrame:
+    """For each second in which a player shot: attempts and makes of that game's earlier seconds."""
+    of_player = ("game_id", "player_id")
+    counts = {
+        "player_attempts": pl.len().cast(pl.Int64),
+        "player_makes": pl.col("made").cast(pl.Int64).sum(),
+    }
+    return (
+        rows.group_by(*of_player, "at_s")
+        .agg(**counts)
+        .sort(*of_player, "at_s")
+        .select(
+            *of_player,
+            "at_s",
+            *(pl.col(name).cum_sum().over(of_player) - pl.col(name) for name in counts),
+        )
     )

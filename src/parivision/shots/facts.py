@@ -104,58 +104,91 @@ def from_columns(columns: Mapping[str, Sequence[Any]], size: int, today: date) -
 
     A column may be left out if it is known of no shot, and be an array if it is known of all.
     """
-    nothing = [None] * size
+    given = _Columns(columns, size)
+    x_ft, y_ft = given.numbers("x_ft"), given.numbers("y_ft")
+    shot_value = given.whole_numbers("shot_value")
+    actions, action = _action_codes(given.column("action_type"))
+    opponent_id, is_home = _opponents(given)
+    return Facts(
+        day=_days(given.column("game_date"), today),
+        player_id=given.whole_numbers("player_id"),
+        team_id=given.whole_numbers("team_id", league.UNKNOWN_TEAM),
+        opponent_id=opponent_id,
+        is_home=is_home,
+        period=given.whole_numbers("period"),
+        clock_s=given.numbers("clock_s"),
+        x_ft=x_ft,
+        y_ft=y_ft,
+        shot_value=np.where(shot_value > 0, shot_value, court.shot_value(x_ft, y_ft)),
+        action=action,
+        actions=actions,
+        since_last_shot_s=given.numbers("since_last_shot_s"),
+        last_shot_own=given.numbers("last_shot_own"),
+        last_shot_made=given.numbers("last_shot_made"),
+        player_attempts=given.numbers("player_attempts"),
+        player_makes=given.numbers("player_makes"),
+    )
 
-    def column(name: str) -> Sequence[Any]:
-        return columns.get(name, nothing)
 
-    def numbers(name: str) -> Floats:
-        return np.array(column(name), np.float64)  # None becomes NaN
+class _Columns:
+    """Columns of `GIVEN` for `size` shots; one that is left out is None for every shot."""
 
-    def whole(name: str, default: int = 0) -> Ints:
-        values = column(name)
+    def __init__(self, columns: Mapping[str, Sequence[Any]], size: int) -> None:
+        self._columns = columns
+        self._unknown: Sequence[Any] = [None] * size
+
+    def column(self, name: str) -> Sequence[Any]:
+        """The values as they came."""
+        return self._columns.get(name, self._unknown)
+
+    def numbers(self, name: str) -> Floats:
+        """The values as numbers, NaN where they are not known."""
+        return np.array(self.column(name), np.float64)  # numpy makes NaN of None
+
+    def whole_numbers(self, name: str, default: int = 0) -> Ints:
+        """The values as whole numbers, `default` where they are not known."""
+        values = self.column(name)
+        # An array holds no None, and to look for one would compare all of its values.
         if not isinstance(values, np.ndarray) and None in values:
             values = [default if value is None else value for value in values]
         return np.array(values, np.int64)
 
-    x_ft, y_ft = numbers("x_ft"), numbers("y_ft")
-    given = whole("shot_value")
-    normal = {word: normal_action(word or "") for word in set(column("action_type"))}
+
+# Many shots share an action, a day or a game. Each different one is looked up once, and rows
+# take the result by index: a batch of thousands of shots then costs little more than its arrays.
+
+
+def _action_codes(words: Sequence[str | None]) -> tuple[tuple[str, ...], Ints]:
+    """Distinct normalised actions, sorted, and each shot's index into them or NO_ACTION."""
+    normal = {word: normal_action(word or "") for word in set(words)}
     actions = tuple(sorted({word for word in normal.values() if word}))
     code = {word: index for index, word in enumerate(actions)}
-    codes = {word: code.get(spelt, NO_ACTION) for word, spelt in normal.items()}
-    days = {day: ((day or today) - EPOCH).days for day in set(column("game_date"))}
+    codes = {word: code.get(spelling, NO_ACTION) for word, spelling in normal.items()}
+    return actions, np.array([codes[word] for word in words], np.int64)
+
+
+def _days(dates: Sequence[date | None], today: date) -> Ints:
+    """Days since 1970-01-01; a shot without a date is of `today`."""
+    days = {day: ((day or today) - EPOCH).days for day in set(dates)}
+    return np.array([days[day] for day in dates], np.int64)
+
+
+def _opponents(given: _Columns) -> tuple[Ints, Floats]:
+    """Each shot's opponent and whether its shooter is at home, see `_teams`."""
 
     def games() -> Iterator[tuple[Any, ...]]:
-        # Twice, since thousands of tuples in a list would all be work for the garbage collector.
-        return zip(column("team_id"), column("home_team"), column("away_team"), strict=True)
+        # Made twice rather than kept in a list: thousands of tuples that live on are work for the
+        # garbage collector.
+        return zip(*map(given.column, ("team_id", "home_team", "away_team")), strict=True)
 
-    place = {game: index for index, game in enumerate(set(games()))}
-    teams = np.array([_teams(*game) for game in place], np.float64).reshape(-1, 2)
-    opponent_id, is_home = teams[[place[game] for game in games()]].T
-    return Facts(
-        day=np.array([days[day] for day in column("game_date")], np.int64),
-        player_id=whole("player_id"),
-        team_id=whole("team_id", league.UNKNOWN_TEAM),
-        opponent_id=opponent_id.astype(np.int64),
-        is_home=is_home,
-        period=whole("period"),
-        clock_s=numbers("clock_s"),
-        x_ft=x_ft,
-        y_ft=y_ft,
-        shot_value=np.where(given > 0, given, court.shot_value(x_ft, y_ft)),
-        action=np.array([codes[word] for word in column("action_type")], np.int64),
-        actions=actions,
-        since_last_shot_s=numbers("since_last_shot_s"),
-        last_shot_own=numbers("last_shot_own"),
-        last_shot_made=numbers("last_shot_made"),
-        player_attempts=numbers("player_attempts"),
-        player_makes=numbers("player_makes"),
-    )
+    row = {game: index for index, game in enumerate(set(games()))}
+    teams = np.array([_teams(*game) for game in row], np.float64).reshape(-1, 2)
+    opponent_id, is_home = teams[[row[game] for game in games()]].T
+    return opponent_id.astype(np.int64), is_home
 
 
 def _teams(team_id: int | None, home_team: str | None, away_team: str | None) -> tuple[int, float]:
-    """Opponent's franchise and whether the shooter is at home (NaN where it cannot be told)."""
+    """The opponent's franchise, and whether the shooter is at home (NaN where it is not known)."""
     team, home, away = team_id or league.UNKNOWN_TEAM, home_team or "", away_team or ""
     opponent = league.opponent_id(team, home, away)
     if opponent == league.UNKNOWN_TEAM:
