@@ -33,7 +33,6 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=ROOT / "docs" / "bench.json")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "bench.md")
     options = parser.parse_args()
-    sys.path.append(str(stages.PIPELINE_TESTS))
     # What is not measured now keeps its figures.
     results = json.loads(options.json.read_text()) if options.json.is_file() else {}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, _progress() as progress:

@@ -29,8 +29,7 @@ from parivision.shots.split import time_split
 from parivision.sources.base import Source
 
 ONE_BY_ONE = 3000
-PIPELINE_TESTS = Path(__file__).parents[1] / "pipeline"
-TOY = PIPELINE_TESTS / "toy_pipeline.py"
+TOY = Path(__file__).parents[1] / "pipeline" / "toy_pipeline.py"
 Tick = Callable[[str], None]
 
 
@@ -59,7 +58,7 @@ def etl(source: Callable[[], Source], folder: Path, tick: Tick) -> list[dict[str
 
 
 def _mongo(folder: Path) -> Any:
-    from mongo_server import running
+    from pipeline.mongo_server import running
 
     (folder / "mongo").mkdir()
     return running(folder / "mongo")

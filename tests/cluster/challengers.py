@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
-from live_cluster import LiveCluster
 from scipy.optimize import brentq
 from scipy.special import expit
 
+from cluster.live_cluster import LiveCluster
 from parivision import settings
 from parivision.features import tables
 from parivision.features.form import Form

@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 from kubernetes import client, config
-from live_cluster import LiveCluster, wait_for
-from stage import Stage, on_stage
-from tasks import RunTask, task
 
+from cluster.live_cluster import LiveCluster, wait_for
+from cluster.stage import Stage, on_stage
+from cluster.tasks import RunTask, task
 from parivision.models.bundle import Bundle
 
 GATEWAY = "http://127.0.0.1:8080"

@@ -4,7 +4,7 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-from live_cluster import NAMESPACE, LiveCluster
+from cluster.live_cluster import NAMESPACE, LiveCluster
 
 Object = dict[str, Any]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from challengers import GAMES, Workshop, image_settings
-from live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, wait_for
 
+from cluster.challengers import GAMES, Workshop, image_settings
+from cluster.live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, wait_for
 from parivision.kubernetes import (
     CanaryState,
     Cluster,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from live_cluster import NAMESPACE, RELEASE, LiveCluster, wait_for
+from cluster.live_cluster import NAMESPACE, RELEASE, LiveCluster, wait_for
 
 RunTask = Callable[[str, str], bool]
 DEADLINE_S = 600

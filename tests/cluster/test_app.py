@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
-from live_cluster import LiveCluster
 
 import chromium
 import docs_pages
+from cluster.live_cluster import LiveCluster
 
 PICTURES = docs_pages.ROOT / "docs" / "app"
 PAINT_S = 3.0

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from challengers import PULLED_FROM, image_settings
 from kubernetes import client
-from live_cluster import NAMESPACE, LiveCluster, is_ready, wait_for
 
+from cluster.challengers import PULLED_FROM, image_settings
+from cluster.live_cluster import NAMESPACE, LiveCluster, is_ready, wait_for
 from parivision.errors import ServiceError
 from parivision.features.form import Form
 from parivision.kubernetes import Cluster, Release, deploy

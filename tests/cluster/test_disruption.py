@@ -6,10 +6,9 @@ import os
 import time
 from pathlib import Path
 
-from live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, is_ready, wait_for
-from load import load
-from tasks import task
-
+from cluster.live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, is_ready, wait_for
+from cluster.load import load
+from cluster.tasks import task
 from parivision.lake import open_lake
 from parivision.lake.ingest import ingest
 from parivision.lake.refine import refine

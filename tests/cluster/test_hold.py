@@ -11,10 +11,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final
 
 import pytest
-from live_cluster import NAMESPACE, RELEASE, LiveCluster, wait_for
-from load import load
-from stage import Stage, new_season
 
+from cluster.live_cluster import NAMESPACE, RELEASE, LiveCluster, wait_for
+from cluster.load import load
+from cluster.stage import Stage, new_season
 from parivision.errors import ServiceError
 from parivision.models.bundle import Bundle
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 import yaml
-from live_cluster import NAMESPACE, RELEASE, LiveCluster, wait_for
-from prometheus import ask, query, rules
-from tasks import RunTask
+
+from cluster.live_cluster import NAMESPACE, RELEASE, LiveCluster, wait_for
+from cluster.prometheus import ask, query, rules
+from cluster.tasks import RunTask
 
 Object = dict[str, Any]
 

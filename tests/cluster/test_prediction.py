@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from live_cluster import LiveCluster
 
+from cluster.live_cluster import LiveCluster
 from parivision.models.bundle import Bundle
 from parivision.registry import Registry
 from parivision.serving.predictor import utc_today

@@ -5,7 +5,8 @@ from typing import Any
 
 import httpx
 import pytest
-from live_cluster import NAMESPACE, LiveCluster, is_ready, wait_for
+
+from cluster.live_cluster import NAMESPACE, LiveCluster, is_ready, wait_for
 
 BACK_S = 420
 

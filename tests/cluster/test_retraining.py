@@ -13,13 +13,13 @@ from typing import Any, Final
 
 import pytest
 import yaml
-from live_cluster import NAMESPACE, RELEASE, LiveCluster, wait_for
-from load import load
-from prometheus import query
-from stage import TOLD, Stage
-from tasks import RunTask
-from test_uninstall import helm, upgrade
 
+from cluster.helm_release import helm, upgrade
+from cluster.live_cluster import NAMESPACE, RELEASE, LiveCluster, wait_for
+from cluster.load import load
+from cluster.prometheus import query
+from cluster.stage import TOLD, Stage
+from cluster.tasks import RunTask
 from parivision.features import tables
 from parivision.scoring import metrics
 from parivision.sources.synthetic import Drift, SyntheticConfig, generate

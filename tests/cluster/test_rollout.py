@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-import challengers
 import pytest
-from challengers import Workshop
-from live_cluster import NAMESPACE, RELEASE, wait_for
-from load import Outcome, load
-from stage import Stage, new_season
 
+from cluster import challengers
+from cluster.challengers import Workshop
+from cluster.live_cluster import NAMESPACE, RELEASE, wait_for
+from cluster.load import Outcome, load
+from cluster.stage import Stage, new_season
 from parivision.errors import ServiceError
 from parivision.kubernetes import Release
 from parivision.models.bundle import Bundle

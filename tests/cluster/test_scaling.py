@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
-from live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, wait_for
-from load import SHOT
+
+from cluster.live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, wait_for
+from cluster.load import SHOT
 
 CLIENTS = 4
 SHOTS = 500

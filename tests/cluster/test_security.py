@@ -10,9 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
-from live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, wait_for
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
+
+from cluster.live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, wait_for
 
 REGISTRY = "http://127.0.0.1:30500"
 PIPELINES = f"system:serviceaccount:{NAMESPACE}:{RELEASE}-pipelines"

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
-import challengers
 import pytest
-from live_cluster import NAMESPACE, RELEASE, LiveCluster, wait_for
-from stage import PLACE, Stage
 
+from cluster import challengers
+from cluster.live_cluster import NAMESPACE, RELEASE, LiveCluster, wait_for
+from cluster.stage import PLACE, Stage
 from parivision.errors import RegistryError, ServiceError
 from parivision.kubernetes import DeploymentTarget, Release, canary
 from parivision.models.bundle import Bundle

@@ -8,13 +8,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import challengers
 import pytest
-from live_cluster import RELEASE, LiveCluster, wait_for
-from load import load
-from stage import Stage, new_season
-from test_uninstall import helm, upgrade
 
+from cluster import challengers
+from cluster.helm_release import helm, upgrade
+from cluster.live_cluster import RELEASE, LiveCluster, wait_for
+from cluster.load import load
+from cluster.stage import Stage, new_season
 from parivision.errors import ServiceError
 from parivision.models.bundle import Bundle
 

@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 import httpx
-from live_cluster import NAMESPACE, LiveCluster, wait_for
-from prometheus import query, rules
-from tasks import RunTask
 
 import promql
+from cluster.live_cluster import NAMESPACE, LiveCluster, wait_for
+from cluster.prometheus import query, rules
+from cluster.tasks import RunTask
 
 SHOT = {"player_id": 201939, "period": 4, "clock_s": 24, "x_ft": -22.5, "y_ft": 3}
 # Kubelets count volumes that are no folders of the node.

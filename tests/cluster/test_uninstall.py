@@ -12,11 +12,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, wait_for
-from load import load
+
+from cluster.helm_release import helm, upgrade
+from cluster.live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, wait_for
+from cluster.load import load
 
 ROOT = Path(__file__).parents[2]
-CHART = ROOT / "helm" / "parivision"
 RATE = 100.0
 ROLLOUT_S = 420
 CHAMPION_S = 1200
@@ -31,20 +32,6 @@ def values(tmp_path_factory: pytest.TempPathFactory, cluster: LiveCluster) -> Pa
     path = tmp_path_factory.mktemp("values") / "values.yaml"
     path.write_text(given)
     return path
-
-
-def helm(cluster: LiveCluster, *arguments: str) -> str:
-    """What helm prints; nothing of it takes longer than seven minutes."""
-    command = ["helm", "--kubeconfig", cluster.kubeconfig, "-n", NAMESPACE, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=420, check=False)
-    assert done.returncode == 0, f"helm {arguments[0]}: {done.stderr.strip()}"
-    return done.stdout
-
-
-def upgrade(cluster: LiveCluster, values: Path, *more: str) -> None:
-    """Install or upgrade the release, and wait for its servers."""
-    place = ("upgrade", "--install", RELEASE, str(CHART), "--values", str(values))
-    helm(cluster, *place, "--wait", "--timeout", "6m", *more)
 
 
 def test_an_upgrade_in_place_keeps_champion_data_and_service(

@@ -5,9 +5,9 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from mongo_server import HOW_TO, Server, running
 
 from parivision.lake import Lake, open_lake
+from pipeline.mongo_server import HOW_TO, Server, running
 
 _databases = count()
 

@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import charts
 import yaml
 
 import promql
+from pipeline import charts
 
 Object = dict[str, Any]
 

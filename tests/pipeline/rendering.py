@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-import charts
+from pipeline import charts
 
 Object = dict[str, Any]
 

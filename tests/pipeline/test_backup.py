@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pymongo
 import pytest
-from mongo_server import Server
 from pymongo.database import Database
 from typer.testing import CliRunner
 
@@ -19,6 +18,7 @@ from parivision.lake.refine import refine
 from parivision.shots import schema
 from parivision.sources import feed22
 from parivision.sources.synthetic import SyntheticConfig, generate
+from pipeline.mongo_server import Server
 
 _databases = count()
 URLS = ("PARIVISION_LAKE", "PARIVISION_PREDICTION_LOG")

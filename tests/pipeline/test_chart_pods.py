@@ -3,9 +3,20 @@
 import re
 import runpy
 
-import charts
 import pytest
-from rendering import ON, Object, containers, get, of_values, pods, rendered, templates, walk
+
+from pipeline import charts
+from pipeline.rendering import (
+    ON,
+    Object,
+    containers,
+    get,
+    of_values,
+    pods,
+    rendered,
+    templates,
+    walk,
+)
 
 pytestmark = pytest.mark.skipif(charts.helm() is None, reason="no helm: run `make helm`")
 

@@ -2,13 +2,13 @@
 
 import re
 
-import charts
 import pytest
 import yaml
-from rendering import find, get, of_values, rendered
 
 from parivision import __version__
 from parivision.verdict import Rules
+from pipeline import charts
+from pipeline.rendering import find, get, of_values, rendered
 
 pytestmark = pytest.mark.skipif(charts.helm() is None, reason="no helm: run `make helm`")
 

@@ -5,12 +5,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-import charts
 import pytest
 import yaml
-from rendering import find, get, of_values, rendered
 
 from parivision import __version__
+from pipeline import charts
+from pipeline.rendering import find, get, of_values, rendered
 
 pytestmark = pytest.mark.skipif(charts.helm() is None, reason="no helm: run `make helm`")
 

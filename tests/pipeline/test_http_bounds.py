@@ -9,12 +9,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-import serving_image
-from serving_image import Image
 
 from http_table import Client
 from parivision.packaging import bento as package
 from parivision.serving.openapi import SMALL_SHOT
+from pipeline import serving_image
+from pipeline.serving_image import Image
 
 MIB = 2**20
 LARGE = 100 * MIB

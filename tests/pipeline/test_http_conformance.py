@@ -6,12 +6,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-import serving_image
-from serving_image import Image
 
 from http_table import Answer, Case, Client, cases
 from parivision.packaging import bento as package
 from parivision.serving.openapi import SMALL_SHOT
+from pipeline import serving_image
+from pipeline.serving_image import Image
 
 CASES = cases()
 # What goes the direct way, and what goes the application's.

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from image_registry import HOW_TO, Images, running
 
 from parivision import settings
 from parivision.errors import ServiceError
@@ -24,6 +23,7 @@ from parivision.packaging.oci import ImageRegistry
 from parivision.packaging.oci.registry import OCI_MANIFEST, digest_of
 from parivision.settings import Settings
 from parivision.stages import components
+from pipeline.image_registry import HOW_TO, Images, running
 
 RUNTIME = "serving:test"
 LONGEST_S = 3.0

@@ -7,16 +7,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import fill_lake
 import polars as pl
 import pytest
-from mongo_server import Server
 
 from parivision.lake import Lake, open_lake
 from parivision.lake.files import FilesLake
 from parivision.shots import schema
 from parivision.sources import feed22
 from parivision.sources.synthetic import SyntheticConfig, generate
+from pipeline import fill_lake
+from pipeline.mongo_server import Server
 
 MOMENTS = 20
 SEED = 20240611

@@ -4,13 +4,13 @@ from itertools import count
 
 import pymongo
 import pytest
-from mongo_server import Server
 from pymongo.errors import OperationFailure
 
 from parivision.credentials.logins import Login
 from parivision.errors import StoreError
 from parivision.lake import open_lake
 from parivision.lake.users import DatabaseUsers, LakeUser, ensure_users
+from pipeline.mongo_server import Server
 
 WORD = "p:@/%word"
 _databases = count()

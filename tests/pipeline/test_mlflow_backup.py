@@ -9,8 +9,9 @@ import tarfile
 from contextlib import closing
 from pathlib import Path
 
-import charts
 import pytest
+
+from pipeline import charts
 
 SCRIPT = charts.CHART / "charts" / "mlflow" / "files" / "backup.py"
 

@@ -9,7 +9,6 @@ from datetime import datetime, time
 import polars as pl
 import pymongo
 import pytest
-from mongo_server import Server
 from polars.testing import assert_frame_equal
 from pymongo.errors import OperationFailure
 
@@ -22,6 +21,7 @@ from parivision.lake.refine import refine
 from parivision.shots import schema
 from parivision.sources import feed22
 from parivision.sources.synthetic import SyntheticConfig, generate
+from pipeline.mongo_server import Server
 
 SHOTS = generate(SyntheticConfig(seasons=(2023,), games_a_season=1)).select(schema.NAMES)
 RECORDS = feed22.records_from_shots(SHOTS)[:60]

@@ -9,7 +9,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pytest
-from service_thread import Running, answer, expect_close, get, post
 
 from parivision.errors import ModelError
 from parivision.models.bundle import Bundle
@@ -20,6 +19,7 @@ from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
 from parivision.serving.predictor import AnswerOfOne, ChampionRecord, Predictor
 from parivision.serving.requests import MAX_BODY_BYTES
 from parivision.serving.shot import Shot
+from pipeline.service_thread import Running, answer, expect_close, get, post
 
 Start = Callable[..., "Running"]
 BODY = json.dumps(FULL_SHOT).encode()

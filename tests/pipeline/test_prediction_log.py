@@ -16,7 +16,6 @@ from typing import Any
 import httpx
 import pymongo
 import pytest
-from mongo_server import HOW_TO, Killable, is_killable_here
 
 from parivision.errors import StoreError
 from parivision.packaging import bento as package
@@ -30,6 +29,7 @@ from parivision.prediction_log.log import RecordLog
 from parivision.prediction_log.records import outcome
 from parivision.prediction_log.spill import Spill
 from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
+from pipeline.mongo_server import HOW_TO, Killable, is_killable_here
 from ports import free_port
 
 SERVE = Path(__file__).parents[2] / "bentos" / "serve.py"

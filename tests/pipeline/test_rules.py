@@ -6,14 +6,13 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import charts
-import promtool
 import pytest
 import yaml
 from dashboards import write
 
 import promql
 from parivision import telemetry
+from pipeline import charts, promtool
 
 pytestmark = pytest.mark.skipif(
     charts.helm() is None or promtool.promtool() is None,

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
-from service_thread import Running, answer, expect_close, post
 
 from http_table import Answer, Client
 from parivision.models.bundle import Bundle
@@ -15,6 +14,7 @@ from parivision.serving.app import create_app
 from parivision.serving.openapi import SMALL_SHOT
 from parivision.serving.predictor import ChampionRecord, Predictor
 from parivision.serving.stream import MAX_STREAMS
+from pipeline.service_thread import Running, answer, expect_close, post
 
 Start = Callable[..., Running]
 LINE = json.dumps(SMALL_SHOT).encode() + b"\n"

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
-import mlflow_server
 import pytest
 from mlflow.tracking import MlflowClient
 
@@ -16,6 +15,7 @@ from parivision.promotion.decision import Decision
 from parivision.registry import ALIAS, MODEL_NAME, Registry, quiet
 from parivision.registry.records import RegisteredVersion
 from parivision.registry.succession import CLAIM_S, REIGN, SUCCEEDS, Succession
+from pipeline import mlflow_server
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("mlflow")]
 

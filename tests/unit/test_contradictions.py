@@ -1,29 +1,18 @@
 """Facts that cannot be true together: tables and every kind of request refuse the same."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from parivision.serving import columns, fast_path
-from parivision.serving.requests import Refusal, parse, parse_lines, parse_rows
+from parivision.serving.requests import Refusal, parse
 from parivision.shots import schema
 from parivision.shots.contradictions import SHORTEST_THREE_FT
 from parivision.shots.league import ALL_STAR_TEAMS, FRANCHISE, OTHER_SPELLINGS
-from tiny_league import BOS, DEN, LAL, shot, table
+from request_kinds import GOOD, WAYS, as_tensors
+from tiny_league import DEN, LAL, shot, table
 
-GOOD: dict[str, Any] = {
-    "player_id": 1001,
-    "period": 1,
-    "clock_s": 200,
-    "x_ft": 3.0,
-    "y_ft": 12.0,
-    "shot_value": 2,
-    "team_id": BOS,
-    "home_team": "BOS",
-    "away_team": "LAL",
-}
 CANNOT = [
     ({"period": 5, "clock_s": 720}, "clock_s"),
     ({"period": 5, "clock_s": 301}, "clock_s"),
@@ -54,28 +43,6 @@ CAN = [
     {"home_team": "SEA", "away_team": "NJN", "team_id": FRANCHISE["OKC"]},
     {"home_team": "NO", "away_team": "UTAH", "team_id": FRANCHISE["NOP"]},
 ]
-
-
-def as_tensors(*shots: dict[str, Any]) -> bytes:
-    """Shots as a request of the Open Inference Protocol."""
-    inputs = [
-        {
-            "name": name,
-            "datatype": columns._datatype(name),
-            "shape": [len(shots)],
-            "data": [each.get(name) for each in shots],
-        }
-        for name in shots[-1]
-    ]
-    return json.dumps({"inputs": inputs}).encode()
-
-
-WAYS: dict[str, Callable[[dict[str, Any]], object]] = {
-    "/predict": lambda facts: parse(json.dumps(facts).encode()),
-    "/predict, a list": lambda facts: parse_rows(json.dumps({"shots": [GOOD, facts]}).encode()),
-    "/predict, columns": lambda facts: columns.parse(as_tensors(GOOD, facts)),
-    "/predict, lines": lambda facts: parse_lines([json.dumps(facts).encode()]),
-}
 PREFIX = {"/predict, a list": "shots[1].", "/predict, lines": ""}
 
 
@@ -115,11 +82,10 @@ def test_what_can_be_is_taken_everywhere(facts: dict[str, Any]) -> None:
 
 def test_what_is_not_known_contradicts_nothing() -> None:
     """A request without team, value or one side of the game has nothing to contradict."""
-    for name in ("team_id", "home_team", "away_team", "shot_value"):
+    for name in ("team_id", "home_team", "away_team"):
         facts = {**GOOD, "team_id": DEN, "home_team": "BOS", "shot_value": None, name: None}
-        if name in {"home_team", "away_team", "team_id"}:
-            parse(json.dumps(facts).encode())
-            columns.parse(as_tensors(GOOD, facts))
+        parse(json.dumps(facts).encode())
+        columns.parse(as_tensors(GOOD, facts))
 
 
 def test_the_check_of_places_can_be_left_out() -> None:

@@ -4,12 +4,12 @@ from datetime import date
 
 import numpy as np
 import pytest
-from test_ruling import rollout
 
 from parivision.canary import evidence
 from parivision.canary.record import RolloutStage
 from parivision.prediction_log.records import LabelledPrediction, ServedPrediction
 from parivision.shots.facts import from_records
+from rollouts import rollout
 
 SHOT = {"player_id": 7, "period": 2, "clock_s": 30.5, "x_ft": 1.0, "y_ft": 24.0}
 

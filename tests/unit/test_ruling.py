@@ -4,30 +4,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from parivision.canary.record import HISTORY, End, Order, Rollout, RolloutStage
+from parivision.canary.record import HISTORY, End, Order, RolloutStage
 from parivision.canary.ruling import OUTCOME_TAG, PENDING_S, alias_due, rule
 from parivision.canary.views import status_of
-from parivision.kubernetes import Release
 from parivision.registry.records import RegisteredVersion
-from parivision.verdict import Rules, ServedWindow, State, Track
-
-NOW = 1_800_000_000.0
-RULES = Rules(min_requests=100, min_window_requests=50, min_windows=1, min_predictions=10)
+from parivision.verdict import ServedWindow, Track
+from rollouts import NOW, RULES, rollout
 
 
-def rollout(version="2", former="1", **values):
-    """A rollout that has just begun."""
-    given = {"state": State(RULES), "started_at": NOW, "weight_since": NOW, **values}
-    return Rollout(
-        id=f"{version}-a",
-        key=f"{version}-a",
-        release=Release("image", version),
-        former=Release("image", former),
-        **given,
-    )
-
-
-def version(number, *, age_s=0.0, outcome=""):
+def version(number: str, *, age_s: float = 0.0, outcome: str = "") -> RegisteredVersion:
     """A version that was registered some time ago."""
     tags = {OUTCOME_TAG: outcome} if outcome else {}
     return RegisteredVersion(number, "run", tags, datetime.fromtimestamp(NOW - age_s, UTC))

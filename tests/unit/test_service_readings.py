@@ -7,11 +7,11 @@ from datetime import date
 from typing import Any
 
 import pytest
-from test_contradictions import WAYS, as_tensors
 
 from parivision.serving import columns, fast_path, lines, outcomes, what_if
 from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
 from parivision.serving.requests import Refusal, parse, parse_rows
+from request_kinds import WAYS, as_tensors
 
 WHOLE = ("player_id", "period", "game_id", "event_id", "team_id", "player_attempts", "player_makes")
 FLAGS = ("last_shot_own", "last_shot_made")

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-import psutil  # type: ignore[import-untyped]  # it ships no types
+import psutil
 
 from parivision import strict_json
 from parivision.durable import exclusive

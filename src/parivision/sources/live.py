@@ -170,7 +170,7 @@ def records(answer: ShotTable, season_type: str) -> pl.DataFrame:
 
 def ask_league(window: Window, timeout_s: float = TIMEOUT_S) -> ShotTable:
     """Ask the league's server for a window, as nba_api does it."""
-    import requests  # type: ignore[import-untyped]
+    import requests
     from nba_api.stats.endpoints.shotchartdetail import ShotChartDetail
 
     try:
