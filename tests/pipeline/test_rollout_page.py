@@ -1,7 +1,7 @@
 """The page of a simulation, drawn from rollouts that were played."""
 
 import json
-from html import escape
+from html import unescape
 
 import numpy as np
 
@@ -22,7 +22,7 @@ def test_a_page_is_written_with_its_figures(tmp_path):
     worse = [study(worse_world(0.05), 3, PLAN, 1)]
     path = follow(worse_world(0.05).shots(_rng(3), 1200), _rng(1), PLAN)
     page = rollout.write(tmp_path, equal, worse, path)
-    assert escape(path.verdict.reason) in page.read_text("utf-8")
+    assert path.verdict.reason in unescape(page.read_text("utf-8"))
     for name in ("path", "failed", "passed", "comparison"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     told = json.loads(json.dumps(rollout.summary(equal, worse), allow_nan=False))

@@ -1,8 +1,9 @@
-"""The page template of all reports."""
+"""The blocks and templates of all pages."""
 
 import re
 from html.parser import HTMLParser
 
+import jinja2
 import polars as pl
 import pytest
 from hypothesis import example, given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from parivision.reports import html, palette, plots
 from parivision.reports.numbers import NO_VALUE
+from parivision.reports.rendering import environment
 
 pytestmark = pytest.mark.unit
 
@@ -96,7 +98,10 @@ def test_few_sections_need_no_links():
 def test_table_formats_numbers_and_dashes_what_is_missing():
     """Numbers follow their formats; None and NaN become a dash; marked rows stand out."""
     frame = pl.DataFrame({"rate": [0.1234, None, float("nan")], "name": ["a", None, "c"]})
-    out = html.Table(frame, {"name": "who", "rate": "made"}, {"rate": ".1%"}, marked={0}).html()
+    table = html.Table(
+        frame, {"name": "who", "rate": "made"}, {"rate": ".1%"}, marked=frozenset({0})
+    )
+    out = html.page("t", [table], [])
     cells = re.findall(r"<td[^>]*>(.*?)</td>", out)
     assert cells == ["a", "12.3%", NO_VALUE, NO_VALUE, "c", NO_VALUE]
     assert out.count('<tr class="marked">') == 1
@@ -112,6 +117,17 @@ def test_figures_take_the_colours_of_the_page(svg):
     assert '<g id="' not in inline
     assert inline.startswith("<svg")
     assert 'height="' not in inline[: inline.index(">")]
+
+
+def test_every_template_escapes_and_asks_for_all_its_values():
+    """Markup that comes in is text in a template of any ending; a missing value is an error."""
+    templates = environment()
+    assert {"report.html.j2", "style.css.j2", "bars.svg.j2"} <= set(templates.list_templates())
+    for name in templates.list_templates():
+        templates.get_template(name)
+    assert templates.from_string("{{ x }}").render(x="<b>") == "&lt;b&gt;"
+    with pytest.raises(jinja2.UndefinedError, match="title"):
+        templates.get_template("report.html.j2").render(lead=[], sections=[], colours=[])
 
 
 def test_inlining_something_else_is_an_error():

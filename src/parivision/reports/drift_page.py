@@ -1,16 +1,14 @@
 """A drift summary as one HTML page: what moved, every test and effect, and how shots ended."""
 
-from html import escape
 from typing import Final
 
 import polars as pl
 
-from parivision.drift.summary import Cells, ColumnDrift, DriftSummary, PerformanceCheck
-from parivision.reports import palette
+from parivision.drift.summary import ColumnDrift, DriftSummary, PerformanceCheck
+from parivision.reports.bars import bars_svg
 from parivision.reports.html import Block, KeyFigures, Picture, Row, Section, Table, Text, page
 
 WORST_SEGMENTS: Final = 12
-_WIDTH, _HEIGHT, _BASE, _LEFT = 420.0, 150.0, 122.0, 34.0
 _COLUMNS: Final = {
     "name": "column",
     "verdict": "verdict",
@@ -157,8 +155,8 @@ def _performance_blocks(summary: DriftSummary) -> list[Block]:
         formats={"effect": ".4f", "threshold": ".4f", "statistic": ".3g", "p": ".1g"},
         marked=frozenset(i for i, check in enumerate(checks) if check.exceeded),
     )
-    found = [Text(f"{check.name}: {check.reason}.") for check in checks if check.exceeded]
-    return [Text(_CHECKS_NOTE), table, *found, _segment_table(checks)]
+    exceeded = [Text(f"{check.name}: {check.reason}.") for check in checks if check.exceeded]
+    return [Text(_CHECKS_NOTE), table, *exceeded, _segment_table(checks)]
 
 
 def _segment_table(checks: tuple[PerformanceCheck, ...]) -> Table:
@@ -199,50 +197,7 @@ def _picture(column: ColumnDrift) -> Picture:
             f"{cells.reference[widest]:.1%} then, {cells.current[widest]:.1%} now"
         )
     return Picture(
-        svg=_bars(cells, is_drifted=column.drifted),
+        svg=bars_svg(cells, is_drifted=column.drifted),
         alt=alt,
         caption=f"{column.name}: {column.reason}",
-    )
-
-
-def _bars(cells: Cells, *, is_drifted: bool) -> str:
-    """Pairs of bars, the reference's behind the current one's; a hover names the cell."""
-    top = max((*cells.reference, *cells.current), default=0.0) or 1.0
-    step = (_WIDTH - _LEFT) / max(len(cells.names), 1)
-    colour = palette.VERMILION if is_drifted else palette.BLUE
-    parts = []
-    for i, (name, then, now) in enumerate(
-        zip(cells.names, cells.reference, cells.current, strict=True)
-    ):
-        left = _LEFT + i * step
-        title = f"<title>{escape(name)}: {then:.2%} in training, {now:.2%} now</title>"
-        parts.append(
-            f"<g>{title}"
-            f"{_bar(left + 0.08 * step, 0.84 * step, then / top, palette.GRID)}"
-            f"{_bar(left + 0.3 * step, 0.4 * step, now / top, colour)}</g>"
-        )
-    labels = _text(_LEFT - 4, _BASE - 100, f"{top:.0%}", "end") + _text(
-        _LEFT - 4, _BASE, "0", "end"
-    )
-    if cells.names:
-        labels += _text(_LEFT, _BASE + 16, cells.names[0], "start")
-        labels += _text(_WIDTH, _BASE + 16, cells.names[-1], "end")
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH:.0f}pt" height="{_HEIGHT:.0f}pt" '
-        f'viewBox="0 0 {_WIDTH:.0f} {_HEIGHT:.0f}">{"".join(parts)}{labels}</svg>'
-    )
-
-
-def _bar(left: float, width: float, share: float, colour: str) -> str:
-    height = 100 * share
-    return (
-        f'<rect x="{left:.1f}" y="{_BASE - height:.1f}" width="{width:.1f}" '
-        f'height="{height:.1f}" fill="{colour}"/>'
-    )
-
-
-def _text(x: float, y: float, words: str, anchor: str) -> str:
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" font-size="11" fill="{palette.MUTED}" '
-        f'text-anchor="{anchor}">{escape(words)}</text>'
     )

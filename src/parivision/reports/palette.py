@@ -2,6 +2,7 @@
 
 Series colours are those of Okabe and Ito (2008), brightened on a dark page. A figure is drawn in
 the day colours; `parivision.reports.html` turns them into the page's own, so they follow its theme.
+The style sheet of the pages (`templates/style.css.j2`) names the same roles.
 """
 
 from dataclasses import dataclass
@@ -40,8 +41,3 @@ COLOURS: Final = (
 )
 SERIES: Final = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, MUTED)
 """Colours of lines and bars, in the order in which a figure uses them."""
-
-
-def css_variables(*, is_dark: bool) -> str:
-    """The colours as CSS declarations, one for each role."""
-    return " ".join(f"--{c.name}: {c.dark if is_dark else c.light};" for c in COLOURS)
