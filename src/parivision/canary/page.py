@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
+from matplotlib.figure import Figure
 
 from parivision.canary.record import Rollout, RolloutStage
 from parivision.canary.views import View
@@ -26,45 +27,45 @@ def of(view: View) -> str:
     return html.page(title, [_figures(newest), _reason(newest), *_away(view)], sections)
 
 
-def _figures(one: Rollout) -> html.Block:
-    last = one.history[-1] if one.history else {}
-    until = one.ended_at or last.get("at", one.started_at)
+def _figures(rollout: Rollout) -> html.Block:
+    latest = rollout.history[-1] if rollout.history else {}
+    until = rollout.ended_at or latest.get("at", rollout.started_at)
     return html.KeyFigures(
         {
-            "stands": (one.end.value or one.stage.value).replace("_", " "),
-            "verdict": str(one.verdict.get("outcome", "not yet")),
-            "canary's share": f"{one.weight:.0%}",
-            "minutes": f"{(until - one.started_at) / _MINUTE_S:,.0f}",
-            "predictions": f"{last.get('predictions', 0):,}",
-            "labelled shots": f"{last.get('labelled', 0):,}",
+            "stands": (rollout.end.value or rollout.stage.value).replace("_", " "),
+            "verdict": str(rollout.verdict.get("outcome", "not yet")),
+            "canary's share": f"{rollout.weight:.0%}",
+            "minutes": f"{(until - rollout.started_at) / _MINUTE_S:,.0f}",
+            "predictions": f"{latest.get('predictions', 0):,}",
+            "labelled shots": f"{latest.get('labelled', 0):,}",
         }
     )
 
 
-def _reason(one: Rollout) -> html.Block:
-    return html.Text(one.reason or str(one.verdict.get("reason", "")), is_reading=True)
+def _reason(rollout: Rollout) -> html.Block:
+    return html.Text(rollout.reason or str(rollout.verdict.get("reason", "")), is_reading=True)
 
 
 def _away(view: View) -> list[html.Block]:
     return [html.Text(f"Away: {'; '.join(view.troubles)}")] if view.troubles else []
 
 
-def _checks(one: Rollout) -> html.Section:
-    checks = one.verdict.get("checks", ())
+def _checks(rollout: Rollout) -> html.Section:
+    checks = rollout.verdict.get("checks", ())
     frame = pl.DataFrame(
-        [{k: check[k] for k in ("name", "outcome", "reason")} for check in checks],
+        [{field: check[field] for field in ("name", "outcome", "reason")} for check in checks],
         schema={"name": pl.String, "outcome": pl.String, "reason": pl.String},
     )
     columns = {"name": "check", "outcome": "answer", "reason": "why"}
     return html.Section("Checks", [html.Table(frame, columns)])
 
 
-def _evidence(one: Rollout) -> html.Section:
-    history = one.history
+def _evidence(rollout: Rollout) -> html.Section:
+    history = rollout.history
     if len(history) < 2:
         return html.Section("Evidence", [html.Text("There is too little to draw yet.")])
     minutes = np.array([point["elapsed_s"] for point in history]) / _MINUTE_S
-    margin = one.state.rules.margin
+    margin = rollout.state.rules.margin
     low, high = _column(history, "low"), _column(history, "high")
     quality = plots.lines_plot(
         minutes,
@@ -72,14 +73,14 @@ def _evidence(one: Rollout) -> html.Section:
             "difference": _column(history, "difference"),
             "margin": np.full(len(history), margin),
         },
-        x_label=_since(one),
+        x_label=_since(rollout),
         y_label="log loss, challenger - champion",
         bands={"difference": (low, high)},
     )
     weight = plots.lines_plot(
         minutes,
         {"canary's share": _column(history, "weight")},
-        x_label=_since(one),
+        x_label=_since(rollout),
         is_percent=True,
     )
     requests = plots.lines_plot(
@@ -89,7 +90,7 @@ def _evidence(one: Rollout) -> html.Section:
             "canary": _column(history, "requests_canary"),
             "labelled shots": _column(history, "labelled"),
         },
-        x_label=_since(one),
+        x_label=_since(rollout),
         y_label="so far",
     )
     pictures = [
@@ -100,12 +101,12 @@ def _evidence(one: Rollout) -> html.Section:
     return html.Section("Evidence", [html.Row(pictures)])
 
 
-def _since(one: Rollout) -> str:
-    return "minutes of the watch" if one.stage is RolloutStage.WATCHING else "minutes"
+def _since(rollout: Rollout) -> str:
+    return "minutes of the watch" if rollout.stage is RolloutStage.WATCHING else "minutes"
 
 
-def _picture(figure: Any, words: str) -> html.Picture:
-    return html.Picture(plots.figure_svg(figure), words, words)
+def _picture(figure: Figure, caption: str) -> html.Picture:
+    return html.Picture(plots.figure_svg(figure), caption, caption)
 
 
 def _column(history: Sequence[Mapping[str, Any]], name: str) -> Any:
@@ -116,13 +117,13 @@ def _column(history: Sequence[Mapping[str, Any]], name: str) -> Any:
 def _past(rollouts: Sequence[Rollout]) -> html.Section:
     rows = [
         {
-            "began": datetime.fromtimestamp(one.started_at, UTC).isoformat(" ", "seconds")[:19],
-            "version": one.version,
-            "former": one.former.version,
-            "stands": (one.end.value or one.stage.value).replace("_", " "),
-            "reason": one.reason,
+            "began": datetime.fromtimestamp(rollout.started_at, UTC).isoformat(" ", "seconds")[:19],
+            "version": rollout.version,
+            "former": rollout.former.version,
+            "stands": (rollout.end.value or rollout.stage.value).replace("_", " "),
+            "reason": rollout.reason,
         }
-        for one in reversed(rollouts[-_PAST:])
+        for rollout in reversed(rollouts[-_PAST:])
     ]
     columns = {
         "began": "began (UTC)",

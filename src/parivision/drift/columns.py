@@ -32,8 +32,8 @@ class Monitored:
 
     `jensen_shannon`: distance between the two distributions, 0 (same) to 1 (nothing in common);
     `wasserstein`: mean displacement in standard deviations of the reference; `unseen_share`: share
-    of the shots by players or teams the champion never saw; `rate_change`: difference of the make
-    rates. A quantity without a limit is reported and decides nothing.
+    of the shots by players or teams that the champion never saw; `rate_change`: difference of the
+    make rates. An effect without a limit is reported and decides nothing.
     """
 
     name: str
@@ -71,9 +71,9 @@ def monitored_values(shots: pl.DataFrame, where: str) -> pl.DataFrame:
     """The watched columns of canonical shots, in the order of the games.
 
     Numbers become Float64 with NaN where one is missing or absurd, categories become strings with
-    "missing" for null, `made` becomes Float64 with NaN for a shot whose end is not known yet. The
-    zone follows from the place, so a feed in wrong units shows there too. Places are not
-    validated: a monitor must see what the door would refuse.
+    "missing" for null, `made` becomes Float64 with NaN for a shot whose outcome is not known yet.
+    The zone follows from the coordinates, so a feed in wrong units shows there too. Coordinates are
+    not validated: a monitor must see what validation would refuse.
     """
     missing = [name for name in _SOURCE_COLUMNS if name not in shots.columns]
     if missing:

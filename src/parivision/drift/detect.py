@@ -2,8 +2,8 @@
 
 Verdicts hang on the size of an effect. The limits (`columns`) are raised to what the reference's
 own weeks show (`reference`) and by twice the effect's standard error at the current number of
-shots, so that a thin sample does not cry. The tests' p-values stand in the table: at the size of a
-week, a Kolmogorov-Smirnov test at 0.05 flags the player in nine weeks of ten.
+shots, so that a small sample raises no alarm. The tests' p-values stand in the table only: at the
+size of a week, a Kolmogorov-Smirnov test at 0.05 flags the player in nine weeks of ten.
 """
 
 from typing import Final
@@ -22,7 +22,7 @@ MIN_SHOTS: Final = 2000
 """Fewer shots, a dozen games, are too much alike to say "quiet", ..."""
 FEWEST_SHOTS: Final = 200
 THIN_FACTOR: Final = 2.0
-"""... but so many suffice to cry at an effect of so many thresholds, as a broken unit's."""
+"""... but so many suffice for an alarm at an effect of so many thresholds, as a broken unit's."""
 ALLOWANCE_Z: Final = 2.0
 _EFFECT_WORDS: Final = {
     "jensen_shannon": "Jensen-Shannon",
@@ -37,17 +37,16 @@ def detect(
 ) -> DriftSummary:
     """Compare current shots with the champion's training data.
 
-    Where the shots' ends are known (`made`, null where they are not yet) the labelled part is
-    judged; with `p_made`, the champion's probabilities for the same shots row by row, the champion
-    is too. Raises
-    SchemaError when columns are missing and ModelError when the probabilities do not fit.
+    Where the outcomes are known (`made`, null where they are not yet) the labelled part is judged.
+    With `p_made`, the champion's probabilities for the same shots row by row, the champion is too.
+    Raises SchemaError when columns are missing and ModelError when the probabilities do not fit.
     """
     values = monitored_values(current, "current shots")
-    known = {column.name: column for column in reference.columns}
+    references = {column.name: column for column in reference.columns}
     columns = tuple(
-        _judge_column(column, known[column.name], values[column.name])
+        _judge_column(column, references[column.name], values[column.name])
         for column in MONITORED
-        if column.name in known
+        if column.name in references
     )
     return DriftSummary(
         version=SUMMARY_VERSION,
@@ -89,6 +88,7 @@ def _judge_column(column: Monitored, reference: ColumnReference, values: pl.Seri
 
 
 def _verdict(measured: Measured, thresholds: dict[Effect, float]) -> tuple[Verdict, str]:
+    """The verdict and its reason: the effect that is largest in thresholds decides."""
     judged = [(e, measured.effects[e], t) for e, t in thresholds.items() if e in measured.effects]
     if measured.n and not judged:
         return "no data", "the reference has no values of this column"

@@ -78,24 +78,28 @@ class Measured:
 
 
 def measure_numbers(sketch: NumericSketch, values: FloatArray) -> Measured:
-    """A numeric column: Z of the mean, Kolmogorov-Smirnov and the Wasserstein distance too."""
+    """A numeric column, `values` of shape (n,): what `Measured` has, and three more.
+
+    The Z of the means, the Kolmogorov-Smirnov statistic (the largest gap between the two cumulative
+    distributions, looked at where the sketch has an edge), and the Wasserstein distance.
+    """
     edges = sketch.bin_edges()
     counts = np.bincount(bin_of(values, edges), minlength=len(edges) + 2).astype(np.float64)
     names = (*(f"up to {edge:g}" for edge in edges), "above", "missing")
     measured = Measured(names, sketch.bin_counts(), counts)
-    known = np.sort(values[np.isfinite(values)])
-    if not (len(known) and sketch.n):
+    finite = np.sort(values[np.isfinite(values)])
+    if not (len(finite) and sketch.n):
         return measured
     measured.effects["wasserstein"] = wasserstein(
-        sketch.quantiles(), quantiles_of(known), sketch.std
+        sketch.quantiles(), quantiles_of(finite), sketch.std
     )
-    error = float(np.sqrt(sketch.std**2 / sketch.n + known.var() / len(known)))
-    z = (float(known.mean()) - sketch.mean) / error if error else 0.0
+    error = float(np.sqrt(sketch.std**2 / sketch.n + finite.var() / len(finite)))
+    z = (float(finite.mean()) - sketch.mean) / error if error else 0.0
     measured.tests["z"] = TestResult(z, normal_two_sided(z))
-    at_edges = np.searchsorted(known, np.asarray(sketch.edges), side="right") / len(known)
+    at_edges = np.searchsorted(finite, np.asarray(sketch.edges), side="right") / len(finite)
     gap = float(np.abs(at_edges - np.cumsum(sketch.counts) / sketch.n).max())
     measured.tests["kolmogorov_smirnov"] = TestResult(
-        gap, kolmogorov_smirnov(gap, _effective(len(known), sketch.n))
+        gap, kolmogorov_smirnov(gap, _effective(len(finite), sketch.n))
     )
     return measured
 
@@ -117,7 +121,7 @@ def measure_categories(
 
 
 def measure_label(sketch: CategorySketch, made: FloatArray) -> Measured:
-    """The make rate: Z of two proportions and their difference."""
+    """The make rate: Z of two proportions and their difference; `made` is 0, 1 or NaN."""
     expected = np.array([sketch.counts["0"], sketch.counts["1"]], np.float64)
     counts = np.array(list(label_counts(made).values()), np.float64)
     measured = Measured(("missed", "made"), expected, counts)
@@ -129,13 +133,15 @@ def measure_label(sketch: CategorySketch, made: FloatArray) -> Measured:
 
 
 def _effective(n_current: float, n_reference: float) -> float:
+    """The size of one sample whose mean varies as much as the difference of the two means."""
     return 1 / (1 / n_current + 1 / n_reference)
 
 
 def _chi_square(expected: FloatArray, counts: FloatArray) -> TestResult:
+    """Pearson's test that both rows of counts come from one distribution; empty cells are out."""
     table = np.stack([expected, counts])[:, expected + counts > 0]
-    product = table.sum(axis=1, keepdims=True) * (table.sum(axis=0) / table.sum())
-    statistic = float(((table - product) ** 2 / product).sum())
+    homogeneous = table.sum(axis=1, keepdims=True) * (table.sum(axis=0) / table.sum())
+    statistic = float(((table - homogeneous) ** 2 / homogeneous).sum())
     return TestResult(statistic, chi_square_upper(statistic, table.shape[1] - 1))
 
 

@@ -2,14 +2,14 @@
 
 The features may look as ever while their meaning moves: between 2016 and 2018 scorers began to call
 other shots "driving layup"; the column's stability index is 0.07 and a model trained before loses
-0.09 of log loss. Only the shots' ends show it. Three things are measured on them:
+0.09 of log loss. Only the outcomes show it. Three quantities are measured on them:
 
 - the make rate by action type, zone and period, against the training data's. Where the champion
   answers for these shots and is as calibrated by that column as ever, and the column itself did not
   drift, it has learnt of the change (from the newest part of its training data, which the mean of
   all hides), and there is nothing to do;
-- how much worse the champion's log loss is than its own probabilities promise. Taking the promise
-  off takes a change of the shots themselves (more threes, say) out of it;
+- how much worse the champion's log loss is than its own probabilities promise. The promise is
+  subtracted, so a change of the shots themselves (more threes, say) does not count;
 - the champion's mean residual, overall and by segment, against its own later games.
 """
 
@@ -40,7 +40,7 @@ RESIDUAL_LIMIT: Final = 0.015
 RATE_NAMING_LIMIT: Final = 0.02
 NAMING_LIMIT: Final = 0.03
 NAMING_Z: Final = 1.0
-"""Once something is found, a column given which the make rates moved by so much is named."""
+"""Once a check is exceeded, a column given which the make rates moved by so much is named."""
 LEARNT: Final = 0.5
 """A champion that is off by no more than this share of what is normal has learnt of a change."""
 LABEL: Final = "made"
@@ -73,7 +73,11 @@ class PerformanceReference:
 
 @dataclass(frozen=True)
 class _Scored:
-    """Shots whose end and probability are known: per shot, and the segments they belong to."""
+    """Shots whose outcome and probability are known: arrays of one entry a shot, and segments.
+
+    `promised` is the log loss that is expected if the probability is right, `residual` is outcome
+    minus probability.
+    """
 
     log_loss: FloatArray
     promised: FloatArray
@@ -96,7 +100,7 @@ def make_rates(values: pl.DataFrame) -> tuple[SegmentLevel | None, Levels]:
 def performance_reference(values: pl.DataFrame, p_made: ArrayLike) -> PerformanceReference | None:
     """The champion's level on labelled later games; None when fewer than `MIN_LABELLED`.
 
-    `values` come from `monitored_values`; a shot without an end or a probability (NaN) is left out.
+    `values` come from `monitored_values`; a shot without outcome or probability (NaN) is left out.
     """
     shots = _scored(values, p_made)
     if len(shots.residual) < MIN_LABELLED:
@@ -119,12 +123,12 @@ def judge_performance(
     reference: PerformanceReference | None,
     drifted: Collection[str] = (),
 ) -> Performance:
-    """Compare how the current shots ended with the training data and the champion's word.
+    """Compare how the current shots ended with the training data and the champion's probabilities.
 
-    `rate` and `rates` are from `make_rates` on the training data. Without probabilities only the
-    make rates are judged; without `reference` the champion is taken for calibrated; `drifted` are
-    the columns whose distribution moved; with fewer than `MIN_LABELLED` labelled shots the answer
-    is "no data".
+    `rate` and `rates` are from `make_rates` on the training data. `p_made` has one probability a
+    row of `values`; without it only the make rates are judged. Without `reference` the champion is
+    taken for calibrated. `drifted` are the columns whose distribution moved. With fewer than
+    `MIN_LABELLED` labelled shots the answer is "no data". ModelError if `p_made` does not fit.
     """
     made, segments = _labelled(values)
     scored = None if p_made is None else _scored(values, p_made)
@@ -133,10 +137,11 @@ def judge_performance(
     groups = [SegmentedColumn.of(segments[c], rates.get(c, {})) for c in SEGMENT_COLUMNS]
     checks = tuple(group.check("make rate", made) for group in groups)
     if scored is not None and len(scored.residual) >= MIN_LABELLED:
-        own = _champion_checks(scored, reference)
-        checks = (*own, *(_unless_learnt(check, own, drifted) for check in checks))
-    found = any(check.exceeded for check in checks)
-    named = _moved_columns(made, rate.mean, groups) if found else ()
+        of_champion = _champion_checks(scored, reference)
+        of_rates = (_unless_learnt(check, of_champion, drifted) for check in checks)
+        checks = (*of_champion, *of_rates)
+    has_drifted = any(check.exceeded for check in checks)
+    named = _moved_columns(made, rate.mean, groups) if has_drifted else ()
     return _performance(len(made), scored, reference, checks, named)
 
 
@@ -147,7 +152,7 @@ def _performance(
     checks: tuple[PerformanceCheck, ...] = (),
     named: tuple[str, ...] = (),
 ) -> Performance:
-    found = [f"{check.name}: {check.reason}" for check in checks if check.exceeded]
+    reasons = [f"{check.name}: {check.reason}" for check in checks if check.exceeded]
     thin = f"{n_labelled} labelled shots, {MIN_LABELLED} are needed"
     is_scored = scored is not None and len(scored.residual) > 0
     return Performance(
@@ -158,14 +163,14 @@ def _performance(
         reference_log_loss=reference.log_loss if reference else None,
         checks=checks,
         concept_columns=named,
-        verdict=("drift" if found else "quiet") if checks else "no data",
-        reason=("; ".join(found) or "as usual") if checks else thin,
+        verdict=("drift" if reasons else "quiet") if checks else "no data",
+        reason=("; ".join(reasons) or "as usual") if checks else thin,
     )
 
 
 def _labelled(values: pl.DataFrame) -> tuple[FloatArray, pl.DataFrame]:
-    known = values.filter(pl.col(LABEL).is_finite())
-    return known[LABEL].to_numpy(), known.select(SEGMENT_COLUMNS)
+    labelled = values.filter(pl.col(LABEL).is_finite())
+    return labelled[LABEL].to_numpy(), labelled.select(SEGMENT_COLUMNS)
 
 
 def _scored(values: pl.DataFrame, p_made: ArrayLike) -> _Scored:
@@ -186,6 +191,11 @@ def _scored(values: pl.DataFrame, p_made: ArrayLike) -> _Scored:
 
 
 def _level(values: FloatArray) -> Level:
+    """What is normal, from values of shots in the order of their games.
+
+    The variance of the blocks' means (weeks, about) is that of chance and that between weeks. What
+    chance gives is subtracted; with fewer than three blocks the rest is not estimated.
+    """
     blocks = np.arange(len(values)) * max(len(values) // _BLOCK_SHOTS, 1) // len(values)
     sizes = np.bincount(blocks)
     error = float(values.std() / np.sqrt(len(values)))
@@ -213,19 +223,22 @@ def _champion_checks(
 
 
 def _unless_learnt(
-    check: PerformanceCheck, own: tuple[PerformanceCheck, ...], drifted: Collection[str]
+    check: PerformanceCheck, of_champion: tuple[PerformanceCheck, ...], drifted: Collection[str]
 ) -> PerformanceCheck:
-    """A make rate that moved is borne where nothing is wrong with what the champion says."""
-    if not check.exceeded or check.column in drifted or any(one.exceeded for one in own):
+    """A make rate that moved does not count where the champion is as calibrated as ever."""
+    is_off = any(other.exceeded for other in of_champion)
+    if not check.exceeded or check.column in drifted or is_off:
         return check
-    (same,) = (one for one in own if one.column == check.column)
-    if same.effect > LEARNT * same.threshold:
+    (calibration,) = (other for other in of_champion if other.column == check.column)
+    if calibration.effect > LEARNT * calibration.threshold:
         return check
-    reason = f"{check.reason}; the champion has learnt of it: its calibration is {same.reason}"
+    learnt = f"the champion has learnt of it: its calibration is {calibration.reason}"
+    reason = f"{check.reason}; {learnt}"
     return replace(check, exceeded=False, reason=reason)
 
 
 def _standard_error(values: FloatArray, usual: Level) -> float:
+    """Of the difference between the values' mean and the usual one; 1 where nothing varies."""
     chance = values.var() / len(values) + usual.error**2 + usual.between_weeks**2
     return float(np.sqrt(chance)) or 1.0
 
@@ -273,8 +286,8 @@ def _moved_columns(
 ) -> tuple[str, ...]:
     """The columns given which shots go in more or less often than in training.
 
-    "made" when the make rate as a whole moved; the others are judged beyond that. None of them: the
-    champion errs because what it is given moved, not because the game did.
+    "made" when the make rate as a whole moved; the others are judged beyond that. Empty: the
+    champion errs because its input moved, not because the game did.
     """
     change = float(made.mean()) - usual_rate
     allowance = NAMING_Z * float(made.std()) / float(np.sqrt(len(made)))

@@ -54,6 +54,7 @@ MAX_WIDENING: Final = 3.0
 """A limit grows with the reference's own variability up to so many times its floor: a reference
 with a break inside must not make the monitor blind."""
 _NORMAL_MAD: Final = 1.4826
+"""Standard deviations of a normal distribution in its median absolute deviation."""
 
 Progress = Callable[[int, int], None]
 
@@ -71,13 +72,14 @@ class ColumnReference:
         """How large the effect may be: the floor, or what the reference's own blocks show.
 
         The latter is their median and three robust standard deviations, at most `MAX_WIDENING`
-        floors.
+        floors. The robust standard deviation is the median absolute deviation, scaled to that of
+        a normal distribution: a single odd block does not widen the limit.
         """
-        seen = np.asarray(self.block_effects.get(effect, ()))
-        if len(seen) < MIN_BLOCKS:
+        effects = np.asarray(self.block_effects.get(effect, ()))
+        if len(effects) < MIN_BLOCKS:
             return floor
-        middle = float(np.median(seen))
-        spread = _NORMAL_MAD * float(np.median(np.abs(seen - middle)))
+        middle = float(np.median(effects))
+        spread = _NORMAL_MAD * float(np.median(np.abs(effects - middle)))
         return min(max(floor, middle + 3 * spread), MAX_WIDENING * floor)
 
 
@@ -204,12 +206,12 @@ def _numeric_blocks(
     table = _block_table(bin_of(values, sketch.bin_edges()), blocks, len(whole))
     quantiles = sketch.quantiles()
     starts = np.searchsorted(blocks, np.arange(blocks[-1] + 2))
-    parts = [values[a:b] for a, b in pairwise(starts)]
-    known = [part[np.isfinite(part)] for part in parts]
-    moved = [wasserstein(quantiles, quantiles_of(k), sketch.std) for k in known if len(k)]
+    parts = [values[start:end] for start, end in pairwise(starts)]
+    finite = [part[np.isfinite(part)] for part in parts]
+    distances = [wasserstein(quantiles, quantiles_of(p), sketch.std) for p in finite if len(p)]
     return {
         "jensen_shannon": tuple(jensen_shannon(whole, row) for row in table),
-        "wasserstein": tuple(moved),
+        "wasserstein": tuple(distances),
     }
 
 
@@ -223,16 +225,17 @@ def _category_blocks(
 
 
 def _label_blocks(made: FloatArray, blocks: NDArray[np.int64]) -> dict[Effect, tuple[float, ...]]:
-    known = np.isfinite(made)
-    if not known.any():
+    labelled = np.isfinite(made)
+    if not labelled.any():
         return {}
-    shots = np.bincount(blocks[known])
-    makes = np.bincount(blocks[known], weights=made[known])
+    shots = np.bincount(blocks[labelled])
+    makes = np.bincount(blocks[labelled], weights=made[labelled])
     rates = makes[shots > 0] / shots[shots > 0]
-    return {"rate_change": tuple(np.abs(rates - made[known].mean()).tolist())}
+    return {"rate_change": tuple(np.abs(rates - made[labelled].mean()).tolist())}
 
 
 def _block_table(codes: NDArray[np.int64], blocks: NDArray[np.int64], n_codes: int) -> FloatArray:
+    """How often each code comes in each block, shape (blocks, n_codes)."""
     n_blocks = int(blocks[-1]) + 1
     flat = np.bincount(blocks * n_codes + codes, minlength=n_blocks * n_codes)
     return flat.reshape(n_blocks, n_codes).astype(np.float64)

@@ -68,15 +68,15 @@ class SegmentedColumn:
             counted = counted.filter(pl.col(values.name).is_in(list(levels)))
         table = counted.sort("n", values.name, descending=[True, False])
         names = tuple(table[values.name].to_list())
-        places = {name: place for place, name in enumerate(names)}
-        known = [levels.get(name, SegmentLevel(0, default or 0.0)) for name in names]
+        codes = {name: code for code, name in enumerate(names)}
+        usual = [levels.get(name, SegmentLevel(0, default or 0.0)) for name in names]
         return cls(
             column=values.name,
             names=names,
-            codes=values.replace_strict(places, default=-1, return_dtype=pl.Int64).to_numpy(),
+            codes=values.replace_strict(codes, default=-1, return_dtype=pl.Int64).to_numpy(),
             sizes=table["n"].to_numpy().astype(np.float64),
-            usual=np.array([level.mean for level in known], np.float64),
-            usual_n=np.array([level.n or np.inf for level in known], np.float64),
+            usual=np.array([level.mean for level in usual], np.float64),
+            usual_n=np.array([level.n or np.inf for level in usual], np.float64),
         )
 
     def deviations(self, values: FloatArray) -> FloatArray:
@@ -90,7 +90,10 @@ class SegmentedColumn:
     ) -> tuple[float, float]:
         """Root mean square of the deviations over the shots, freed of chance, and its threshold.
 
-        The threshold is `limit` and z standard errors of a size as large.
+        Chance alone makes each squared deviation as large as its variance, so that is subtracted.
+        The threshold is `limit` plus `z` standard errors of a size as large: those of its square,
+        by the noncentral chi-square that squared normal deviations follow, over the slope 2 limit
+        of the square (the delta method).
         """
         deviations, variances = self.deviations(values), self._variances(values)
         weights = self.sizes / len(values)

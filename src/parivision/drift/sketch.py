@@ -35,23 +35,23 @@ class NumericSketch:
     @classmethod
     def of(cls, values: FloatArray) -> Self:
         """The sketch of a column; NaN counts as missing. A column without values is allowed."""
-        known = values[np.isfinite(values)]
-        missing = len(values) - len(known)
-        if not len(known):
+        finite = values[np.isfinite(values)]
+        missing = len(values) - len(finite)
+        if not len(finite):
             return cls(0, missing, 0.0, 0.0, (), ())
-        distinct, counts = np.unique(known, return_counts=True)
+        distinct, counts = np.unique(finite, return_counts=True)
         # Over the sorted values: the order of the rows must not show in the last digits.
-        mean = float(distinct @ counts / len(known))
-        std = float(np.sqrt((distinct - mean) ** 2 @ counts / len(known)))
+        mean = float(distinct @ counts / len(finite))
+        std = float(np.sqrt((distinct - mean) ** 2 @ counts / len(finite)))
         if len(distinct) > MAX_EDGES:
-            share = np.cumsum(counts) / len(known)
+            share = np.cumsum(counts) / len(finite)
             keep = np.unique(
                 np.searchsorted(share, np.arange(1, MAX_EDGES + 1) / MAX_EDGES - 1e-12)
             )
             counts = np.diff(np.cumsum(counts)[keep], prepend=0)
             distinct = distinct[keep]
         return cls(
-            n=len(known),
+            n=len(finite),
             n_missing=missing,
             mean=mean,
             std=std,
@@ -61,8 +61,8 @@ class NumericSketch:
 
     def quantiles(self) -> FloatArray:
         """The column's values at the middles of `QUANTILES` equal slices of its mass."""
-        places = np.searchsorted(np.cumsum(self.counts), _slice_middles(self.n))
-        return np.asarray(self.edges, np.float64)[places]
+        indices = np.searchsorted(np.cumsum(self.counts), _slice_middles(self.n))
+        return np.asarray(self.edges, np.float64)[indices]
 
     def bin_edges(self) -> FloatArray:
         """Upper edges of about `BINS` bins of equal mass; a value that fills half a bin gets one.
@@ -76,7 +76,7 @@ class NumericSketch:
         indices = np.unique(np.concatenate([cuts, heavy, heavy[heavy > 0] - 1]))
         # The last bin is open: what lies beyond the reference's greatest value belongs to it.
         inner = indices[indices < len(self.edges) - 1].tolist()
-        return np.asarray([self.edges[place] for place in inner], np.float64)
+        return np.asarray([self.edges[index] for index in inner], np.float64)
 
     def bin_counts(self) -> FloatArray:
         """How many of the sketched values, missing ones last, lie in each bin of `bin_edges`."""
@@ -112,14 +112,14 @@ def category_counts(values: pl.Series) -> dict[str, int]:
 
 
 def label_counts(made: FloatArray) -> dict[str, int]:
-    """Misses and makes among the shots whose end is known."""
+    """Misses ("0") and makes ("1") among the shots whose outcome is known."""
     return {"0": int((made == 0).sum()), "1": int((made == 1).sum())}
 
 
 def category_codes(values: pl.Series, categories: tuple[str, ...]) -> NDArray[np.int64]:
-    """The place of each value in `categories`, or their number for one that is not there."""
-    places = {category: place for place, category in enumerate(categories)}
-    codes = values.replace_strict(places, default=len(places), return_dtype=pl.Int64)
+    """The index of each value in `categories`, or their number for one that is not in them."""
+    indices = {category: index for index, category in enumerate(categories)}
+    codes = values.replace_strict(indices, default=len(indices), return_dtype=pl.Int64)
     return codes.to_numpy()
 
 
@@ -131,6 +131,7 @@ def quantiles_of(values: FloatArray) -> FloatArray:
 def jensen_shannon(p_counts: FloatArray, q_counts: FloatArray) -> float:
     """Jensen-Shannon distance of two tables of counts, base 2, freed of its sampling bias.
 
+    The square root of the divergence (Lin 1991), from 0 (same) to 1 (nothing in common).
     Two samples of one population lie apart by chance; the mean of that, in the divergence, is
     (k - 1) (1/n + 1/N) / 8 nats and is taken off. 0 when either table is empty.
     """
@@ -156,14 +157,21 @@ def jensen_shannon_error(distance: float, cells: int, n_effective: float) -> flo
 
 
 def stability_index(p_counts: FloatArray, q_counts: FloatArray) -> float:
-    """Population stability index; every cell gets half a count, so that none is empty."""
+    """Population stability index (PSI): the sum over the cells of (p - q) ln(p / q).
+
+    It is a symmetric relative entropy, in nats. Every cell gets half a count, so that none is
+    empty.
+    """
     p = (p_counts + 0.5) / (p_counts.sum() + 0.5 * len(p_counts))
     q = (q_counts + 0.5) / (q_counts.sum() + 0.5 * len(q_counts))
     return float(np.sum((p - q) * np.log(p / q)))
 
 
 def wasserstein(reference: FloatArray, current: FloatArray, scale: float) -> float:
-    """Mean distance of two sets of quantiles, in units of `scale` (1 when that is 0)."""
+    """The 1-Wasserstein distance: mean distance of two sets of quantiles, in units of `scale`.
+
+    In one dimension the best transport moves quantile to quantile. A scale of 0 counts as 1.
+    """
     return float(np.abs(reference - current).mean() / (scale or 1.0))
 
 

@@ -1,4 +1,4 @@
-"""The machine-readable outcome of a look at the data: what alerts, retraining and reports read."""
+"""The machine-readable result of drift detection: what alerts, retraining and reports read."""
 
 import math
 from dataclasses import dataclass
@@ -89,7 +89,7 @@ class DriftSegment:
 
 @dataclass(frozen=True)
 class PerformanceCheck:
-    """One look at how the shots ended, against the training data or the champion's word.
+    """One comparison of outcomes with the training data or with the champion's probabilities.
 
     `effect` is what is compared with `threshold`; `column` is the one whose meaning is watched,
     "made" for all shots together.
@@ -113,7 +113,7 @@ class Performance:
 
     `promised_log_loss` is what the champion's probabilities, were they right, would give for these
     shots; `reference_log_loss` is what it had on its own later games. `concept_columns` are those
-    given which the make rate moved, once a check found something; "made" stands for shots of every
+    given which the make rate moved, once a check is exceeded; "made" stands for shots of every
     kind. When it is empty then, the champion errs because its input moved.
     """
 
@@ -130,7 +130,7 @@ class Performance:
 
 @dataclass(frozen=True)
 class DriftSummary:
-    """What a look at the current data against the champion's reference found."""
+    """How the current shots differ from the champion's reference."""
 
     version: int
     champion: str
@@ -163,10 +163,10 @@ class DriftSummary:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """A line for each thing found."""
-        found = [f"{column.name}: {column.reason}" for column in self.columns if column.drifted]
+        """A line for each column that drifted and each check that was exceeded."""
+        columns = [f"{column.name}: {column.reason}" for column in self.columns if column.drifted]
         checks = [f"{c.name}: {c.reason}" for c in self.performance.checks if c.exceeded]
-        return tuple(found + checks)
+        return tuple(columns + checks)
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON: the verdicts first, then the tables they come from."""

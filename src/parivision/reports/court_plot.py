@@ -63,25 +63,25 @@ def hexagons(
 ) -> Hexagons:
     """Count shots and makes in hexagons around the hoop.
 
-    Rows may be places that several shots share: `shots` then counts them and `made` their makes.
-    Places that are not numbers are left out.
+    The arrays have shape (n,), coordinates in feet. A row may be a point that several shots share:
+    `shots` then counts them and `made` their makes. Coordinates that are not finite are left out.
     """
     x, y = np.asarray(x_ft, np.float64), np.asarray(y_ft, np.float64)
     n = np.ones(x.shape) if shots is None else np.asarray(shots, np.float64)
-    known = np.isfinite(x) & np.isfinite(y)
+    finite = np.isfinite(x) & np.isfinite(y)
     # Hexagon centres are two rectangular lattices, one shifted by half a cell: take the nearer.
-    across, along = x[known] / width_ft, y[known] / (width_ft * np.sqrt(3))
+    across, along = x[finite] / width_ft, y[finite] / (width_ft * np.sqrt(3))
     column, row = np.round(across), np.round(along)
     column_2, row_2 = np.floor(across) + 0.5, np.floor(along) + 0.5
     first = (across - column) ** 2 + 3 * (along - row) ** 2
     second = (across - column_2) ** 2 + 3 * (along - row_2) ** 2
     centre = np.where(first <= second, column + 1j * row, column_2 + 1j * row_2)
     cells, cell = np.unique(centre, return_inverse=True)
-    makes = np.bincount(cell, weights=np.asarray(made, np.float64)[known], minlength=cells.size)
+    makes = np.bincount(cell, weights=np.asarray(made, np.float64)[finite], minlength=cells.size)
     return Hexagons(
         x_ft=cells.real * width_ft,
         y_ft=cells.imag * width_ft * np.sqrt(3),
-        shots=np.bincount(cell, weights=n[known], minlength=cells.size).astype(np.int64),
+        shots=np.bincount(cell, weights=n[finite], minlength=cells.size).astype(np.int64),
         makes=makes.astype(np.int64),
         width_ft=width_ft,
     )

@@ -75,8 +75,8 @@ def sample(shots: pl.DataFrame, seed: int, rows: int = MAX_ROWS) -> pl.DataFrame
     """At most `rows` shots by chance, in their order: what is kept of training for the report."""
     if shots.height <= rows:
         return shots
-    places = np.random.default_rng(seed).choice(shots.height, rows, replace=False)
-    return shots[np.sort(places)]
+    drawn = np.random.default_rng(seed).choice(shots.height, rows, replace=False)
+    return shots[np.sort(drawn)]
 
 
 def write(
@@ -147,8 +147,8 @@ def _scored(scored: Scored, seed: int) -> "pd.DataFrame":
     values = monitored_values(scored.shots, "performance report").select(
         *NUMBERS, *CATEGORIES, TASK, pl.Series("p_made", p)
     )
-    known = values.filter(pl.col(TASK).is_finite() & pl.col("p_made").is_finite())
-    return sample(known, seed).with_columns(pl.col(TASK).cast(pl.Int64)).to_pandas()
+    labelled = values.filter(pl.col(TASK).is_finite() & pl.col("p_made").is_finite())
+    return sample(labelled, seed).with_columns(pl.col(TASK).cast(pl.Int64)).to_pandas()
 
 
 def _can_be_scored(frame: "pd.DataFrame") -> bool:
@@ -156,6 +156,7 @@ def _can_be_scored(frame: "pd.DataFrame") -> bool:
 
 
 def _pool_rare_categories(reference: "pd.DataFrame", now: "pd.DataFrame") -> None:
+    """In both frames, put all but the reference's `MAX_CATEGORIES` commonest under `OTHER`."""
     for column in CATEGORIES:
         common = reference[column].value_counts().index[:MAX_CATEGORIES]
         for frame in (reference, now):
@@ -166,12 +167,12 @@ def _is_known(name: str, *frames: "pd.DataFrame") -> bool:
     return all(frame[name].notna().any() for frame in frames)
 
 
-def _drift_metrics(summary: DriftSummary, known: Sequence[str]) -> list[Any]:
+def _drift_metrics(summary: DriftSummary, numbers: Sequence[str]) -> list[Any]:
     from evidently.metrics import ValueDrift
     from evidently.presets import DataDriftPreset
 
     methods = {
-        **dict.fromkeys(known, "wasserstein"),
+        **dict.fromkeys(numbers, "wasserstein"),
         **dict.fromkeys(CATEGORIES, "jensenshannon"),
     }
     preset = DataDriftPreset(
@@ -181,10 +182,10 @@ def _drift_metrics(summary: DriftSummary, known: Sequence[str]) -> list[Any]:
         drift_share=1 / len(methods),
         include_tests=False,
     )
-    numbers = [(c, m) for c in known for m in ("ks", "psi", "jensenshannon")]
-    categories = [(c, m) for c in CATEGORIES for m in ("chisquare", "psi")]
+    of_numbers = [(c, m) for c in numbers for m in ("ks", "psi", "jensenshannon")]
+    of_categories = [(c, m) for c in CATEGORIES for m in ("chisquare", "psi")]
     # Evidently's Z compares two shares, so it takes a column of two values.
-    pairs = [*numbers, *categories, ("shot_value", "z")]
+    pairs = [*of_numbers, *of_categories, ("shot_value", "z")]
     return [preset, *(ValueDrift(column=column, method=method) for column, method in pairs)]
 
 
@@ -219,10 +220,10 @@ def _run(
 
 @contextmanager
 def _quiet_third_parties() -> Iterator[None]:
-    """Evidently 0.7.23 and the web framework it imports use names that are to go.
+    """Silence warnings that Evidently 0.7.23 and the web framework that it imports cause.
 
-    It also divides by what a single shot has none of, and scores models that call no shot a make:
-    where that gives no number its report shows none.
+    They use deprecated names. Evidently also divides by a spread that a single shot does not have,
+    and scores models that call no shot a make: where that gives no number, its report shows none.
     """
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", RuntimeWarning)

@@ -49,10 +49,10 @@ def write(
 ) -> Path:
     """Write the report to `path` and return the path.
 
-    `p_made` maps each model's name to its probabilities for the shots of `made`; `champion` is the
-    one shown in detail, with its scores by `segments` (see `evaluate.segments_of`) and its feature
-    `importances` when they are given. DataError if the champion is not among the models or a
-    model's probabilities are missing or impossible.
+    `p_made` maps each model's name to its probabilities, one for each shot of `made`; `games` has
+    the game of each shot. `champion` is the model shown in detail, with its scores by `segments`
+    (see `scores.segments_of`) and its feature `importances` when they are given. DataError if the
+    champion is not among the models or a model's probabilities are missing or impossible.
     """
     if champion not in p_made:
         raise DataError(f"expected the champion among {sorted(p_made)}, got {champion!r}.")
@@ -77,7 +77,7 @@ def _key_figures(champion: str, best: Mapping[str, float | None]) -> KeyFigures:
     formats = {"log_loss": ".4f", "ece": ".4f", "roc_auc": ".4f", "n_shots": ",", "n_games": ","}
     names = {"log_loss": "log loss", "ece": "ECE", "roc_auc": "ROC-AUC", "n_shots": "shots",
              "n_games": "games"}  # fmt: skip
-    values = {words: numbers.number(best[name], formats[name]) for name, words in names.items()}
+    values = {label: numbers.number(best[name], formats[name]) for name, label in names.items()}
     return KeyFigures({"champion": champion, **values})
 
 
@@ -93,7 +93,7 @@ def _rivals(
 
 
 def _models(table: pl.DataFrame, champion: str, rivals: Mapping[str, Paired]) -> Section:
-    place = table["model"].to_list().index(champion)
+    row = table["model"].to_list().index(champion)
     pairs = pl.DataFrame(
         {
             "model": list(rivals),
@@ -107,7 +107,7 @@ def _models(table: pl.DataFrame, champion: str, rivals: Mapping[str, Paired]) ->
     pairs = table.select("model").join(pairs, on="model", how="inner", maintain_order="left")
     blocks: list[Block] = [
         Text(_models_reading(table, champion, rivals), is_reading=True),
-        Table(table, {"model": "model", **_COLUMNS}, _FORMATS, marked=frozenset({place})),
+        Table(table, {"model": "model", **_COLUMNS}, _FORMATS, marked=frozenset({row})),
     ]
     figure = plots.comparison_plot(table, "log_loss", "log loss, with 95% interval", champion)
     picture = Picture(plots.figure_svg(figure), "Log loss of all models with their intervals")
@@ -149,14 +149,12 @@ def _models_reading(table: pl.DataFrame, champion: str, rivals: Mapping[str, Pai
 
 def _calibration(made: ArrayLike, p: ArrayLike, champion: str, row: Mapping[str, float]) -> Section:
     table = scores.reliability(made, p)
-    worst = table.with_columns(gap=(pl.col("made_rate") - pl.col("mean_p_made"))).sort(
-        pl.col("gap").abs()
-    )
-    far = worst.row(-1, named=True)
+    gap = (pl.col("made_rate") - pl.col("mean_p_made")).abs()
+    worst = table.sort(gap).row(-1, named=True)
     reading = (
         f"The mean distance of predicted and seen make rate (ECE) is {row['ece']:.4f}; a perfectly "
         f"calibrated model would show {row['ece_noise']:.4f} on as many shots. The bins differ "
-        f"most where {far['mean_p_made']:.1%} was predicted and {far['made_rate']:.1%} went in."
+        f"most where {worst['mean_p_made']:.1%} was predicted and {worst['made_rate']:.1%} went in."
     )
     columns = {"mean_p_made": "predicted", "made_rate": "made", "low": "from", "high": "to",
                "n_shots": "shots"}  # fmt: skip
@@ -207,10 +205,9 @@ def _ranking(
 def _importances(importances: Mapping[str, float]) -> Section:
     ranked = sorted(importances.items(), key=lambda item: item[1], reverse=True)
     total = sum(importances.values()) or 1.0
-    first = ranked[:3]
-    words = ", ".join(f"{name} ({value / total:.0%})" for name, value in first)
+    top = ", ".join(f"{name} ({value / total:.0%})" for name, value in ranked[:3])
     reading = (
-        f"The most important of {len(ranked)} features: {words}. An importance says what the model "
+        f"The most important of {len(ranked)} features: {top}. An importance says what the model "
         "uses, not what makes a shot go in."
     )
     picture = Picture(
@@ -227,11 +224,11 @@ def _segments(table: pl.DataFrame, champion: str) -> Section:
     }  # fmt: skip
     suspect = table.filter((pl.col("ece_low") > 0) & (pl.col("ece") > 2 * pl.col("ece_noise")))
     worst = suspect.sort("ece", descending=True).head(3)
-    words = [f"{row['segment']} '{row['label']}' ({row['ece']:.3f})" for row in worst.to_dicts()]
+    named = [f"{row['segment']} '{row['label']}' ({row['ece']:.3f})" for row in worst.to_dicts()]
     reading = (
-        f"Calibration errors beyond twice what chance shows: {', '.join(words)}"
+        f"Calibration errors beyond twice what chance shows: {', '.join(named)}"
         f"{' and others' if suspect.height > 3 else ''}."
-        if words
+        if named
         else f"In no segment is {champion}'s calibration error beyond twice what chance shows."
     )
     blocks: list[Block] = [Text(reading, is_reading=True)]

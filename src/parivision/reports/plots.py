@@ -77,24 +77,24 @@ def legend(axes: Axes, columns: int = 3) -> None:
 
 
 def reliability_plot(tables: Mapping[str, pl.DataFrame]) -> Figure:
-    """Said against seen make rate of one or more models (tables of `evaluate.reliability`).
+    """Predicted against real make rate of one or more models (tables of `scores.reliability`).
 
     The first model is drawn with its intervals; on the dashed line probabilities are true.
     """
     figure, axes = new_figure(height_in=4.0, grid="both")
     axes.axline((0, 0), slope=1, color=palette.MUTED, linewidth=1, linestyle="--")
     for i, (name, table) in enumerate(tables.items()):
-        colour, said, seen = palette.SERIES[i], table["mean_p_made"], table["made_rate"]
+        colour, p_made, made = palette.SERIES[i], table["mean_p_made"], table["made_rate"]
         if i == 0:
-            error = [seen - table["low"], table["high"] - seen]
-            axes.errorbar(said, seen, error, fmt="none", ecolor=colour, elinewidth=1.2, zorder=3)
+            error = [made - table["low"], table["high"] - made]
+            axes.errorbar(p_made, made, error, fmt="none", ecolor=colour, elinewidth=1.2, zorder=3)
         axes.plot(
-            said, seen, color=colour, marker="o", markersize=4 if i == 0 else 2.5,
+            p_made, made, color=colour, marker="o", markersize=4 if i == 0 else 2.5,
             linewidth=1.6 if i == 0 else 1, label=name, zorder=4 - min(i, 2),
         )  # fmt: skip
     ends = [value for table in tables.values() for value in (*table["low"], *table["high"])]
-    said_ends = [value for table in tables.values() for value in table["mean_p_made"]]
-    low, high = min(*ends, *said_ends), max(*ends, *said_ends)
+    centres = [value for table in tables.values() for value in table["mean_p_made"]]
+    low, high = min(*ends, *centres), max(*ends, *centres)
     axes.set(xlim=(low - 0.02, high + 0.02), ylim=(low - 0.02, high + 0.02))
     label_axes(axes, "predicted probability", "made")
     percent_axis(axes, "x")
@@ -104,7 +104,7 @@ def reliability_plot(tables: Mapping[str, pl.DataFrame]) -> Figure:
 
 
 def roc_plot(curves: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Figure:
-    """ROC curves: name to false and true positive rates (`evaluate.roc_curve`)."""
+    """ROC curves: name to false and true positive rates (`scores.roc_curve`)."""
     figure, axes = new_figure(height_in=4.0, grid="both")
     axes.plot([0, 1], [0, 1], color=palette.MUTED, linewidth=1, linestyle="--")
     for i, (name, (false, true)) in enumerate(curves.items()):
@@ -192,21 +192,21 @@ def bars_plot(
     is_percent: bool = True,
 ) -> Figure:
     """Horizontal bars from zero, first on top, with their values and, if given, intervals."""
-    found = np.asarray(values, np.float64)
+    lengths = np.asarray(values, np.float64)
     figure, axes = new_figure(height_in=0.75 + 0.31 * len(labels), grid="x")
-    places = np.arange(len(labels))[::-1]
-    axes.barh(places, found, color=palette.BLUE, height=0.66)
-    ends = found
+    heights = np.arange(len(labels))[::-1]
+    axes.barh(heights, lengths, color=palette.BLUE, height=0.66)
+    ends = lengths
     if low is not None and high is not None:
         ends = np.asarray(high, np.float64)
-        error = [found - np.asarray(low, np.float64), ends - found]
-        axes.errorbar(found, places, xerr=error, fmt="none", ecolor=palette.INK, elinewidth=1.2)
-    for place, value, end in zip(places, found, ends, strict=True):
+        error = [lengths - np.asarray(low, np.float64), ends - lengths]
+        axes.errorbar(lengths, heights, xerr=error, fmt="none", ecolor=palette.INK, elinewidth=1.2)
+    for height, value, end in zip(heights, lengths, ends, strict=True):
         axes.annotate(
-            f"{value:.1%}" if is_percent else f"{value:.2f}", (end, place), (5, 0),
+            f"{value:.1%}" if is_percent else f"{value:.2f}", (end, height), (5, 0),
             textcoords="offset points", va="center", fontsize=FONT_PT, color=palette.INK,
         )  # fmt: skip
-    axes.set_yticks(places, list(labels))
+    axes.set_yticks(heights, list(labels))
     axes.set_xlim(0, float(ends.max(initial=0)) * 1.17 or 1)
     axes.tick_params(axis="y", length=0)
     if is_percent:
@@ -230,19 +230,19 @@ def lines_plot(
     Whole-number x (seasons) get whole-number ticks, or the `x_names`. Missing values leave a gap.
     """
     figure, axes = new_figure()
-    places = np.asarray(x)
+    positions = np.asarray(x)
     for i, (name, values) in enumerate(series.items()):
         colour = palette.SERIES[i % len(palette.SERIES)]
         axes.plot(
-            places, np.asarray(values, np.float64), color=colour, marker="o", markersize=3.5,
+            positions, np.asarray(values, np.float64), color=colour, marker="o", markersize=3.5,
             linewidth=1.6, label=name,
         )  # fmt: skip
         if bands and name in bands:
             low, high = (np.asarray(end, np.float64) for end in bands[name])
-            axes.fill_between(places, low, high, color=colour, alpha=0.2, linewidth=0)
+            axes.fill_between(positions, low, high, color=colour, alpha=0.2, linewidth=0)
     if x_names is not None:
-        axes.set_xticks(places, list(x_names), rotation=30, ha="right", rotation_mode="anchor")
-    elif np.issubdtype(places.dtype, np.integer):
+        axes.set_xticks(positions, list(x_names), rotation=30, ha="right", rotation_mode="anchor")
+    elif np.issubdtype(positions.dtype, np.integer):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if is_percent:
         percent_axis(axes)

@@ -15,11 +15,12 @@ from parivision.verdict import Rules
 def summary(equal: Sequence[Study], worse: Sequence[Study]) -> dict[str, Any]:
     """The numbers of a simulation for JSON: false alarms over all kinds of equal and of the worst.
 
+    `equal` are studies of rollouts with equal models, `worse` of a worse challenger (one or none).
     The median of the shots to a decision is the worse challenger's, if one was played.
     """
-    ends = [end for one in equal for end in one.endings]
+    ends = [end for each in equal for end in each.endings]
     together = Study("equal", equal[0].plan, ends)
-    worst = max(equal, key=lambda one: one.failed().rate)
+    worst = max(equal, key=lambda each: each.failed().rate)
     values: dict[str, Any] = {
         "alpha": Rules().alphas.total,
         "runs": len(ends),
@@ -37,13 +38,30 @@ def summary(equal: Sequence[Study], worse: Sequence[Study]) -> dict[str, Any]:
         }
     return values | {
         "median_shots_to_decision": (*worse, together)[0].median_shots(),
-        "worlds": [one.to_dict() for one in (*equal, *worse)],
+        "worlds": [each.to_dict() for each in (*equal, *worse)],
     }
 
 
 def write(folder: Path, equal: Sequence[Study], worse: Sequence[Study], path: VerdictPath) -> Path:
-    """Write the page and its figures as PNGs; returns the page's path."""
+    """Write the page and its figures as PNGs; returns the page's path.
+
+    `equal` and `worse` are as in `summary`; `path` is one rollout, drawn step by step.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    pictures = []
+    for name, (figure, caption) in _figures(equal, worse, path).items():
+        (folder / f"{name}.png").write_bytes(plots.figure_png(figure, dpi=110))
+        pictures.append(html.Picture(plots.figure_svg(figure), name, caption))
+    values = summary(equal, worse)
+    lead = html.KeyFigures({"false alarms": _rate(values, "false_alarm")} | _power(values))
+    section = html.Section("Rollouts", [html.Row(pictures)])
+    return html.write_page(folder / "rollout.html", "Rollouts, simulated", [lead], [section])
+
+
+def _figures(
+    equal: Sequence[Study], worse: Sequence[Study], path: VerdictPath
+) -> dict[str, tuple[Figure, str]]:
+    """Each figure and its caption, by the name of its file."""
     figures: dict[str, tuple[Figure, str]] = {
         "path": (
             verdict_plots.path_plot(path, Rules().margin),
@@ -67,14 +85,7 @@ def write(folder: Path, equal: Sequence[Study], worse: Sequence[Study], path: Ve
                 "threshold that is right for one kind is wrong for another."
             ),
         )
-    blocks = []
-    for name, (figure, caption) in figures.items():
-        (folder / f"{name}.png").write_bytes(plots.figure_png(figure, dpi=110))
-        blocks.append(html.Picture(plots.figure_svg(figure), name, caption))
-    answer = summary(equal, worse)
-    lead = html.KeyFigures({"false alarms": _said(answer, "false_alarm")} | _power(answer))
-    section = html.Section("Rollouts", [html.Row(blocks)])
-    return html.write_page(folder / "rollout.html", "Rollouts, simulated", [lead], [section])
+    return figures
 
 
 def _named(name: str, share: Share) -> dict[str, Any]:
@@ -83,10 +94,10 @@ def _named(name: str, share: Share) -> dict[str, Any]:
     }
 
 
-def _said(answer: dict[str, Any], name: str) -> str:
-    return f"{answer[f'{name}_rate']:.1%}"
+def _rate(values: dict[str, Any], name: str) -> str:
+    return f"{values[f'{name}_rate']:.1%}"
 
 
-def _power(answer: dict[str, Any]) -> dict[str, str]:
-    fixed = {"false alarms, fixed rule": _said(answer, "fixed_rule_false_alarm")}
-    return fixed | ({"power": f"{answer['power']:.1%}"} if "power" in answer else {})
+def _power(values: dict[str, Any]) -> dict[str, str]:
+    fixed = {"false alarms, fixed rule": _rate(values, "fixed_rule_false_alarm")}
+    return fixed | ({"power": f"{values['power']:.1%}"} if "power" in values else {})

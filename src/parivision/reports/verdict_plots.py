@@ -41,9 +41,9 @@ def endings_plot(studies: Sequence[Study], *, passed: bool = False) -> Figure:
     plan = studies[0].plan
     shots = np.arange(0, plan.shots + 1, plan.batch)
     series = {}
-    for one in studies:
-        share = one.passed if passed else one.failed
-        series[one.world] = [share(int(n)).rate for n in shots]
+    for each in studies:
+        share = each.passed if passed else each.failed
+        series[each.world] = [share(int(n)).rate for n in shots]
     figure = plots.lines_plot(
         shots,
         series,
@@ -65,12 +65,12 @@ def comparison_plot(equal: Sequence[Study], worse: Study) -> Figure:
     """
     figure, axes = plots.new_figure(height_in=3.6, grid="both")
     power = [worse.fixed_failed(at).rate for at in THRESHOLDS]
-    for one, colour in zip(equal, palette.SERIES, strict=False):
-        false = [one.fixed_failed(at).rate for at in THRESHOLDS]
-        axes.plot(false, power, color=colour, linewidth=1.6, label=one.world)
+    for each, colour in zip(equal, palette.SERIES, strict=False):
+        false = [each.fixed_failed(at).rate for at in THRESHOLDS]
+        axes.plot(false, power, color=colour, linewidth=1.6, label=each.world)
         for shares, marker in (
-            ((one.fixed_failed(), worse.fixed_failed()), "s"),
-            ((one.failed(), worse.failed()), "o"),
+            ((each.fixed_failed(), worse.fixed_failed()), "s"),
+            ((each.failed(), worse.failed()), "o"),
         ):
             axes.plot(
                 shares[0].rate, shares[1].rate, color=colour, marker=marker, markersize=8,

@@ -1,9 +1,10 @@
-"""How sure a score is: intervals and paired tests that resample whole games.
+"""How sure a score is: intervals and a paired test with whole games as units.
 
-Shots of one game share teams, scorer and arena, so games are drawn, not shots. Everything is a sum
-over games, so a resample is one row of a matrix product and a season takes well under a second.
-With fewer than about 30 games such intervals are too narrow; the number of games stands beside
-them in every table.
+Shots of one game share teams, scorer and arena, so they are not independent. The intervals come
+from a cluster bootstrap (Field and Welsh 2007): games are drawn with replacement, not shots, and a
+drawn game brings all of its shots. Everything is a sum over games, so a resample is one row of a
+matrix product, and a season takes well under a second. With fewer than about 30 games such
+intervals are too narrow; the number of games stands beside them in every table.
 """
 
 from collections.abc import Callable, Mapping
@@ -87,8 +88,8 @@ def game_codes(games: ArrayLike, n_shots: int) -> tuple[IntArray, int]:
     ids = np.asarray(games)
     if ids.shape != (n_shots,):
         raise DataError(f"expected a game for each of {n_shots} shots, got {ids.shape}.")
-    found, codes = np.unique(ids, return_inverse=True)
-    return codes.astype(np.int64), int(found.size)
+    distinct, codes = np.unique(ids, return_inverse=True)
+    return codes.astype(np.int64), int(distinct.size)
 
 
 def intervals(
@@ -102,17 +103,19 @@ def intervals(
 ) -> dict[str, BootstrapInterval]:
     """Intervals of log loss, Brier score, ECE, ROC-AUC and accuracy; the same for the same seed.
 
-    Percentiles over resampled games. The AUC is linearised around its estimate (DeLong's
-    placements summed by game), which is exact to first order. The ECE keeps the bins of all shots
-    and is the wider of two answers, because plain percentiles miss a well calibrated model's true
-    error every time; simulated on 2,000 to 200,000 shots it held the truth 94 to 99 times in 100.
-    With fewer than two games all ends are NaN.
+    `made`, `p_made` and `games` have one entry a shot. The ends are percentiles over resampled
+    games (see the module). The AUC is linearised around its estimate (`metrics.placements` summed
+    by game, as Obuchowski 1997 does for clustered data), which is exact to first order. The ECE
+    keeps the bins of all shots and has an interval of its own (`_ece_interval`), because plain
+    percentiles miss a well calibrated model's true error every time; simulated on 2,000 to 200,000
+    shots it held the truth 94 to 99 times in 100. With fewer than two games all ends are NaN.
     """
     y, p = metrics.check(made, p_made)
     codes, n_games = game_codes(games, y.size)
     if n_games < 2:
         return dict.fromkeys(INTERVAL_SCORES, BootstrapInterval(NAN, NAN))
     rng = np.random.default_rng(seed)
+    # How often each game is drawn: one row a resample, one column a game.
     weights = rng.multinomial(n_games, np.full(n_games, 1 / n_games), size=resamples).astype(float)
     shots = weights @ np.bincount(codes, minlength=n_games)
     ends = [(1 - level) / 2, (1 + level) / 2]
@@ -123,43 +126,52 @@ def intervals(
         return BootstrapInterval(float(low), float(high))
 
     right = (p >= metrics.DECISION_THRESHOLD) == (y == 1)
-    found = {
+    bounds = {
         "log_loss": mean_interval(metrics.shot_log_loss(y, p)),
         "brier": mean_interval(np.square(p - y)),
         "ece": _ece_interval(y, p, codes, weights, ends),
         "roc_auc": _auc_interval(y, p, codes, weights, ends),
         "accuracy": mean_interval(right.astype(np.float64)),
     }
-    return {name: found[name].around(score(y, p)) for name, score in _SCORES.items()}
+    return {name: bounds[name].around(score(y, p)) for name, score in _SCORES.items()}
 
 
 def _by_game(codes: IntArray, n_games: int, values: FloatArray) -> FloatArray:
+    """The sum of `values`, one a shot, in each game."""
     return np.bincount(codes, weights=values, minlength=n_games).astype(np.float64, copy=False)
 
 
 def _ece_interval(
     y: FloatArray, p: FloatArray, codes: IntArray, weights: FloatArray, ends: list[float]
 ) -> BootstrapInterval:
+    """The wider of two intervals of the ECE, see below; `weights` are (resamples, games).
+
+    The ECE is a sum of distances. A resample moves every bin's gap, and a sum of distances only
+    grows by that, so the resamples' ECEs lie above the one that was observed. The first interval
+    takes that bias off their percentiles. The second inverts a test: it asks which true ECE would,
+    with the resamples' noise, be observed as the one at hand.
+    """
     bins, n_games = metrics.CALIBRATION_BINS, weights.shape[1]
     cell = codes * bins + metrics.calibration_bins(p)
     sums = np.bincount(cell, weights=y - p, minlength=n_games * bins).reshape(n_games, bins)
     shots = weights @ np.bincount(codes, minlength=n_games)
     gaps = sums.sum(axis=0) / y.size
     drawn = (weights @ sums) / shots[:, None]
-    seen, totals = np.abs(gaps).sum(), np.abs(drawn).sum(axis=1)
-    # Resampling adds noise to every bin's gap and a sum of distances only grows by it.
-    moved_low, moved_high = np.quantile(totals, ends) - (totals.mean() - seen)
-    # Which multiples of the gaps seen would, with that noise, show an error like the one seen?
+    observed, resampled = np.abs(gaps).sum(), np.abs(drawn).sum(axis=1)
+    moved_low, moved_high = np.quantile(resampled, ends) - (resampled.mean() - observed)
+    # The true gaps may be any multiple of the observed ones. The ends are the multiples whose noisy
+    # ECE reaches the observed one only in the top, or only in the bottom, tail of the resamples.
     scales = np.linspace(0.0, 2.0, 41)
     noisy = np.abs(scales[:, None, None] * gaps + (drawn - gaps)).sum(axis=2)
     quantiles = np.maximum.accumulate(np.quantile(noisy, ends, axis=1), axis=1)
-    low, high = (np.interp(seen, q, scales) * seen for q in quantiles[::-1])
+    low, high = (np.interp(observed, q, scales) * observed for q in quantiles[::-1])
     return BootstrapInterval(float(max(min(low, moved_low), 0.0)), float(max(high, moved_high)))
 
 
 def _auc_interval(
     y: FloatArray, p: FloatArray, codes: IntArray, weights: FloatArray, ends: list[float]
 ) -> BootstrapInterval:
+    """Percentiles of the AUC's linear part in the games; NaN when all shots ended alike."""
     if y.min() == y.max():
         return BootstrapInterval(NAN, NAN)
     n_games = weights.shape[1]
@@ -183,20 +195,20 @@ def paired_by_game(
 ) -> Paired:
     """Is the challenger's log loss lower on the same shots? A paired t test with games as units.
 
-    The gain is a mean over shots; its standard error comes from the games' totals, so shots of a
-    game may depend on each other. Input that allows no test (missing numbers, fewer than two games,
-    identical models) gives a result that says so, never an error and never a promotion. Arrays of
-    unequal length are a DataError.
+    The gain is a mean over shots, in nats; its standard error comes from the games' totals
+    (cluster-robust, Liang and Zeger 1986), so shots of a game may depend on each other. Input that
+    allows no test (missing numbers, fewer than two games, identical models) gives a result that
+    says so, never an error and never a promotion. Arrays of unequal length are a DataError.
     """
-    y, ours, theirs = (np.asarray(a, np.float64) for a in (made, p_champion, p_challenger))
-    if not y.shape == ours.shape == theirs.shape:
+    y, champion, challenger = (np.asarray(a, np.float64) for a in (made, p_champion, p_challenger))
+    if not y.shape == champion.shape == challenger.shape:
         raise DataError(
             f"expected both models' probabilities for the same shots, got {y.shape} outcomes, "
-            f"{ours.shape} of the champion and {theirs.shape} of the challenger."
+            f"{champion.shape} of the champion and {challenger.shape} of the challenger."
         )
     codes, n_games = game_codes(games, y.size)
     try:
-        gain = metrics.shot_log_loss(y, ours) - metrics.shot_log_loss(y, theirs)
+        gain = metrics.shot_log_loss(y, champion) - metrics.shot_log_loss(y, challenger)
     except DataError as error:
         return Paired(y.size, n_games, no_evidence=str(error))
     if n_games < 2:
@@ -207,6 +219,7 @@ def paired_by_game(
 
 
 def _t_test(gain: FloatArray, codes: IntArray, n_games: int, level: float) -> Paired:
+    """The test on `gain`, one a shot, by Student's t with a degree of freedom less than games."""
     mean = float(gain.mean())
     residual = _by_game(codes, n_games, gain - mean)
     variance = n_games / (n_games - 1) * float(np.square(residual).sum())

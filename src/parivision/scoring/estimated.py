@@ -1,4 +1,4 @@
-"""How well a model does, told from its probabilities alone while outcomes are not known.
+"""How well a model does, estimated from its probabilities alone while outcomes are not known.
 
 If the probabilities hold, every shot goes in by chance p: the log loss and the ROC-AUC that
 outcomes will show are then random numbers whose mean and spread follow from the probabilities. This
@@ -15,7 +15,7 @@ from statistics import NormalDist
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from parivision.errors import ModelError
 from parivision.shots.facts import Floats
@@ -43,8 +43,8 @@ class Surprise:
     @property
     def spread(self) -> float:
         """Standard deviation of real values about estimates, beyond chance."""
-        known = self.prior_windows * self.prior**2 + self.beyond
-        return float(np.sqrt(max(known / (self.prior_windows + self.windows), 0.0)))
+        total = self.prior_windows * self.prior**2 + self.beyond
+        return float(np.sqrt(max(total / (self.prior_windows + self.windows), 0.0)))
 
     def after(self, estimate: "Estimate", real: float) -> "Surprise":
         """What is known once the outcomes of a window have come.
@@ -112,6 +112,7 @@ def roc_auc(p_made: ArrayLike, surprise: Surprise = ROC_AUC) -> Estimate:
     that of its linear part in the outcomes (the delta method). O(n log n).
     """
     p = np.sort(_checked(p_made))
+    # Shots first[i] to last[i] - 1 have the probability of shot i: ties, which count half.
     first, last = np.searchsorted(p, p, "left"), np.searchsorted(p, p, "right")
     # A shot and itself are no pair.
     missed_below = _summed(1 - p, first) + (_between(1 - p, first, last) - (1 - p)) / 2
@@ -125,16 +126,13 @@ def roc_auc(p_made: ArrayLike, surprise: Surprise = ROC_AUC) -> Estimate:
     return Estimate(value, by_chance, surprise.spread, len(p))
 
 
-def _summed(values: Floats, upto: "np.ndarray[tuple[int, ...], np.dtype[np.intp]]") -> Floats:
-    """Sums of the values before each of the places."""
+def _summed(values: Floats, upto: NDArray[np.intp]) -> Floats:
+    """For each index of `upto` the sum of the values before it."""
     return np.concatenate([[0.0], np.cumsum(values)])[upto]
 
 
-def _between(
-    values: Floats,
-    first: "np.ndarray[tuple[int, ...], np.dtype[np.intp]]",
-    last: "np.ndarray[tuple[int, ...], np.dtype[np.intp]]",
-) -> Floats:
+def _between(values: Floats, first: NDArray[np.intp], last: NDArray[np.intp]) -> Floats:
+    """For each pair of indices the sum of the values from `first` to before `last`."""
     return _summed(values, last) - _summed(values, first)
 
 

@@ -1,4 +1,4 @@
-"""How good predicted probabilities are, as numbers: pure functions of what was said and seen.
+"""How good predicted probabilities are, as numbers: pure functions of predictions and outcomes.
 
 `made` is 1 for a shot that went in and 0 for a miss; `p_made` is the probability that was
 predicted for it. Both have one entry a shot, in the same order. Every function raises DataError
@@ -93,8 +93,8 @@ def check(made: ArrayLike, p_made: ArrayLike) -> tuple[FloatArray, FloatArray]:
 def shot_log_loss(made: ArrayLike, p_made: ArrayLike) -> FloatArray:
     """Log loss of each shot in nats, with probabilities clipped at PROBABILITY_FLOOR."""
     y, p = check(made, p_made)
-    said = np.clip(np.where(y == 1, p, 1 - p), PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)
-    loss: FloatArray = -np.log(said)
+    p_outcome = np.clip(np.where(y == 1, p, 1 - p), PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)
+    loss: FloatArray = -np.log(p_outcome)
     return loss
 
 
@@ -104,7 +104,7 @@ def log_loss(made: ArrayLike, p_made: ArrayLike) -> float:
 
 
 def brier(made: ArrayLike, p_made: ArrayLike) -> float:
-    """Mean squared error of the probability."""
+    """Mean squared error of the probability (Brier 1950)."""
     y, p = check(made, p_made)
     return float(np.square(p - y).mean())
 
@@ -122,9 +122,11 @@ def calibration_bins(p_made: ArrayLike, bins: int = CALIBRATION_BINS) -> IntArra
 
 
 def ece(made: ArrayLike, p_made: ArrayLike, bins: int = CALIBRATION_BINS) -> float:
-    """Expected calibration error: mean distance of said and seen make rate over equal-mass bins.
+    """Expected calibration error: mean distance of predicted and real make rate over bins.
 
-    Never 0 on real shots: `ece_noise` says what perfect calibration would show.
+    As by Naeini, Cooper and Hauskrecht (2015), but with bins of equal mass (`calibration_bins`);
+    each bin weighs as its number of shots. Never 0 on real shots: `ece_noise` says what perfect
+    calibration would show.
     """
     y, p = check(made, p_made)
     gaps = np.bincount(calibration_bins(p, bins), weights=y - p)
@@ -134,8 +136,9 @@ def ece(made: ArrayLike, p_made: ArrayLike, bins: int = CALIBRATION_BINS) -> flo
 def ece_noise(p_made: ArrayLike, bins: int = CALIBRATION_BINS) -> float:
     """The expected calibration error that chance alone shows when the probabilities are true.
 
-    Each bin's gap is then about normal with the variance sum p(1 - p). On 200,000 shots this is
-    0.003, on 2,000 shots 0.03: an ECE near it is no fault of the model.
+    Each bin's gap is then about normal with the variance sum p(1 - p), and the mean of the absolute
+    value of such a gap is sqrt(2/pi) standard deviations. On 200,000 shots this is 0.003, on 2,000
+    shots 0.03: an ECE near it is no fault of the model.
     """
     p = np.asarray(p_made, np.float64)
     variance = np.bincount(calibration_bins(p, bins), weights=p * (1 - p))
@@ -145,10 +148,12 @@ def ece_noise(p_made: ArrayLike, bins: int = CALIBRATION_BINS) -> float:
 def placements(made: ArrayLike, p_made: ArrayLike) -> FloatArray:
     """For each shot the share of the shots of the other outcome which it is ranked right against.
 
-    Ties count half. The mean over the makes, and the mean over the misses, is the ROC-AUC. NaN
-    where all shots ended alike.
+    These are the structural components of DeLong, DeLong and Clarke-Pearson (1988). Ties count
+    half. The mean over the makes, and the mean over the misses, is the ROC-AUC. NaN where all shots
+    ended alike.
     """
     y, p = check(made, p_made)
+    # Shots of one probability are one group, so that no pair of shots has to be looked at.
     _, group = np.unique(p, return_inverse=True)
     makes, misses = np.bincount(group, weights=y), np.bincount(group, weights=1 - y)
     misses_below = np.cumsum(misses) - misses / 2
@@ -187,14 +192,14 @@ def roc_curve(
 def confusion(
     made: ArrayLike, p_made: ArrayLike, threshold: float = DECISION_THRESHOLD
 ) -> Confusion:
-    """Counts of shots predicted (p_made >= threshold) and seen to go in."""
+    """Counts of shots by prediction (a make if p_made >= threshold) and outcome."""
     y, p = check(made, p_made)
-    said, seen = p >= threshold, y == 1
+    predicted, went_in = p >= threshold, y == 1
     return Confusion(
-        true_made=int((said & seen).sum()),
-        false_made=int((said & ~seen).sum()),
-        false_missed=int((~said & seen).sum()),
-        true_missed=int((~said & ~seen).sum()),
+        true_made=int((predicted & went_in).sum()),
+        false_made=int((predicted & ~went_in).sum()),
+        false_missed=int((~predicted & went_in).sum()),
+        true_missed=int((~predicted & ~went_in).sum()),
     )
 
 

@@ -1,7 +1,7 @@
 """Intervals of a proportion: so many of so many, and what the true share may be.
 
 Both hold the share they are of, at both ends too: with none or all of n, the end is exactly 0 or 1
-and not what rounding makes of it. Of nothing nothing is known: the interval runs from 0 to 1.
+and not what rounding makes of it. Without a trial the interval runs from 0 to 1.
 """
 
 from typing import Final
@@ -18,20 +18,20 @@ FloatArray = NDArray[np.float64]
 
 
 def wilson(rate: ArrayLike, n: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """95 % Wilson intervals of rates seen on `n` trials each, for tables and figures.
+    """95 % intervals of Wilson (1927) of rates seen on `n` trials each, for tables and figures.
 
     On average over all true rates it misses one in twenty. Where `n` is 0 the interval runs from
     0 to 1, whatever the rate, which may be NaN there.
     """
     trials = np.asarray(n, np.float64)
-    seen, count = np.where(trials > 0, rate, 0.5), np.maximum(trials, 1.0)
+    share, count = np.where(trials > 0, rate, 0.5), np.maximum(trials, 1.0)
     scale = 1 + _Z**2 / count
-    middle = (seen + _Z**2 / (2 * count)) / scale
-    half = _Z / scale * np.sqrt(seen * (1 - seen) / count + (_Z / (2 * count)) ** 2)
+    middle = (share + _Z**2 / (2 * count)) / scale
+    half = _Z / scale * np.sqrt(share * (1 - share) / count + (_Z / (2 * count)) ** 2)
     # In exact arithmetic the rate lies inside, and one end is reached at 0 and at 1; rounding
     # would put it a few 1e-16 beside, which is a negative length to whoever draws it.
-    low = np.where((seen == 0) | (trials <= 0), 0.0, np.minimum(middle - half, seen))
-    high = np.where((seen == 1) | (trials <= 0), 1.0, np.maximum(middle + half, seen))
+    low = np.where((share == 0) | (trials <= 0), 0.0, np.minimum(middle - half, share))
+    high = np.where((share == 1) | (trials <= 0), 1.0, np.maximum(middle + half, share))
     return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
 

@@ -141,8 +141,8 @@ def scores_row(
     row = scores(made, p_made, games).to_dict()
     if games is None:
         return row | dict.fromkeys(_END_NAMES)
-    found = intervals(made, p_made, games, resamples=resamples, seed=seed)
-    ends = [end for name in INTERVAL_SCORES for end in (found[name].low, found[name].high)]
+    bounds = intervals(made, p_made, games, resamples=resamples, seed=seed)
+    ends = [end for name in INTERVAL_SCORES for end in (bounds[name].low, bounds[name].high)]
     return row | metrics.none_for_nan(dict(zip(_END_NAMES, ends, strict=True)))
 
 
@@ -188,10 +188,10 @@ def by_segment(
         if len(column) != y.size:
             raise DataError(f"segment {name!r}: expected {y.size} labels, got {len(column)}.")
         for label in column.drop_nulls().unique().sort():
-            here = (column == label).fill_null(value=False).to_numpy()
-            there = None if ids is None else ids[here]
-            found = scores_row(y[here], p[here], there, resamples=resamples, seed=seed)
-            rows.append({"segment": name, "label": str(label), **found})
+            inside = (column == label).fill_null(value=False).to_numpy()
+            their_games = None if ids is None else ids[inside]
+            row = scores_row(y[inside], p[inside], their_games, resamples=resamples, seed=seed)
+            rows.append({"segment": name, "label": str(label), **row})
     return pl.DataFrame(rows, schema=_SEGMENT_SCHEMA)
 
 
@@ -234,7 +234,7 @@ def _labelled(codes: metrics.IntArray, names: tuple[str, ...]) -> pl.Series:
 
 
 def reliability(made: ArrayLike, p_made: ArrayLike, bins: int = CALIBRATION_BINS) -> pl.DataFrame:
-    """What was said and what was seen, in bins of equal mass, from low to high probability.
+    """Predicted and real make rates in bins of equal mass, from low to high probability.
 
     Columns: mean_p_made, made_rate, low and high (95 % Wilson interval of the rate, which takes the
     shots for independent), n_shots. Empty bins are left out.

@@ -89,7 +89,7 @@ def action_rates(shots: pl.DataFrame) -> pl.DataFrame:
 
 def _action_reading(total: pl.DataFrame, n_seasons: int) -> str:
     top = total.row(0, named=True)
-    words = [
+    sentences = [
         (
             f"The most frequent action type, {top['action_type']!r}, makes up "
             f"{percent(top['share'])} of the shots and goes in {percent(top['made_rate'])} of the "
@@ -98,15 +98,15 @@ def _action_reading(total: pl.DataFrame, n_seasons: int) -> str:
     ]
     if n_seasons > 1:
         partly = total.filter(pl.col("seasons") < n_seasons).height
-        words.append(f"{partly} of the types do not occur in every season.")
+        sentences.append(f"{partly} of the types do not occur in every season.")
     moved = total.filter(pl.col("change").is_not_null()).sort(pl.col("change").abs()).tail(1)
     if n_seasons > 1 and moved.height:
         row = moved.row(0, named=True)
-        words.append(
+        sentences.append(
             f"The make rate moved most for {row['action_type']!r}: from "
             f"{percent(row['rate_first'])} to {percent(row['rate_last'])}."
         )
-    return " ".join(words)
+    return " ".join(sentences)
 
 
 def quality(shots: pl.DataFrame) -> Section:
@@ -140,8 +140,7 @@ def agreement(shots: pl.DataFrame) -> pl.DataFrame:
     where no shot names the league's zone) and at_origin.
     """
     x, y = shots["x_ft"].to_numpy(), shots["y_ft"].to_numpy()
-    ours = pl.Series(court.zone(x, y))
-    names = shots["zone_basic"]
+    zone = pl.Series(court.zone(x, y))
     zone_ok = pl.any_horizontal(
         *[
             (pl.col("zone_basic") == name) & pl.col("zone").is_in([int(z) for z in allowed])
@@ -153,7 +152,7 @@ def agreement(shots: pl.DataFrame) -> pl.DataFrame:
         missing=pl.sum_horizontal(pl.col(schema.NAMES).is_null()),
         distance_ok=pl.Series(court.distance_ft(x, y)).floor() == pl.col("distance_ft"),
         value_ok=pl.Series(court.shot_value(x, y)) == pl.col("shot_value"),
-        zone_basic=names, zone=ours,
+        zone_basic=pl.col("zone_basic"), zone=zone,
         at_origin=(pl.col("x_ft") == 0) & (pl.col("y_ft") == 0),
     )  # fmt: skip
     return (

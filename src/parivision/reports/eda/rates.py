@@ -81,7 +81,7 @@ def percent(share: float | object) -> str:
 
 
 def listed(words: Sequence[str]) -> str:
-    """Words as an English list: "a", "a and b", "a, b and c"."""
+    """Words, at least one, as an English list: "a", "a and b", "a, b and c"."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 

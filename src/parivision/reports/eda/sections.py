@@ -92,9 +92,9 @@ def shot_types(shots: pl.DataFrame) -> Section:
     """Success of twos and threes."""
     names = {2: "two", 3: "three"}
     table = rates(shots, pl.col("shot_value").replace_strict(names, return_dtype=pl.String()))
-    words = [f"{percent(row['made_rate'])} of the {row['group']}s" for row in table.to_dicts()]
+    rate = [f"{percent(row['made_rate'])} of the {row['group']}s" for row in table.to_dicts()]
     worth = [f"a {row['group']} {row['points']:.2f}" for row in table.to_dicts()]
-    reading = f"{listed(words)} went in; in points a shot that makes {listed(worth)}."
+    reading = f"{listed(rate)} went in; in points a shot that makes {listed(worth)}."
     blocks: list[Block] = [
         _rate_bars(table, "Make rate of twos and threes"),
         _rate_table(table, "shot type"),
@@ -153,10 +153,10 @@ def _distance_reading(shots: pl.DataFrame) -> str:
         "from 22 to 28 ft": (r >= 22) & (r < 28),
         "from farther out": r >= 28,
     }
-    found = {where: rate_of(shots, condition) for where, condition in classes.items()}
-    parts = [f"{percent(rate)} {where}" for where, (rate, n) in found.items() if n]
-    half = shots.select(r.median()).item()
-    return f"The make rate is {listed(parts)}; half of all shots are taken within {half:.0f} ft."
+    by_class = {name: rate_of(shots, condition) for name, condition in classes.items()}
+    parts = [f"{percent(rate)} {name}" for name, (rate, n) in by_class.items() if n]
+    median = shots.select(r.median()).item()
+    return f"The make rate is {listed(parts)}; half of all shots are taken within {median:.0f} ft."
 
 
 def clock(shots: pl.DataFrame) -> Section:
@@ -194,12 +194,12 @@ def periods(shots: pl.DataFrame) -> Section:
     table = rates(shots, "period_class")
     order = ranked(table, "made_rate")
     best, worst = order[0], order[-1]
-    where = {g: "overtime" if g == "overtime" else f"period {g}" for g in table["group"]}
+    names = {g: "overtime" if g == "overtime" else f"period {g}" for g in table["group"]}
     reading = (
-        f"The make rate runs from {percent(worst['made_rate'])} in {where[worst['group']]} to "
-        f"{percent(best['made_rate'])} in {where[best['group']]}."
+        f"The make rate runs from {percent(worst['made_rate'])} in {names[worst['group']]} to "
+        f"{percent(best['made_rate'])} in {names[best['group']]}."
         if best is not worst
-        else f"All shots are from {where[best['group']]}."
+        else f"All shots are from {names[best['group']]}."
     )
     blocks: list[Block] = [_rate_bars(table, "Make rate by period"), _rate_table(table, "period")]
     return Section("Period", [Text(reading, is_reading=True), Row(blocks)])
@@ -264,10 +264,10 @@ def _time_reading(table: pl.DataFrame) -> str:
 
 def maps(shots: pl.DataFrame) -> Section:
     """Where shots are taken and where they go in, on the court."""
-    places = shots.group_by("x_ft", "y_ft").agg(n=pl.len(), makes=pl.col("made").sum())
+    points = shots.group_by("x_ft", "y_ft").agg(n=pl.len(), makes=pl.col("made").sum())
     width = court_plot.hexagon_width_ft(shots.height)
     cells = court_plot.hexagons(
-        places["x_ft"], places["y_ft"], places["makes"], places["n"], width_ft=width
+        points["x_ft"], points["y_ft"], points["makes"], points["n"], width_ft=width
     )
     in_corner = pl.col("zone") == Zone.CORNER_3.label
     (left, n_left), (right, n_right) = (
