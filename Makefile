@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DATA ?=
 # Where the lab, too, keeps what it builds from Go modules.
 LAB_HOME ?= $(HOME)/.cache/lab
-VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+VERSION = $(shell manifests/cluster version)
 SKAFFOLD := v2.16.1
 KUBE_SCORE := v1.20.0
 export PATH := $(PATH):$(LAB_HOME)/bin
@@ -20,7 +20,7 @@ TESTS ?= tests/cluster
 # What a test does to the cluster, the next one finds.
 IN_ORDER := -p no:randomly --log-cli-level=INFO --durations=15
 
-.PHONY: help demo test test-unit lint lint-charts lint-yaml lint-shell format compile architecture dashboards charts helm secrets ferretdb skaffold-schema image-registry images load cluster cluster-down test-cluster chromium test-browser bench lock clean
+.PHONY: help demo test test-unit lint lint-charts lint-yaml lint-shell format compile architecture dashboards charts version helm secrets ferretdb skaffold-schema image-registry images load cluster cluster-down test-cluster chromium test-browser bench lock clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -75,6 +75,12 @@ architecture: $(VENV)/.done ## the picture and table of the library's packages, 
 charts: $(VENV)/.done helm ## render the charts that the tests compare
 	$(BIN)/python tests/pipeline/charts.py
 
+version: $(VENV)/.done ## write a release's number wherever it stands: make version VERSION=1.2.3
+	@[ "$(origin VERSION)" = "command line" ] || { echo "name the new version: make version VERSION=1.2.3" >&2; exit 2; }
+	$(BIN)/bump-my-version bump --new-version "$(VERSION)"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	$(MAKE) compile charts
+
 secrets: $(VENV)/.done ## random passwords in the cluster of KUBECONFIG; what exists stays
 	$(BIN)/python manifests/secrets.py
 
@@ -98,13 +104,13 @@ image-registry: ## a registry of images for the tests, from its Go module, where
 	else echo "neither registry nor go: pushes to a real registry are not tested"; fi
 
 images: ## build the images with Docker, and print their sizes
-	@set -e; for target in serving mlflow app components; do \
-	  name=parivision/$$target:$(VERSION)$$([ $$target != components ] || echo -python3.11); \
+	@set -e; for target in serving mlflow app components-python; do \
+	  name=parivision/$$target:$(VERSION); \
 	  docker build --file components/Dockerfile --target $$target --tag $$name .; \
 	  docker image inspect --format "$$name {{.Size}} bytes" $$name; done
 
 load: ## copy the images into the kind cluster parivision
-	kind load docker-image --name parivision parivision/{serving,mlflow,app}:$(VERSION) parivision/components:$(VERSION)-python3.11
+	kind load docker-image --name parivision parivision/{serving,mlflow,app,components-python}:$(VERSION)
 
 cluster: $(VENV)/.done ## a cluster of one node with everything on it, up to the first champion
 	PYTHON=$(abspath $(BIN)/python) manifests/cluster up

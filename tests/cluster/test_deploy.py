@@ -16,6 +16,7 @@ from kubernetes import client
 
 from cluster.challengers import PULLED_FROM, image_settings
 from cluster.live_cluster import NAMESPACE, LiveCluster, is_ready, wait_for
+from parivision import __version__
 from parivision.errors import ServiceError
 from parivision.features.form import Form
 from parivision.kubernetes import Cluster, Release, deploy
@@ -109,7 +110,7 @@ def make_namespace(cluster: LiveCluster) -> None:
     spec.template.metadata.annotations = None
     spec.template.spec.service_account_name = spec.template.spec.service_account = None
     (container,) = spec.template.spec.containers
-    container.image = "parivision/serving:0.1.0"
+    container.image = f"parivision/serving:{__version__}"
     # The release's Secrets are not here, nor what its settings lead to: its log, its outcomes.
     container.env = None
     secret = {one.name for one in spec.template.spec.volumes if one.secret is not None}

@@ -10,7 +10,7 @@ import yaml
 
 from parivision import __version__
 from pipeline import charts
-from pipeline.rendering import find, get, of_values, rendered
+from pipeline.rendering import ON, containers, find, get, of_values, rendered, walk
 
 pytestmark = pytest.mark.skipif(charts.helm() is None, reason="no helm: run `make helm`")
 
@@ -103,8 +103,10 @@ def test_retraining_is_there_with_kubeflow_unless_it_is_not_wanted() -> None:
     [
         "shotz.enabled=true",
         "global.image=x",
-        "global.images.components=parivision/components",
-        "global.images.serving=parivision/serving:latest",
+        "global.images.components=parivision/components-python",
+        "global.images.components.repository=parivision/components-python:1",
+        "global.images.serving.tag=latest",
+        "global.images.serving.digest=sha256:1",
         "mongodb.engine=mysql",
         "mongodb.storage.siez=1Gi",
         "mlflow.resources.limits.cpus=1",
@@ -144,17 +146,42 @@ def test_every_value_of_a_part_is_in_its_schema(part: str) -> None:
 
 
 def test_one_version_is_installed() -> None:
-    """The chart's, its parts', the library's and that of the images."""
-    for path in [charts.CHART, *(charts.CHART / "charts").iterdir()]:
-        chart = yaml.safe_load((path / "Chart.yaml").read_text())
-        assert (chart["version"], chart["appVersion"]) == (__version__, __version__), path
-    images = yaml.safe_load((charts.CHART / "values.yaml").read_text())["global"]["images"]
-    assert images == {
-        "components": f"parivision/components:{__version__}-python3.11",
-        "mlflow": f"parivision/mlflow:{__version__}",
-        "app": f"parivision/app:{__version__}",
-        "serving": f"parivision/serving:{__version__}",
-    }
+    """Every image and label of a version has the project's, without a value that says so."""
+    own = []
+    for values in ON:
+        for path, value in walk(list(of_values(values))):
+            if path.endswith(".image") and value.startswith("parivision/"):
+                own.append(value)
+            if path.endswith("app.kubernetes.io/version"):
+                assert value == __version__
+            if path.endswith("helm.sh/chart"):
+                assert value == f"parivision-{__version__}"
+    names = ("app", "components-python", "mlflow", "serving")
+    assert set(own) == {f"parivision/{name}:{__version__}" for name in names}
+
+
+def test_the_parts_have_no_version_of_their_own() -> None:
+    """The chart and its application are released as one; the parts are never released alone."""
+    chart = yaml.safe_load((charts.CHART / "Chart.yaml").read_text())
+    assert (chart["version"], chart["appVersion"]) == (__version__, __version__)
+    assert {item["version"] for item in chart["dependencies"]} == {"0.0.0"}
+    for path in (charts.CHART / "charts").iterdir():
+        part = yaml.safe_load((path / "Chart.yaml").read_text())
+        assert part["version"] == "0.0.0"
+        assert "appVersion" not in part
+
+
+def test_an_image_is_named_by_repository_tag_and_digest() -> None:
+    """What is not given is left out, but for the tag."""
+    digest = "sha256:" + "a" * 64
+    image = "global.images.mlflow"
+    given = (f"{image}.repository=registry.example:5000/mlflow", f"{image}.digest={digest}")
+    for tag, expected in (("", __version__), ("1.2-x", "1.2-x")):
+        objects = rendered("--set", ",".join(given), "--set-string", f"{image}.tag={tag}")
+        for container in containers(
+            get(objects, "Deployment", "mlflow")["spec"]["template"]["spec"]
+        ):
+            assert container["image"] == f"registry.example:5000/mlflow:{expected}@{digest}"
 
 
 def test_volumes_go_with_the_release_or_stay() -> None:

@@ -92,7 +92,7 @@ def test_only_known_pipelines_are_committed() -> None:
 def test_every_component_runs_on_the_projects_image_and_installs_nothing(pipeline: str) -> None:
     """A pod needs no network but its services: no pip at run time, one image with a version."""
     for name, container in containers(pipeline).items():
-        assert container["image"].startswith("parivision/components:"), name
+        assert container["image"].startswith("parivision/components-python:"), name
         assert ":latest" not in container["image"], name
         words = " ".join(container["command"] + container["args"])
         assert "pip" not in words.replace("pipeline", ""), name

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import yaml
 
 from parivision import __version__
+from parivision.kubeflow.compiled import Compiled
 
 ROOT = Path(__file__).parents[2]
 MODULE = "github.com/!google!container!tools/skaffold"
@@ -85,18 +87,42 @@ def test_every_image_is_a_target_of_the_dockerfile(config: dict[str, Any]) -> No
     values = yaml.safe_load((ROOT / "helm" / "parivision" / "values.yaml").read_text())
     (release,) = config["deploy"]["helm"]["releases"]
     built = {item["image"]: item["docker"] for item in config["build"]["artifacts"]}
-    for name, image in values["global"]["images"].items():
-        docker = built.pop(image.partition(":")[0])
+    placeholders = release["setValueTemplates"]
+    for key, image in values["global"]["images"].items():
+        name = image["repository"].removeprefix("parivision/")
+        docker = built.pop(f"parivision/{name}")
         assert (docker["dockerfile"], docker["target"]) == ("components/Dockerfile", name)
         assert name in targets
-        placeholder = release["setValueTemplates"][f"global.images.{name}"]
-        assert placeholder == f"{{{{.IMAGE_FULLY_QUALIFIED_parivision_{name}}}}}"
+        # As skaffold names variables: an image's letters and digits, `_` for the rest.
+        variable = f"parivision_{name}".replace("-", "_")
+        for field, part in (("repository", "REPO"), ("tag", "TAG"), ("digest", "DIGEST")):
+            placeholder = placeholders.pop(f"global.images.{key}.{field}")
+            assert placeholder == f"{{{{.IMAGE_{part}_{variable}}}}}"
     assert not built
+    assert not placeholders
 
 
 def test_the_images_carry_the_projects_version(config: dict[str, Any]) -> None:
-    """`manifests/cluster runtime` pushes the serving image by that name."""
-    assert config["build"]["tagPolicy"] == {"envTemplate": {"template": __version__}}
+    """Skaffold asks a command; pipelines, charts and `manifests/cluster runtime` name that tag."""
+    template = config["build"]["tagPolicy"]["envTemplate"]["template"]
+    asked = re.fullmatch(r"\{\{cmd (.+)\}\}", template)
+    assert asked
+    command = shlex.split(asked[1])
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == __version__
+
+
+def test_pipelines_run_on_the_image_that_is_built(config: dict[str, Any]) -> None:
+    """Every task of a compiled pipeline names skaffold's image with skaffold's tag."""
+    built = {item["image"] for item in config["build"]["artifacts"]}
+    named = set()
+    for file in (ROOT / "pipelines" / "compiled").glob("*.yaml"):
+        executors = Compiled.read(file).spec["deploymentSpec"]["executors"]
+        named |= {executor["container"]["image"] for executor in executors.values()}
+    (image,) = named
+    repository, _, tag = image.partition(":")
+    assert repository in built
+    assert tag == __version__
 
 
 @pytest.mark.parametrize("profile", ["dev", "lab"])

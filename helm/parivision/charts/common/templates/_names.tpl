@@ -37,8 +37,8 @@ app.kubernetes.io/part-of: parivision
 {{- define "common.labels" -}}
 {{ include "common.podLabels" . }}
 app.kubernetes.io/managed-by: {{ (first .).Release.Service }}
-app.kubernetes.io/version: {{ (first .).Chart.AppVersion | quote }}
-helm.sh/chart: {{ printf "%s-%s" (first .).Chart.Name (first .).Chart.Version }}
+app.kubernetes.io/version: {{ include "common.version" . | quote }}
+helm.sh/chart: parivision-{{ include "common.version" . }}
 {{- end -}}
 
 {{/* name, namespace and labels: the metadata of an object. */}}

@@ -23,10 +23,17 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
-{{/* One of the project's images by its key in global.images, as (list $ "components"). */}}
+{{/* A container's image, one of the project's by its key in global.images: (list $ "components"). */}}
 {{- define "common.image" -}}
-image: {{ get (first .).Values.global.images (last .) }}
+image: {{ include "common.imageReference" . }}
 imagePullPolicy: IfNotPresent
+{{- end -}}
+
+{{/* Its reference. Without a tag it has the project's version; a digest decides, if there is one. */}}
+{{- define "common.imageReference" -}}
+{{- $image := get (first .).Values.global.images (last .) }}
+{{- printf "%s:%s" $image.repository ($image.tag | default (include "common.version" .)) }}
+{{- with $image.digest }}@{{ . }}{{ end }}
 {{- end -}}
 
 {{/*

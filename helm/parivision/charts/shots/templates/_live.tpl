@@ -31,7 +31,7 @@ replicas: {{ ternary (dig "spec" "replicas" 0 $live) .Values.replicas (or .Value
 marks:
   {{- toYaml $marks | nindent 2 }}
 {{- else }}
-image: {{ .Values.global.images.serving }}
+image: {{ include "common.imageReference" (list $ "serving") }}
 replicas: 0
 marks: {}
 {{- end }}
