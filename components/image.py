@@ -1,6 +1,6 @@
 """The image that all components run on; components/Dockerfile builds it.
 
-The name has the word Python in it: `kfp.local` runs a task as a process only if its image's name does.
+The word Python is in its name: `kfp.local` runs a task as a process only if its image says so.
 """
 
 from typing import Final
