@@ -55,10 +55,10 @@ lint-yaml: $(VENV)/.done ## yamllint on every YAML file that is no template
 lint-shell: $(VENV)/.done ## shellcheck on every script
 	$(BIN)/shellcheck .ci/run tests/lab/lab tests/lab/node/{import-images,runc-lab} manifests/{cluster,install} helm/*.sh
 
-lint-dashboards: $(VENV)/.done ## write Grafana's dashboards into the chart
+dashboards: $(VENV)/.done ## write Grafana's dashboards into the chart
 	PYTHONPATH=helm $(BIN)/python -m dashboards.write
 
-charts: $(VENV)/.done helm ## helm lint, kube-score and Kubernetes' schemas, on every values file
+lint-charts: $(VENV)/.done helm ## helm lint, kube-score and Kubernetes' schemas, on every values file
 	@if command -v helm >/dev/null && command -v kube-score >/dev/null; then VALIDATE=$(BIN)/kubernetes-validate helm/lint.sh; \
 	else echo "no helm or kube-score, nor go to build them: the charts are not checked"; fi
 
