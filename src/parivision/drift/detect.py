@@ -88,7 +88,7 @@ def _judge_column(column: Monitored, reference: ColumnReference, values: pl.Seri
 
 
 def _verdict(measured: Measured, thresholds: dict[Effect, float]) -> tuple[Verdict, str]:
-    """The verdict and its reason: the effect that is largest in thresholds decides."""
+    """The verdict and its reason: the effect that is the most of its threshold decides."""
     judged = [(e, measured.effects[e], t) for e, t in thresholds.items() if e in measured.effects]
     if measured.n and not judged:
         return "no data", "the reference has no values of this column"

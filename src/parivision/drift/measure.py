@@ -81,7 +81,7 @@ def measure_numbers(sketch: NumericSketch, values: FloatArray) -> Measured:
     """A numeric column, `values` of shape (n,): what `Measured` has, and three more.
 
     The Z of the means, the Kolmogorov-Smirnov statistic (the largest gap between the two cumulative
-    distributions, looked at where the sketch has an edge), and the Wasserstein distance.
+    distributions, compared at the sketch's edges), and the Wasserstein distance.
     """
     edges = sketch.bin_edges()
     counts = np.bincount(bin_of(values, edges), minlength=len(edges) + 2).astype(np.float64)

@@ -8,6 +8,7 @@ allows that much change.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, Self
@@ -103,13 +104,13 @@ class DriftReference:
 
     def to_json(self) -> str:
         """The reference as text; `from_json` reads it back."""
-        return strict_json.text(_ADAPTER.dump_python(self, mode="json"), compact=True)
+        return strict_json.text(_adapter().dump_python(self, mode="json"), compact=True)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
         """Read what `to_json` wrote; SchemaError when it is something else."""
         try:
-            return _ADAPTER.validate_json(text)  # type: ignore[return-value]
+            return _adapter().validate_json(text)  # type: ignore[return-value]
         except ValidationError as error:
             raise SchemaError(
                 f"not a drift reference: {error}. Build one with build_reference."
@@ -128,7 +129,9 @@ class DriftReference:
             raise SchemaError(f"the drift reference {path} cannot be read: {error}") from error
 
 
-_ADAPTER: Final = TypeAdapter(DriftReference)
+@cache
+def _adapter() -> TypeAdapter[DriftReference]:
+    return TypeAdapter(DriftReference)
 
 
 def build_reference(

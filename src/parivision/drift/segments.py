@@ -80,7 +80,7 @@ class SegmentedColumn:
         )
 
     def deviations(self, values: FloatArray) -> FloatArray:
-        """Each segment's mean beyond its usual one."""
+        """Each segment's mean minus its usual one; `values` has one entry a shot."""
         inside = self.codes >= 0
         sums = np.bincount(self.codes[inside], weights=values[inside], minlength=len(self.names))
         return np.asarray(sums / self.sizes - self.usual, np.float64)
@@ -88,7 +88,7 @@ class SegmentedColumn:
     def size(
         self, values: FloatArray, limit: float = SEGMENT_LIMIT, z: float = ALLOWANCE_Z
     ) -> tuple[float, float]:
-        """Root mean square of the deviations over the shots, freed of chance, and its threshold.
+        """Root mean square of the deviations over the shots, less chance, and its threshold.
 
         Chance alone makes each squared deviation as large as its variance, so that is subtracted.
         The threshold is `limit` plus `z` standard errors of a size as large: those of its square,

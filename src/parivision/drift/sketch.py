@@ -129,7 +129,7 @@ def quantiles_of(values: FloatArray) -> FloatArray:
 
 
 def jensen_shannon(p_counts: FloatArray, q_counts: FloatArray) -> float:
-    """Jensen-Shannon distance of two tables of counts, base 2, freed of its sampling bias.
+    """Jensen-Shannon distance of two tables of counts, base 2, less its sampling bias.
 
     The square root of the divergence (Lin 1991), from 0 (same) to 1 (nothing in common).
     Two samples of one population lie apart by chance; the mean of that, in the divergence, is

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -170,9 +171,9 @@ class DriftSummary:
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON: the verdicts first, then the tables they come from."""
-        table: dict[str, object] = _ADAPTER.dump_python(self, mode="json")
+        table: dict[str, object] = _adapter().dump_python(self, mode="json")
         table["columns"] = [
-            {**_COLUMN_ADAPTER.dump_python(column, mode="json"), "drifted": column.drifted}
+            {**_column_adapter().dump_python(column, mode="json"), "drifted": column.drifted}
             for column in self.columns
         ]
         answers: dict[str, object] = {
@@ -193,7 +194,7 @@ class DriftSummary:
     def from_json(cls, text: str | bytes) -> Self:
         """Read what `to_json` wrote; SchemaError when it is something else."""
         try:
-            return _ADAPTER.validate_json(text)  # type: ignore[return-value]
+            return _adapter().validate_json(text)  # type: ignore[return-value]
         except ValidationError as error:
             raise SchemaError(f"not a drift summary: {error}") from error
 
@@ -202,5 +203,11 @@ class DriftSummary:
         path.write_text(self.to_json(), encoding="utf-8")
 
 
-_ADAPTER: Final = TypeAdapter(DriftSummary)
-_COLUMN_ADAPTER: Final = TypeAdapter(ColumnDrift)
+@cache
+def _adapter() -> TypeAdapter[DriftSummary]:
+    return TypeAdapter(DriftSummary)
+
+
+@cache
+def _column_adapter() -> TypeAdapter[ColumnDrift]:
+    return TypeAdapter(ColumnDrift)

@@ -144,12 +144,12 @@ def _by_game(codes: IntArray, n_games: int, values: FloatArray) -> FloatArray:
 def _ece_interval(
     y: FloatArray, p: FloatArray, codes: IntArray, weights: FloatArray, ends: list[float]
 ) -> BootstrapInterval:
-    """The wider of two intervals of the ECE, see below; `weights` are (resamples, games).
+    """Both of two intervals of the ECE in one; `weights` has shape (resamples, games).
 
     The ECE is a sum of distances. A resample moves every bin's gap, and a sum of distances only
     grows by that, so the resamples' ECEs lie above the one that was observed. The first interval
-    takes that bias off their percentiles. The second inverts a test: it asks which true ECE would,
-    with the resamples' noise, be observed as the one at hand.
+    subtracts that bias from their percentiles. The second inverts a test: it asks which true ECE
+    would, with the resamples' noise, be observed as the one at hand.
     """
     bins, n_games = metrics.CALIBRATION_BINS, weights.shape[1]
     cell = codes * bins + metrics.calibration_bins(p)
@@ -219,7 +219,7 @@ def paired_by_game(
 
 
 def _t_test(gain: FloatArray, codes: IntArray, n_games: int, level: float) -> Paired:
-    """The test on `gain`, one a shot, by Student's t with a degree of freedom less than games."""
+    """The test on `gain`, one a shot: Student's t with one degree of freedom less than games."""
     mean = float(gain.mean())
     residual = _by_game(codes, n_games, gain - mean)
     variance = n_games / (n_games - 1) * float(np.square(residual).sum())

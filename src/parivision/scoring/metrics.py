@@ -112,8 +112,8 @@ def brier(made: ArrayLike, p_made: ArrayLike) -> float:
 def calibration_bins(p_made: ArrayLike, bins: int = CALIBRATION_BINS) -> IntArray:
     """Bin of each shot, 0 to bins - 1, cut so that each holds about the same number of shots.
 
-    Equal probabilities share a bin, so the order of the shots does not matter; a model that says
-    few different things fills fewer bins.
+    Equal probabilities share a bin, so the order of the shots does not matter; a model that
+    predicts few different values fills fewer bins.
     """
     p = np.asarray(p_made, np.float64)
     cuts = (np.arange(1, bins) * p.size) // bins
@@ -125,8 +125,8 @@ def ece(made: ArrayLike, p_made: ArrayLike, bins: int = CALIBRATION_BINS) -> flo
     """Expected calibration error: mean distance of predicted and real make rate over bins.
 
     As by Naeini, Cooper and Hauskrecht (2015), but with bins of equal mass (`calibration_bins`);
-    each bin weighs as its number of shots. Never 0 on real shots: `ece_noise` says what perfect
-    calibration would show.
+    each bin is weighted by its number of shots. Never 0 on real shots: `ece_noise` says what
+    perfect calibration would show.
     """
     y, p = check(made, p_made)
     gaps = np.bincount(calibration_bins(p, bins), weights=y - p)
