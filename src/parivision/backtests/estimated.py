@@ -150,22 +150,22 @@ def to_frame(weeks: Sequence[Week]) -> pl.DataFrame:
     return pl.DataFrame(
         [
             {
-                "season": one.season,
-                "week": one.week,
-                "shots": one.log_loss.n_shots,
-                "log_loss": one.real_log_loss,
-                "estimated": one.log_loss.value,
-                "low": one.log_loss.low,
-                "high": one.log_loss.high,
-                "inside": one.log_loss.holds(one.real_log_loss),
-                "roc_auc": one.real_roc_auc,
-                "estimated_roc_auc": one.roc_auc.value,
-                "roc_auc_low": one.roc_auc.low,
-                "roc_auc_high": one.roc_auc.high,
-                "roc_auc_inside": one.roc_auc.holds(one.real_roc_auc),
-                "labels": one.labels,
+                "season": week.season,
+                "week": week.week,
+                "shots": week.log_loss.n_shots,
+                "log_loss": week.real_log_loss,
+                "estimated": week.log_loss.value,
+                "low": week.log_loss.low,
+                "high": week.log_loss.high,
+                "inside": week.log_loss.holds(week.real_log_loss),
+                "roc_auc": week.real_roc_auc,
+                "estimated_roc_auc": week.roc_auc.value,
+                "roc_auc_low": week.roc_auc.low,
+                "roc_auc_high": week.roc_auc.high,
+                "roc_auc_inside": week.roc_auc.holds(week.real_roc_auc),
+                "labels": week.labels,
             }
-            for one in weeks
+            for week in weeks
         ]
     )
 

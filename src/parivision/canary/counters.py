@@ -1,7 +1,8 @@
 """Prometheus' counters of two tracks as windows of served requests.
 
-Counters are taken as they stand and subtracted here, pod by pod: whole numbers, and a window that a
-restart made longer loses nothing. `increase()` would guess at both its ends.
+Counters are taken as they stand and subtracted here, pod by pod. So windows are whole numbers, and
+one that a restart made longer loses nothing. PromQL's `increase()` extrapolates to both ends of its
+range instead.
 """
 
 import math
@@ -87,9 +88,9 @@ def _track(grown: Mapping[str, int], track: str, bounds: Sequence[float]) -> Tra
     return Track(sum(requests.values()), failed, tuple(parts) if any(parts) else ())
 
 
-def _part(name: str, place: int) -> str:
+def _part(name: str, index: int) -> str:
     parts = name.split(_SEPARATOR)
-    return parts[place] if place < len(parts) else ""
+    return parts[index] if index < len(parts) else ""
 
 
 def requests_query(job: str) -> str:

@@ -26,7 +26,7 @@ BLOCK: Final = 500
 """Labelled predictions that are held against their estimate together."""
 EVERY_S: Final = 30.0
 PAGES: Final = 200
-"""Pages of the log in one look."""
+"""Pages of the log in one step."""
 BACK: Final = 50
 """Batches of each stream that are read when nothing is known."""
 TRACK: Final = "primary"
@@ -81,7 +81,7 @@ class Expected:
     ) -> None:
         self._log = log
         self._clock = clock
-        self._looked_at: float | None = None
+        self._read_at: float | None = None
         self._cursors: tuple[str, str] | None = None
         self._newest: list[ServedPrediction] = []
         self._blocks: dict[str, _Block] = {}
@@ -90,11 +90,11 @@ class Expected:
         self.scores: VersionScores | None = None
 
     def step(self) -> None:
-        """Look when it is time to. Raises StoreError; what was read before that stays read."""
+        """Read the log when it is time to. Raises StoreError; what was read before stays read."""
         now = self._clock()
-        if self._looked_at is not None and now < self._looked_at + EVERY_S:
+        if self._read_at is not None and now < self._read_at + EVERY_S:
             return
-        self._looked_at = now
+        self._read_at = now
         if self._cursors is None:
             self._cursors = self._log.recent(BACK)
         self._take_labelled()
@@ -104,30 +104,30 @@ class Expected:
     def _take_predictions(self) -> None:
         assert self._cursors is not None  # noqa: S101 - `step` has set them
         for page in islice(self._log.predictions(self._cursors[0]), PAGES):
-            self._newest += [one for one in page.records if one.track == TRACK]
+            self._newest += [p for p in page.records if p.track == TRACK]
             self._cursors = (page.cursor, self._cursors[1])
         # Pods write their own streams, which come one after the other.
-        self._newest = sorted(self._newest, key=lambda one: one.at)[-WINDOW:]
+        self._newest = sorted(self._newest, key=lambda prediction: prediction.at)[-WINDOW:]
 
     def _take_labelled(self) -> None:
         assert self._cursors is not None  # noqa: S101 - `step` has set them
         for page in islice(self._log.labelled(self._cursors[1]), PAGES):
-            for one in page.records:
-                if one.was is None and one.served.track == TRACK:
-                    self._take(one)
+            for labelled in page.records:
+                if labelled.was is None and labelled.served.track == TRACK:
+                    self._take(labelled)
             self._cursors = (self._cursors[0], page.cursor)
 
-    def _take(self, one: LabelledPrediction) -> None:
-        block = self._blocks.setdefault(one.served.version, _Block())
-        block.p_made.append(one.served.p_made)
-        block.made.append(one.made)
+    def _take(self, labelled: LabelledPrediction) -> None:
+        block = self._blocks.setdefault(labelled.served.version, _Block())
+        block.p_made.append(labelled.served.p_made)
+        block.made.append(labelled.made)
         if len(block.made) < BLOCK:
             return
-        del self._blocks[one.served.version]
+        del self._blocks[labelled.served.version]
         if len(set(block.made)) == 1:  # no ranking to be scored, nor a likely block
             return
         real = self._held(np.array(block.p_made), np.array(block.made))
-        self._real[one.served.version] = real
+        self._real[labelled.served.version] = real
         self._surprise = (
             self._surprise[0].after(real[0].estimate, real[0].value),
             self._surprise[1].after(real[1].estimate, real[1].value),
@@ -145,7 +145,7 @@ class Expected:
         if not self._newest:
             return None
         version = self._newest[-1].version
-        p_made = np.array([one.p_made for one in self._newest if one.version == version])
+        p_made = np.array([p.p_made for p in self._newest if p.version == version])
         if len(p_made) < estimated.MIN_SHOTS:
             return None
         of_loss, of_auc = self._surprise

@@ -22,8 +22,8 @@ _PERIODS: Final = 5
 
 
 def facts_of(served: Sequence[ServedPrediction]) -> Facts:
-    """The facts as the service took them: a shot without a date is one of the day it was asked."""
-    return from_records([_record(one) for one in served], date.min)
+    """The facts as the service took them: a shot without a date gets the day of its request."""
+    return from_records([_record(prediction) for prediction in served], date.min)
 
 
 def _record(served: ServedPrediction) -> dict[str, Any]:
@@ -36,38 +36,38 @@ def of_predictions(
 ) -> LoggedPredictions | None:
     """Predictions as evidence; None if there is none in them.
 
-    Left out is what earlier rollouts' pods still answered, and what the primary answers with the
-    challenger while it takes it over.
+    Two kinds are left out: what pods of an earlier rollout still answered, and what the primary
+    answers with the challenger's model while Flagger promotes it.
     """
-    kept = [one for one in records if _belongs(rollout, one)]
+    kept = [prediction for prediction in records if _belongs(rollout, prediction)]
     if not kept:
         return None
     facts = facts_of(kept)
-    by_challenger = np.array([_is_challengers(rollout, one) for one in kept])
+    by_challenger = np.array([_is_challengers(rollout, prediction) for prediction in kept])
     expected = np.where(by_challenger, rollout.version, rollout.former.version)
     return LoggedPredictions(
-        p_served=np.array([one.p_made for one in kept], np.float64),
+        p_served=np.array([prediction.p_made for prediction in kept], np.float64),
         p_champion=champion.predict(facts),
         p_challenger=challenger.predict(facts),
         by_challenger=by_challenger,
-        same_version=np.array([one.version for one in kept]) == expected,
+        same_version=np.array([prediction.version for prediction in kept]) == expected,
         segments=segments_of(facts, champion),
     )
 
 
-def _belongs(rollout: Rollout, one: ServedPrediction) -> bool:
-    if one.version in rollout.stale_versions:
+def _belongs(rollout: Rollout, prediction: ServedPrediction) -> bool:
+    if prediction.version in rollout.stale_versions:
         return False
     if rollout.stage is RolloutStage.WATCHING:
-        return one.version in {rollout.version, rollout.former.version}
-    is_taking_over = one.track == "primary" and one.version == rollout.version
+        return prediction.version in {rollout.version, rollout.former.version}
+    is_taking_over = prediction.track == "primary" and prediction.version == rollout.version
     return rollout.is_same_model or not is_taking_over
 
 
-def _is_challengers(rollout: Rollout, one: ServedPrediction) -> bool:
+def _is_challengers(rollout: Rollout, prediction: ServedPrediction) -> bool:
     if rollout.stage is RolloutStage.WATCHING:
-        return one.version == rollout.version
-    return one.track != "primary"
+        return prediction.version == rollout.version
+    return prediction.track != "primary"
 
 
 def of_labelled(
@@ -80,19 +80,19 @@ def of_labelled(
     """
     seen = _unpacked(rollout.seen)
     kept = []
-    for one in records:
-        number = _number(one.served)
-        if one.was is None and number not in seen and len(seen) < MOST_SHOTS:
+    for shot in records:
+        number = _number(shot.served)
+        if shot.was is None and number not in seen and len(seen) < MOST_SHOTS:
             seen.add(number)
-            kept.append(one)
+            kept.append(shot)
     if not kept:
         return None
     rollout.seen = b"".join(sorted(seen))
-    facts = facts_of([one.served for one in kept])
+    facts = facts_of([shot.served for shot in kept])
     return LabelledShots(
         p_champion=champion.predict(facts),
         p_challenger=challenger.predict(facts),
-        made=np.array([one.made for one in kept], np.float64),
+        made=np.array([shot.made for shot in kept], np.float64),
         segments=segments_of(facts, champion),
     )
 

@@ -25,12 +25,12 @@ class ServedLog:
 
     def recent(self, batches: int) -> tuple[str, str]:
         """The same, but before the newest `batches` of each stream."""
-        found = []
+        cursors = []
         for kind in (PREDICTIONS, LABELLED):
             ends = self._store.ends(kind)
             before = {stream: max(0, end - batches) for stream, end in ends.items()}
-            found.append(_cursor(before))
-        return found[0], found[1]
+            cursors.append(_cursor(before))
+        return cursors[0], cursors[1]
 
     def predictions(self, cursor: str) -> Iterator[Page[ServedPrediction]]:
         """Predictions behind a cursor, page by page."""

@@ -17,7 +17,7 @@ _BAD_ENDS: Final = frozenset({End.ROLLED_BACK, End.TAKEN_BACK})
 
 
 class _Values(Collector):
-    """What somebody knows when Prometheus asks, and not before."""
+    """Values that are read when Prometheus asks, and not before."""
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: that would ask for the values when it is registered."""
@@ -49,9 +49,9 @@ class Estimates(_Values):
         real_loss, real_auc = scores.real_log_loss, scores.real_roc_auc
         if real_loss is None or real_auc is None:
             return
-        told = "As the newest outcomes tell."
-        yield _gauge(telemetry.OBSERVED_LOG_LOSS, told, scores.version, real_loss.value)
-        yield _gauge(telemetry.OBSERVED_ROC_AUC, told, scores.version, real_auc.value)
+        about = "As the newest outcomes tell."
+        yield _gauge(telemetry.OBSERVED_LOG_LOSS, about, scores.version, real_loss.value)
+        yield _gauge(telemetry.OBSERVED_ROC_AUC, about, scores.version, real_auc.value)
         labels = [telemetry.MODEL_VERSION, telemetry.SCORE]
         beyond = GaugeMetricFamily(telemetry.OBSERVED_BEYOND, "Above the estimate.", labels=labels)
         beyond.add_metric([scores.version, "log_loss"], real_loss.beyond)
@@ -82,7 +82,7 @@ class Exports(_Values):
         ended = CounterMetricFamily(
             telemetry.ROLLOUTS, "Rollouts that came out.", labels=[telemetry.OUTCOME]
         )
-        counts = Counter(one.end for one in view.rollouts if one.end)
+        counts = Counter(rollout.end for rollout in view.rollouts if rollout.end)
         for end in End:
             if end:
                 ended.add_metric([end.value], counts[end])
@@ -93,7 +93,7 @@ class Exports(_Values):
 
 
 def _last_rollback(rollouts: Iterable[Rollout]) -> Iterator[Metric]:
-    bad = [one for one in rollouts if one.end in _BAD_ENDS and one.ended_at]
+    bad = [r for r in rollouts if r.end in _BAD_ENDS and r.ended_at]
     if not bad:
         return
     family = GaugeMetricFamily(
@@ -103,23 +103,23 @@ def _last_rollback(rollouts: Iterable[Rollout]) -> Iterator[Metric]:
     yield family
 
 
-def _of_rollout(one: Rollout) -> Iterator[Metric]:
+def _of_rollout(rollout: Rollout) -> Iterator[Metric]:
     info = GaugeMetricFamily(
         telemetry.ROLLOUT_INFO, "The newest rollout.", labels=["version", "former", "stage"]
     )
-    info.add_metric([one.version, one.former.version, one.stage.value], 1.0)
+    info.add_metric([rollout.version, rollout.former.version, rollout.stage.value], 1.0)
     yield info
-    if one.stage is RolloutStage.ENDED:
+    if rollout.stage is RolloutStage.ENDED:
         return
-    yield GaugeMetricFamily(telemetry.ROLLOUT_WEIGHT, "Share of the canary.", value=one.weight)
-    yield GaugeMetricFamily(telemetry.ROLLOUT_STARTED, "When it began.", value=one.started_at)
+    yield GaugeMetricFamily(telemetry.ROLLOUT_WEIGHT, "Share of the canary.", value=rollout.weight)
+    yield GaugeMetricFamily(telemetry.ROLLOUT_STARTED, "When it began.", value=rollout.started_at)
     checks = GaugeMetricFamily(
         telemetry.ROLLOUT_CHECK, "1 pass, 0 not yet, -1 fail.", labels=[telemetry.CHECK]
     )
-    for check in one.verdict.get("checks", ()):
+    for check in rollout.verdict.get("checks", ()):
         checks.add_metric([check["name"]], _OUTCOMES[check["outcome"]])
     yield checks
-    last = one.history[-1] if one.history else {}
+    last = rollout.history[-1] if rollout.history else {}
     for name, key in _EVIDENCE:
         if last.get(key) is not None:
             yield GaugeMetricFamily(name, f"{key} of the newest rollout.", value=float(last[key]))

@@ -1,9 +1,8 @@
-"""Asking Prometheus for counters at a moment, the same for every pod.
+"""Asking Prometheus for counters at one moment, the same for every pod.
 
-Pods are scraped one after the other. What each counter showed at its last scrape would be of
-moments up to a scrape apart, and a share of traffic made of it wrong by as much; so a moment is
-taken that every pod was scraped after, and each counter is drawn as a line between the scrapes
-about it.
+Pods are scraped one after the other. So the last samples of two counters are up to a scrape apart,
+and a share of traffic made of them would be wrong by as much. Instead a moment is taken that lies
+before every pod's last scrape, and each counter is interpolated between the scrapes around it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,8 +53,8 @@ class Prometheus:
         try:
             answer = self._client.get("/api/v1/query", params={"query": query, "time": f"{at:.3f}"})
             answer.raise_for_status()
-            found: list[Mapping[str, Any]] = answer.json()["data"]["result"]
-            values = [(one["metric"], _at(one["values"], at - LAG_S)) for one in found]
+            series: list[Mapping[str, Any]] = answer.json()["data"]["result"]
+            values = [(s["metric"], _at(s["values"], at - LAG_S)) for s in series]
         except (httpx.HTTPError, KeyError, TypeError, ValueError) as error:
             raise ServiceError(
                 f"Prometheus at {self._client.base_url.copy_with(userinfo=b'')} does not answer "

@@ -1,7 +1,7 @@
-"""One rollout as it is remembered: a document that a restart goes on from.
+"""The record of one rollout: a document that a restart goes on from.
 
-State, cursors and counts are written together, in one document: what was taken in and how far it
-was read can never differ.
+State, cursors and counts are written together, in one document. So what was taken in and how far
+the sources were read can never differ.
 """
 
 import json
@@ -28,7 +28,7 @@ class RolloutStage(StrEnum):
 
 
 class End(StrEnum):
-    """How a rollout came out; empty while it is judged."""
+    """How a rollout ended; empty while it is judged."""
 
     NONE = ""
     PROMOTED = "promoted"
@@ -43,7 +43,7 @@ class End(StrEnum):
 
 
 class Order(StrEnum):
-    """What is to be done whatever the evidence says."""
+    """What a person wants done, whatever the evidence says."""
 
     NONE = ""
     PROMOTE = "promote"
@@ -60,7 +60,7 @@ class Rollout:
     Prometheus' as they were at `counted_at`. `seen` holds the labelled shots that were taken in, as
     8 bytes each. `condemned` is why it must be rolled back, once that is so; `trouble` is why its
     pods did not start. `revision` counts how often it was stored, `is_settled` tells whether
-    registry and cluster know how it came out.
+    it is reconciled: registry and cluster know how it ended.
     """
 
     id: str
@@ -109,7 +109,7 @@ class Rollout:
         return self.stage is not RolloutStage.ENDED
 
     def finish(self, end: End, reason: str, now: float) -> None:
-        """It came out; what follows from that is still to be done."""
+        """The rollout has ended; its consequences are still to be carried out."""
         self.end, self.reason, self.is_settled = end, reason, False
         if end is End.PROMOTED:
             self.stage, self.promoted_at = RolloutStage.WATCHING, now
@@ -117,7 +117,7 @@ class Rollout:
             self.stage, self.ended_at = RolloutStage.ENDED, now
 
     def forget(self) -> None:
-        """Drop what only judging needs: rollouts are kept for ever."""
+        """Drop the evidence: a record is kept for ever, and an ended one needs it no more."""
         self.state = State(self.state.rules)
         self.seen, self.counters = b"", {}
 
@@ -130,7 +130,7 @@ class Rollout:
 
     def to_dict(self) -> dict[str, Any]:
         """As it is stored; the state as text, whose whole numbers no driver may round."""
-        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
         values |= {"release": asdict(self.release), "former": asdict(self.former)}
         values |= {name: str(values[name].value) for name in ("stage", "end", "order")}
         values |= {"stale_versions": list(self.stale_versions), "history": list(self.history)}
@@ -139,7 +139,7 @@ class Rollout:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Read what `to_dict` gave."""
-        read = {one.name: values[one.name] for one in fields(cls) if one.name in values}
+        read = {f.name: values[f.name] for f in fields(cls) if f.name in values}
         read |= {"release": Release(**read["release"]), "former": Release(**read["former"])}
         read |= {"stage": RolloutStage(read["stage"]), "end": End(read["end"])}
         read |= {"order": Order(read["order"]), "stale_versions": tuple(read["stale_versions"])}

@@ -29,7 +29,7 @@ class Ruling:
 def rule(rollout: Rollout, now: float, *, is_mirrored: bool, troubles: Sequence[str]) -> Ruling:
     """What Flagger may do with a rollout.
 
-    `troubles` are the sources of evidence that are away: while there is one nothing passes, but a
+    `troubles` are the sources of evidence that are away. While there is one, nothing passes; but a
     failure that was seen before stays one, and the deadline's policy holds.
     """
     elapsed_s = now - rollout.started_at
@@ -44,18 +44,18 @@ def rule(rollout: Rollout, now: float, *, is_mirrored: bool, troubles: Sequence[
         reason = f"hold: {'; '.join(troubles)}"
         return Ruling(False, False, must_roll_back=False, reason=reason, verdict=final)
     traffic = judge(rollout.state, VerdictStage.TRAFFIC, elapsed_s=elapsed_s)
-    fresh = _is_fresh(rollout, rollout.state.rules)
+    is_fresh = _is_fresh(rollout, rollout.state.rules)
+    labelled = rollout.state.shots_labelled
+    needed = rollout.state.rules.labelled_to_increase
+    has_outcomes = rollout.is_same_model or labelled >= needed
+    has_passed = is_fresh and has_outcomes and traffic.outcome is CheckResult.PASS
     # Without any traffic there can be no evidence: the first step needs none.
-    known = rollout.state.shots_labelled
-    told = rollout.is_same_model or known >= rollout.state.rules.labelled_to_increase
-    passed = fresh and told and traffic.outcome is CheckResult.PASS
-    may_increase = rollout.weight == 0 or passed
-    may_promote = final.action is Action.PROMOTE and (fresh or is_mirrored)
+    may_increase = rollout.weight == 0 or has_passed
+    may_promote = final.action is Action.PROMOTE and (is_fresh or is_mirrored)
     reason = final.reason
-    if not told:
-        needed = rollout.state.rules.labelled_to_increase
-        reason = f"{known:,} of {needed:,} labelled shots before more traffic; {reason}"
-    if not fresh and not is_mirrored:
+    if not has_outcomes:
+        reason = f"{labelled:,} of {needed:,} labelled shots before more traffic; {reason}"
+    if not is_fresh and not is_mirrored:
         needed = rollout.state.rules.min_requests
         reason = f"{rollout.requests_at_weight:,} of {needed:,} requests at this weight; {reason}"
     return Ruling(may_increase, may_promote, False, reason, final)
@@ -93,8 +93,8 @@ def watched(rollout: Rollout, now: float) -> Verdict:
 def alias_due(holder: RegisteredVersion | None, served: str, now: float) -> str | None:
     """Which version the alias must be given now; None when it may stay.
 
-    To be asked only while no rollout is under way. `holder` has the alias and `served` is what
-    users get. They may differ for as long as a champion of the contest waits for its rollout.
+    To be asked only while no rollout is under way. `holder` is the version with the alias, `served`
+    the version that users get. They may differ while a new champion waits for its rollout.
     """
     if not served or (holder is not None and holder.number == served):
         return None

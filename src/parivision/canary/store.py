@@ -63,8 +63,8 @@ class MongoRollouts:
     def all(self) -> list[Rollout]:
         """Every rollout, the oldest first."""
         with _asking():
-            found = [_read(one) for one in self._rollouts.find({})]
-        return sorted(found, key=lambda one: (one.started_at, one.id))
+            rollouts = [_read(document) for document in self._rollouts.find({})]
+        return sorted(rollouts, key=lambda rollout: (rollout.started_at, rollout.id))
 
     def save(self, rollout: Rollout) -> None:
         """Keep a rollout; its revision counts on."""
@@ -113,8 +113,8 @@ def _asking() -> Iterator[None]:
     except DuplicateKeyError:
         raise
     except (PyMongoError, BSONError) as error:
-        said = str(error).partition(", Timeout:")[0][:300]
+        message = str(error).partition(", Timeout:")[0][:300]
         raise StoreError(
             f"MongoDB, where rollouts are remembered, does not answer ({type(error).__name__}: "
-            f"{said})"
+            f"{message})"
         ) from error

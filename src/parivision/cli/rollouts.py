@@ -139,8 +139,8 @@ def _studies(
     from parivision.simulation.study import study
 
     studies = []
-    for place, source in enumerate(sources):
-        share = len(range(place, runs, len(sources)))
+    for index, source in enumerate(sources):
+        share = len(range(index, runs, len(sources)))
         with bar(source.name) as progress:
             studies.append(study(source, share, plan, seed, progress=progress))
     return studies

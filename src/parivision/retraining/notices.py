@@ -1,6 +1,6 @@
-"""What Alertmanager posts to a webhook: which alerts fire that retraining may answer.
+"""What Alertmanager posts to a webhook: which firing alerts ask for a retraining.
 
-Version 4 of its webhook's JSON. Which alerts these are the rules say, by a label.
+The format is version 4 of its webhook's JSON. An alert asks by a label that its rule sets.
 """
 
 import json
@@ -25,9 +25,11 @@ class Notice:
     @property
     def cause(self) -> str:
         """Why a run is started, in a line."""
-        told = [f"{name}: {summary}" if summary else name for name, summary in self.alerts[:_SHOWN]]
-        more = len(self.alerts) - len(told)
-        return "; ".join(told) + (f"; and {more} more" if more else "")
+        causes = [
+            f"{name}: {summary}" if summary else name for name, summary in self.alerts[:_SHOWN]
+        ]
+        more = len(self.alerts) - len(causes)
+        return "; ".join(causes) + (f"; and {more} more" if more else "")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -48,10 +50,10 @@ def read(body: bytes) -> Notice:
     alerts = message.get("alerts")
     if not isinstance(alerts, list) or not all(map(_is_alert, alerts)):
         raise DataError("alerts: expected a list of objects with status and labels, names to texts")
-    asking = (one for one in alerts if one["status"] == "firing")
-    asking = (one for one in asking if one["labels"].get(LABEL) == "true")
-    told = ((one["labels"][_NAME], _summary(one)) for one in asking)
-    return Notice(tuple(dict.fromkeys(told)))
+    firing = (alert for alert in alerts if alert["status"] == "firing")
+    asking = (alert for alert in firing if alert["labels"].get(LABEL) == "true")
+    named = ((alert["labels"][_NAME], _summary(alert)) for alert in asking)
+    return Notice(tuple(dict.fromkeys(named)))
 
 
 def _is_alert(alert: Any) -> bool:
@@ -67,5 +69,5 @@ def _is_alert(alert: Any) -> bool:
 
 def _summary(alert: dict[str, Any]) -> str:
     annotations = alert.get("annotations")
-    said = annotations.get("summary") if isinstance(annotations, dict) else None
-    return " ".join(said.split())[:200] if isinstance(said, str) else ""
+    summary = annotations.get("summary") if isinstance(annotations, dict) else None
+    return " ".join(summary.split())[:200] if isinstance(summary, str) else ""

@@ -74,13 +74,13 @@ def decide(runs: Sequence[RunState], now: datetime, policy: RetrainingPolicy) ->
     newest, failures = ordered[0], failures_in_a_row(ordered)
     next_at = _began(newest) + policy.wait(failures)
     if now >= next_at:
-        return RunDecision(AlertAnswer.STARTED, f"the last run began at {_said(_began(newest))}")
-    when = f"the next may start at {_said(next_at)}"
+        return RunDecision(AlertAnswer.STARTED, f"the last run began at {_text(_began(newest))}")
+    when = f"the next may start at {_text(next_at)}"
     if failures:
         last = f"the last {failures} runs" if failures > 1 else "the last run"
         reason = f"{last} did not succeed, the newest of them {newest.name}; {when}"
         return RunDecision(AlertAnswer.BACKING_OFF, reason, newest.run_id, next_at)
-    reason = f"the run {newest.name} began at {_said(_began(newest))}; {when}"
+    reason = f"the run {newest.name} began at {_text(_began(newest))}; {when}"
     return RunDecision(AlertAnswer.TOO_SOON, reason, newest.run_id, next_at)
 
 
@@ -99,5 +99,5 @@ def _began(run: RunState) -> datetime:
     return run.created_at or _LONG_AGO
 
 
-def _said(moment: datetime) -> str:
+def _text(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

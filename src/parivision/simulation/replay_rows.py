@@ -65,8 +65,8 @@ def of_lines(lines: Iterable[str]) -> Iterator[ReplayedShot]:
     """The shots of JSON lines; blank ones are passed over."""
     for number, line in enumerate(lines, start=1):
         # Files that were put together have a mark in the middle too.
-        if told := line.strip().lstrip(_BOM):
-            yield _shot(f"line {number}", _parsed(f"line {number}", told))
+        if text := line.strip().lstrip(_BOM):
+            yield _shot(f"line {number}", _parsed(f"line {number}", text))
 
 
 def _text(content: bytes) -> str:
@@ -98,8 +98,8 @@ def _parsed(where: str, text: str) -> Any:
 
 
 def _of_list(text: str) -> Iterator[ReplayedShot]:
-    for place, row in enumerate(_parsed("the list", text), start=1):
-        yield _shot(f"shot {place} of the list", row)
+    for number, row in enumerate(_parsed("the list", text), start=1):
+        yield _shot(f"shot {number} of the list", row)
 
 
 def _of_csv(lines: io.StringIO) -> Iterator[ReplayedShot]:

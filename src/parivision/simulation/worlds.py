@@ -120,8 +120,8 @@ def _noisy(noise: float, bias: float = 0.0) -> Draw:
 def _halves(rng: np.random.Generator, truth: Floats, zone: Ints) -> tuple[Floats, Floats]:
     """Each knows one of two equal parts of what sets a shot apart in its zone, and the zone."""
     apart = truth - _base()[zone]
-    one = apart / 2 + rng.normal(0, SPREAD / 2, len(truth))
-    return _base()[zone] + one, _base()[zone] + apart - one
+    first = apart / 2 + rng.normal(0, SPREAD / 2, len(truth))
+    return _base()[zone] + first, _base()[zone] + apart - first
 
 
 _EQUAL: Final[Mapping[str, Draw]] = MappingProxyType(

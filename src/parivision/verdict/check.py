@@ -33,7 +33,7 @@ class Cause(StrEnum):
     SHIFTED = "shifted"
 
 
-_ORDER = {cause: place for place, cause in enumerate(Cause)}
+_ORDER = {cause: rank for rank, cause in enumerate(Cause)}
 
 
 @dataclass(frozen=True)
@@ -70,5 +70,5 @@ class Check:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {name: _plain(one) for name, one in value.items()}
+        return {name: _plain(item) for name, item in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -82,9 +82,9 @@ def _worse(state: State, text: str, evidence: dict[str, object]) -> Check:
     if part >= state.rules.explained and is_ranked_alike:
         reason = f"miscalibrated: {text}; to recalibrate it would mend {min(part, 1):.0%} of that"
         return Check(QUALITY, CheckResult.FAIL, reason, evidence, Cause.MISCALIBRATED)
-    place = _concentrated(state)
-    if place is not None:
-        name, where = place
+    concentrated = _concentrated(state)
+    if concentrated is not None:
+        name, where = concentrated
         reason = f"worse in {name}: {where}; over all shots {text}"
         return Check(QUALITY, CheckResult.FAIL, reason, evidence, Cause.SEGMENT, name)
     return Check(QUALITY, CheckResult.FAIL, f"worse: {text}", evidence, Cause.WORSE)
@@ -134,10 +134,10 @@ def check_segments(state: State) -> Check:
         ]
     )
     worst = [
-        place
-        for place in rejected(log_e, rules.alphas.segments)
-        if by_class[place, 0] >= rules.min_segment
-        and by_class[place, 1] > rules.margin * by_class[place, 0]
+        index
+        for index in rejected(log_e, rules.alphas.segments)
+        if by_class[index, 0] >= rules.min_segment
+        and by_class[index, 1] > rules.margin * by_class[index, 0]
     ]
     judged = int((by_class[:, 0] >= rules.min_segment).sum())
     evidence: dict[str, object] = {
@@ -149,11 +149,11 @@ def check_segments(state: State) -> Check:
         },
     }
     if worst:
-        place = worst[0]
-        reason = f"worse in {names[place]}: {_told(by_class[place])}"
-        is_all = _holds_most(by_class[place], sums, rules.concentrated)
+        first = worst[0]
+        reason = f"worse in {names[first]}: {_text(by_class[first])}"
+        is_all = _holds_most(by_class[first], sums, rules.concentrated)
         cause = Cause.SEGMENT if is_all else Cause.SEGMENTS
-        return Check(SEGMENT_QUALITY, CheckResult.FAIL, reason, evidence, cause, names[place])
+        return Check(SEGMENT_QUALITY, CheckResult.FAIL, reason, evidence, cause, names[first])
     if not judged:
         text = f"no class has {rules.min_segment:,} labelled shots"
         return Check(SEGMENT_QUALITY, CheckResult.NOT_YET, text, evidence)
@@ -165,19 +165,20 @@ def _concentrated(state: State) -> tuple[str, str] | None:
     """The class that most of the loss lies in, and its numbers; None if there is no such class."""
     sums = state.labelled()
     names, by_class = _by_class(sums)
-    place = int(np.argmax(by_class[:, 1] / np.sqrt(by_class[:, 2] + state.rules.fail_scales[0])))
-    if not _holds_most(by_class[place], sums, state.rules.concentrated):
+    worst = int(np.argmax(by_class[:, 1] / np.sqrt(by_class[:, 2] + state.rules.fail_scales[0])))
+    if not _holds_most(by_class[worst], sums, state.rules.concentrated):
         return None
-    return names[place], _told(by_class[place])
+    return names[worst], _text(by_class[worst])
 
 
-def _holds_most(one: Floats, sums: Floats, part: float) -> bool:
+def _holds_most(class_sums: Floats, sums: Floats, part: float) -> bool:
     """Whether a class of less than half of the shots holds more than this part of the loss."""
-    return bool(one[0] < sums[0].sum() / 2 and one[1] > part * max(float(sums[1].sum()), 0.0))
+    is_small = class_sums[0] < sums[0].sum() / 2
+    return bool(is_small and class_sums[1] > part * max(float(sums[1].sum()), 0.0))
 
 
-def _told(one: Floats) -> str:
-    n, loss, _, made, p, q = one.tolist()
+def _text(class_sums: Floats) -> str:
+    n, loss, _, made, p, q = class_sums.tolist()
     return (
         f"log loss {loss / n:+.4f} on {int(n):,} labelled shots; {made / n:.3f} went in, "
         f"the challenger said {q / n:.3f}, the champion {p / n:.3f}"
@@ -190,5 +191,5 @@ def _by_class(sums: Floats) -> tuple[list[str], Floats]:
     for axis, (segment, classes) in enumerate(SEGMENTS.items(), start=1):
         others = tuple(a for a in range(1, sums.ndim) if a != axis)
         parts.append(sums.sum(others)[:, 1:])
-        names += [f"{segment}: {one}" for one in classes]
+        names += [f"{segment}: {label}" for label in classes]
     return names, np.concatenate(parts, 1).T

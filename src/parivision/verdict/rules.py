@@ -184,7 +184,7 @@ class Rules:
 
 
 def _refuse_unknown(cls: type[Any], values: Mapping[str, Any]) -> None:
-    known = [one.name for one in fields(cls)]
+    known = [rule.name for rule in fields(cls)]
     if unknown := sorted(set(values) - set(known)):
         raise SettingsError(f"{', '.join(unknown)}: no such rule; known: {', '.join(known)}")
 

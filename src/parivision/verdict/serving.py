@@ -70,29 +70,29 @@ def _slowness(state: State) -> str:
 
 def check_latency(state: State) -> Check:
     """Canary's p99 against the primary's, window by window: one slow window is no fault."""
-    rules, seen = state.rules, state.latency
-    if not seen.windows:
-        so_far = min(sum(seen.primary), sum(seen.canary))
+    rules, latency = state.rules, state.latency
+    if not latency.windows:
+        so_far = min(sum(latency.primary), sum(latency.canary))
         missing = f"{so_far:,} of {rules.min_window_requests:,} timed requests on each track"
         return Check(LATENCY, CheckResult.NOT_YET, missing)
-    primary_s, canary_s = seen.p99_s
+    primary_s, canary_s = latency.p99_s
     evidence = {
-        "windows": seen.windows,
-        "slow_windows": seen.slow,
+        "windows": latency.windows,
+        "slow_windows": latency.slow,
         "p99_primary_s": primary_s,
         "p99_canary_s": canary_s,
         "ratio_limit": rules.latency_ratio,
-        "log_e": seen.log_e,
+        "log_e": latency.log_e,
         "log_e_limit": -math.log(rules.alphas.latency),
     }
     text = (
-        f"{seen.slow} of {seen.windows} windows slow; in the last one the canary's p99 was "
+        f"{latency.slow} of {latency.windows} windows slow; in the last one the canary's p99 was "
         f"{1000 * canary_s:.1f} ms, the primary's {1000 * primary_s:.1f} ms"
     )
-    if seen.log_e >= -math.log(rules.alphas.latency):
+    if latency.log_e >= -math.log(rules.alphas.latency):
         return Check(LATENCY, CheckResult.FAIL, f"latency: {text}", evidence, Cause.LATENCY)
-    is_quiet = not seen.is_last_slow and seen.slow <= rules.slow_rate * seen.windows
-    if seen.windows >= rules.min_windows and is_quiet:
+    is_quiet = not latency.is_last_slow and latency.slow <= rules.slow_rate * latency.windows
+    if latency.windows >= rules.min_windows and is_quiet:
         return Check(LATENCY, CheckResult.PASS, text, evidence)
     more = f"{rules.min_windows} windows are needed" if is_quiet else "not yet sustained"
     return Check(LATENCY, CheckResult.NOT_YET, f"{text}; {more}", evidence)

@@ -58,18 +58,18 @@ def check_shift(state: State) -> Check:
     scored = _scored(state)
     index = stability_index(state.histograms())
     evidence = _evidence(scored, index, state.histograms())
-    found = _overall(scored, index, rules)
-    if found is not None and found[1] is not None:
-        return Check(SHIFT, CheckResult.FAIL, found[0], evidence, found[1])
+    excess = _overall(scored, index, rules)
+    if excess is not None and excess[1] is not None:
+        return Check(SHIFT, CheckResult.FAIL, excess[0], evidence, excess[1])
     by_class = _largest_class(sums, rules)
     if by_class is not None:
         name, reason, is_fault = by_class
         if is_fault:
             cause = Cause.SEGMENT
             return Check(SHIFT, CheckResult.FAIL, reason, evidence, cause, segment=name)
-        found = found or (reason, None)
-    if found is not None:
-        return Check(SHIFT, CheckResult.NOT_YET, f"{found[0]}; it may be chance", evidence)
+        excess = excess or (reason, None)
+    if excess is not None:
+        return Check(SHIFT, CheckResult.NOT_YET, f"{excess[0]}; it may be chance", evidence)
     return Check(SHIFT, CheckResult.PASS, _text(scored), evidence)
 
 
@@ -138,15 +138,15 @@ def _largest_class(sums: Floats, rules: Rules) -> tuple[str, str, bool] | None:
         shot = np.maximum(n, 1)
         shift = np.where(n >= rules.min_shift_segment, (q - p) / shot, 0.0)
         error = np.sqrt(np.maximum(squared / shot - shift**2, 0.0) / shot)
-        place = int(np.argmax(np.abs(shift)))
-        size = abs(float(shift[place]))
+        largest = int(np.argmax(np.abs(shift)))
+        size = abs(float(shift[largest]))
         if size <= rules.segment_mean_shift or (worst and worst[0] >= size):
             continue
-        is_fault = size - rules.shift_allowance * float(error[place]) > rules.segment_mean_shift
-        name = f"{segment}: {classes[place]}"
+        is_fault = size - rules.shift_allowance * float(error[largest]) > rules.segment_mean_shift
+        name = f"{segment}: {classes[largest]}"
         reason = (
-            f"shifted in {name}: the challenger says {q[place] / n[place]:.3f} on average, "
-            f"the champion {p[place] / n[place]:.3f}, on {int(n[place]):,} shots"
+            f"shifted in {name}: the challenger says {q[largest] / n[largest]:.3f} on average, "
+            f"the champion {p[largest] / n[largest]:.3f}, on {int(n[largest]):,} shots"
         )
         worst = size, name, reason, is_fault
     return worst and worst[1:]
@@ -179,5 +179,5 @@ def _evidence(scored: _ScoredPredictions, index: float, histograms: Ints) -> dic
 
 def _quantile(counts: Ints, at: float) -> float:
     """The upper edge of the bin that holds a quantile."""
-    place = int(np.searchsorted(np.cumsum(counts), at * counts.sum()))
-    return (place + 1) / len(counts)
+    index = int(np.searchsorted(np.cumsum(counts), at * counts.sum()))
+    return (index + 1) / len(counts)

@@ -67,9 +67,9 @@ class Traffic:
         (Hoeffding 1963). A window in which both fail, as in an outage, tells nothing against one.
         Nor does a good time tell for one: the test is a mixture over when the fault began.
         """
-        for place, track in enumerate((primary, canary)):
-            self.requests[place] += track.requests
-            self.errors[place] += track.errors
+        for side, track in enumerate((primary, canary)):
+            self.requests[side] += track.requests
+            self.errors[side] += track.errors
         expected = canary.requests * primary.errors / primary.requests
         self.expected_errors += round(expected * UNIT)
         beyond = round((canary.errors - expected - slack * canary.requests) * UNIT)
@@ -78,10 +78,10 @@ class Traffic:
             return
         share = canary.requests / (primary.requests + canary.requests)
         self.error_windows += 1
-        for place, (on, off) in enumerate(zip(*log_odds_ratios(share, ERROR_ODDS), strict=True)):
+        for index, (on, off) in enumerate(zip(*log_odds_ratios(share, ERROR_ODDS), strict=True)):
             ratio = canary.errors * on + primary.errors * off
-            self.error_logs[place] = detector_step(
-                self.error_logs[place], self.error_windows, ratio
+            self.error_logs[index] = detector_step(
+                self.error_logs[index], self.error_windows, ratio
             )
 
     def _add_ratio(self, primary: Track, canary: Track, weight: float) -> None:
@@ -90,9 +90,9 @@ class Traffic:
         self.weighted_canary += canary.requests
         self.expected_canary += round(both * weight * UNIT)
         on, off = log_odds_ratios(weight, RATIO_ODDS)
-        for place, (log_on, log_off) in enumerate(zip(on, off, strict=True)):
+        for index, (log_on, log_off) in enumerate(zip(on, off, strict=True)):
             gained = canary.requests * round(log_on * UNIT)
-            self.ratio_logs[place] += gained + primary.requests * round(log_off * UNIT)
+            self.ratio_logs[index] += gained + primary.requests * round(log_off * UNIT)
 
 
 @dataclass
