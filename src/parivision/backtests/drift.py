@@ -1,7 +1,8 @@
 """What the monitor would have said, week by week, in a season that is over.
 
-This is how its limits were set and what backs them: silent in a quiet season, where plain tests cry
-every week; loud at a change of units or of the action types' meaning.
+This is how its limits were set, and what supports them. The monitor is silent in a quiet season, in
+which plain significance tests raise an alarm every week: with thousands of shots any difference is
+significant. It raises an alarm when units or the meaning of action types change.
 """
 
 from collections.abc import Callable, Sequence

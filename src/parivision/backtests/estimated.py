@@ -2,7 +2,8 @@
 
 Before a season the champion knows the seasons before it, and form and recalibration follow every
 night, as in production. Each week's log loss and ROC-AUC are estimated from the probabilities
-alone, with what earlier weeks taught, and held against what the outcomes then showed.
+alone. Then they are compared with the real ones, and the difference sets how wide the intervals of
+later weeks are: no week's interval knows its own outcomes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -120,7 +121,10 @@ def _followed(champion: Bundle, history: History, rows: slice) -> Floats:
 
 
 def _weeks(season: pl.DataFrame) -> Iterator[tuple[int, int]]:
-    """Where each calendar week begins and ends; a short one goes with the next, or the last."""
+    """Rows at which each calendar week begins and ends.
+
+    A week of too few shots is joined to the next one, at the season's end to the one before.
+    """
     weeks = season["game_date"].dt.truncate("1w").to_numpy()
     starts = np.flatnonzero(np.r_[True, weeks[1:] != weeks[:-1]])
     kept = [0]

@@ -10,15 +10,12 @@ import numpy as np
 from parivision.canary.record import Rollout, RolloutStage
 from parivision.models.bundle import Bundle
 from parivision.prediction_log.records import LabelledPrediction, ServedPrediction, shot_of
-from parivision.shots import court
 from parivision.shots.facts import Facts, from_records
 from parivision.verdict import LabelledShots, LoggedPredictions, Segments
 
 SHOT_BYTES: Final = 8
 MOST_SHOTS: Final = 1_000_000
 """Labelled shots that are told apart: 8 MB. Later ones are no evidence any more."""
-_VOLUME_CUTS: Final = (1, 100, 500, 2000)
-_PERIODS: Final = 5
 
 
 def facts_of(served: Sequence[ServedPrediction]) -> Facts:
@@ -100,11 +97,7 @@ def of_labelled(
 def segments_of(facts: Facts, champion: Bundle) -> Segments:
     """Zone, period, and how well the champion knows the player."""
     volume = champion.form.lookup(facts)["player_volume"]
-    return Segments.of(
-        court.zone(facts.x_ft, facts.y_ft) - 1,
-        np.clip(facts.period, 1, _PERIODS) - 1,
-        np.searchsorted(_VOLUME_CUTS, volume, side="right"),
-    )
+    return Segments.of_facts(facts.x_ft, facts.y_ft, facts.period, volume)
 
 
 def _number(served: ServedPrediction) -> bytes:

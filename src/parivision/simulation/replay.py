@@ -61,10 +61,11 @@ def of_judgement(judgement: "Judgement", champion: str, challenger: str) -> Labe
 
 @dataclass(frozen=True)
 class Resampled:
-    """Rollouts of logged shots, drawn with replacement.
+    """Rollouts of logged shots, drawn with replacement: the bootstrap (Efron 1979).
 
-    With `is_equal` a coin decides on each shot which model is called the challenger: then both are
-    equally good, whatever the log says, and every fail is a false alarm.
+    With `is_equal` a coin decides on each shot which model is called the challenger, as in a
+    randomisation test of pairs: then both are equally good, whatever the log says, and every fail
+    is a false alarm.
     """
 
     name: str

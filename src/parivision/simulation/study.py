@@ -1,8 +1,8 @@
 """What the verdict promises, tried: false alarms, power, shots to a decision, and another rule's.
 
-A rollout is played as the cluster plays it: in every batch the same shots are served on two tracks,
-logged, and later labelled; the verdict is asked after each. Nothing stops a rollout but a fail: one
-that passed is looked at to the end, so that every wrong fail is counted.
+This is a Monte Carlo study. A rollout is played as in the cluster: the shots of each batch are
+served on two tracks, logged, and later labelled, and the verdict is asked after each batch. Only a
+fail stops a rollout. One that passed is played to the end, so that every wrong fail is counted.
 """
 
 import math
@@ -177,6 +177,7 @@ def study(
 ) -> Study:
     """Play `runs` rollouts of a world; the i-th depends on the seed and i alone."""
     endings = []
+    # Generators of their own: a run is the same however many come before or after it.
     for run, child in enumerate(np.random.SeedSequence(seed).spawn(runs)):
         rng = np.random.default_rng(child)
         endings.append(play(world.shots(rng, plan.shots), rng, plan, rules))
@@ -267,6 +268,7 @@ def shot_differences(shots: LabelledShots) -> Floats:
 
 def _worst_minutes(shots: LabelledShots, plan: Plan) -> float:
     """The largest mean of five minutes, looked at every minute once five are there."""
+    # A moving mean is a difference of running sums.
     sums = np.concatenate([[0.0], np.cumsum(shot_differences(shots))])
     ends = np.arange(MINUTES * plan.shots_a_minute, len(shots) + 1, plan.shots_a_minute)
     if not len(ends):

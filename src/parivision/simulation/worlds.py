@@ -118,7 +118,11 @@ def _noisy(noise: float, bias: float = 0.0) -> Draw:
 
 
 def _halves(rng: np.random.Generator, truth: Floats, zone: Ints) -> tuple[Floats, Floats]:
-    """Each knows one of two equal parts of what sets a shot apart in its zone, and the zone."""
+    """Each knows one of two equal parts of what sets a shot apart in its zone, and the zone.
+
+    A normal variable is the sum of two independent ones of half its variance. Here `first` is one
+    of these, drawn given their sum: half the sum plus noise of half the sum's deviation.
+    """
     apart = truth - _base()[zone]
     first = apart / 2 + rng.normal(0, SPREAD / 2, len(truth))
     return _base()[zone] + first, _base()[zone] + apart - first
@@ -163,7 +167,7 @@ def _worse(way: Way, size: float) -> Draw:
 
 
 def _size_for(excess: float, way: Way) -> float:
-    """How strong a fault costs `excess`, by halving; the cost rises with the fault."""
+    """How strong a fault costs `excess` nats, by bisection; the cost rises with the fault."""
     low, high = 0.0, 8.0
     if _cost(way, high) < excess:
         raise DataError(f"expected an excess that this fault can make, got {excess:g}: give less")
@@ -174,7 +178,11 @@ def _size_for(excess: float, way: Way) -> float:
 
 
 def _cost(way: Way, size: float) -> float:
-    """Expected log loss of a faulty challenger minus the champion's, given the truth."""
+    """Expected log loss of a faulty challenger minus the champion's, in nats a shot.
+
+    The same random numbers for each size, so that the cost rises smoothly with it. Outcomes are not
+    drawn: their expectation is the true probability.
+    """
     rng = np.random.default_rng(0)
     truth, _ = _truth(rng, _SIZING_SHOTS)
     champion = _near(rng, truth)

@@ -1,9 +1,16 @@
 """The mathematics of looking at any time: mixtures of supermartingales and their bounds.
 
-An e-process is at most 1 in expectation under its null hypothesis whenever one stops, so by
-Ville's inequality it ever reaches 1/alpha with a probability of at most alpha: a test that may be
-looked at all the time. All quantities here are functions of sums, so a verdict does not depend on
-how the evidence was cut into batches.
+An e-process is at most 1 in expectation under its null hypothesis whenever one stops. So by Ville's
+inequality (Ville 1939) it ever reaches 1/alpha with a probability of at most alpha: a test that may
+be looked at all the time. The idea behind each one here is a bet against the null hypothesis: who
+bets at fair odds does not get rich, so a capital of 1/alpha speaks against the hypothesis (Shafer
+2021, "Testing by betting", Journal of the Royal Statistical Society A 184(2); a survey: Ramdas,
+Gruenwald, Vovk and Shafer 2023, "Game-theoretic statistics and safe anytime-valid inference",
+Statistical Science 38(4)). How much to bet is not known beforehand, so the capital is spread over
+many bets: the mean of e-processes is an e-process. That is what "mixture" means below.
+
+All quantities here are functions of sums, so a verdict does not depend on how the evidence was cut
+into batches.
 
 Sources: the one-sided normal mixture is that of Howard, Ramdas, McAuliffe and Sekhon (2021),
 "Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals of Statistics 49(2), after
@@ -49,6 +56,7 @@ def deviation(variance: float, alpha: float, scales: Sequence[float], centre: fl
     from above, since the logarithm is convex in x.
     """
     target = math.log(1 / alpha)
+    # The mean of k e-processes reaches 1 / alpha at the latest when one of them reaches k / alpha.
     far = target + math.log(len(scales))
     at = min(_beyond(variance, far, scale, centre) for scale in scales)
     for _ in range(_STEPS):
@@ -79,6 +87,7 @@ def log_mean(logs: Sequence[float]) -> float:
     top = max(logs)
     if not math.isfinite(top):
         return top
+    # The largest is taken out first: exp of a large log would overflow.
     return top + math.log(sum(math.exp(log - top) for log in logs) / len(logs))
 
 
@@ -89,6 +98,8 @@ def rejected(log_e: Floats, alpha: float) -> list[int]:
     largest is at least k / (j alpha), the mean of all is at least 1 / alpha, and it is an
     e-process.
     """
+    # e-BH: find the largest j such that the j-th largest e-value is at least k / (j alpha), and
+    # reject the j hypotheses with the largest e-values. It needs no assumption on dependence.
     order = np.argsort(-log_e, kind="stable")
     ranks = np.arange(1, len(log_e) + 1)
     passing = np.flatnonzero(log_e[order] >= np.log(len(log_e) / (ranks * alpha)))
@@ -100,11 +111,20 @@ def detector_step(log_e: float, step: int, log_ratio: float) -> float:
 
     The one that begins at step k has the weight 1 / (k (k + 1)); `log_ratio` is the log likelihood
     ratio of this step. Begin with `log_e` = -inf at `step` = 1.
+
+    The weights add up to 1, so the mixture is an e-process. A good time before a fault costs it no
+    more than the logarithm of the weight, where one e-process over all steps would have to win back
+    all that it lost.
     """
     return log_ratio + float(np.logaddexp(log_e, -math.log(step * (step + 1))))
 
 
 def _log_mixture(total: float, variance: float, scale: float, centre: float) -> float:
+    """Log of the integral of exp(lambda total - lambda^2 variance / 2) over the mixing density.
+
+    Both are exponentials of a quadratic in lambda. So their product is a normal density with the
+    precision `spread`, cut off at 0, and its integral is known in closed form.
+    """
     spread = variance + scale
     z = (total + scale * centre) / math.sqrt(spread)
     return 0.5 * math.log(scale / spread) + z * z / 2 + _log_two_phi(z) - _log_whole(scale, centre)
@@ -138,6 +158,7 @@ def _value_and_slope(
         root = math.sqrt(variance + scale)
         z = (total + scale * centre) / root
         logs.append(_log_mixture(total, variance, scale, centre))
+        # The derivative of `_log_two_phi`: normal density over distribution function.
         hazard = math.sqrt(2 / math.pi) * math.exp(-z * z / 2) / math.erfc(-z / math.sqrt(2))
         slopes.append((z + hazard) / root)
     top = max(logs)

@@ -1,7 +1,8 @@
 """Which of two models is farther from calibrated, and what recalibrating the challenger would mend.
 
 Two bearings: the level (all probabilities too high or too low) and the slope (too sure or too
-timid, about a make rate of 0.45).
+timid, about a make rate of 0.45). They are intercept and slope of Cox's recalibration (Cox 1958,
+"Two further applications of a model for binary regression", Biometrika 45).
 """
 
 import math
@@ -64,7 +65,10 @@ def _is_farther(
 ) -> bool:
     """Whether the challenger is shown to be farther from calibrated, by more than the margin.
 
-    Each bearing has two sides, each with a quarter of alpha.
+    Each bearing has two sides, each with a quarter of alpha. The gap is bounded by an asymptotic
+    confidence sequence, in which its sum of squares stands for the variance (Waudby-Smith, Arbour,
+    Sinha, Kennedy and Ramdas 2024, "Time-uniform central limit theory and asymptotic confidence
+    sequences", Annals of Statistics 52(6)).
     """
     alpha = rules.alphas.calibration / 4
     if math.copysign(1, gap) * residual <= deviation(variance, alpha, rules.calibration_scales):
@@ -103,7 +107,11 @@ def mended_part(state: State) -> float:
 
 
 def _mended(reliability: Floats) -> float:
-    """Log loss in all that level and slope, fitted to the challenger's log odds, would save."""
+    """Log loss in all that level and slope, fitted to the challenger's log odds, would save.
+
+    A logistic regression of the outcomes on the log odds, by Newton's method, on one point for each
+    bin of the probability: `reliability` has shape (3, bins).
+    """
     n, made, odds = reliability[:, reliability[0] > 0]
     design = np.stack([np.ones_like(odds), odds / n])
     before = _loss(design[1], n, made)
@@ -111,6 +119,7 @@ def _mended(reliability: Floats) -> float:
     for _ in range(_FITS):
         # Newton's steps may overshoot where there are few shots.
         p = 1 / (1 + np.exp(-np.clip(weights @ design, -_FARTHEST, _FARTHEST)))
+        # The small ridge keeps it invertible when all shots lie in one bin.
         curvature = (design * (n * p * (1 - p))) @ design.T + 1e-6 * np.eye(2)
         weights += np.linalg.solve(curvature, design @ (made - n * p))
     return before - _loss(weights @ design, n, made)

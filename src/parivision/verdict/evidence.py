@@ -98,7 +98,7 @@ class Segments:
         volume = np.searchsorted(VOLUME_CUTS, tried, side="right")
         return cls.of(
             court.zone(x_ft, y_ft) - 1,
-            np.minimum(np.asarray(period, np.int64), len(SEGMENTS["period"])) - 1,
+            np.clip(np.asarray(period, np.int64), 1, len(SEGMENTS["period"])) - 1,
             np.where(np.isnan(tried), UNKNOWN, volume),
         )
 

@@ -5,9 +5,15 @@ could have ended given what was known before it, the challenger's expected log l
 champion's. Shots may depend on each other and the models' difference may drift: the hypothesis is
 about the running average of conditional means (the "weak" null of Choe and Ramdas 2024).
 
-Given both probabilities, a shot's difference of log loss is one of two numbers that lie
-|logit p - logit q| apart, so it is sub-Gaussian with a quarter of that squared (Hoeffding): for
-make rates from 0.3 to 0.7 hardly more than its variance. Identical models have a variance of 0.
+Given both probabilities p and q, a shot's difference of log loss is one of two numbers that lie
+|logit p - logit q| apart. So it is sub-Gaussian with a quarter of that squared (Hoeffding 1963,
+"Probability inequalities for sums of bounded random variables", JASA 58): for make rates from 0.3
+to 0.7 hardly more than its variance. Identical models have a variance of 0.
+
+What is asked is non-inferiority within a margin, and the bounds are a confidence sequence: an
+interval that holds at all sample sizes at once. The bound is not that of betting on bounded means
+(Waudby-Smith and Ramdas 2024, "Estimating means of bounded random variables by betting", JRSS B
+86(1)): such a bet depends on the order of the shots, and sums do not.
 """
 
 import math
@@ -96,6 +102,8 @@ def _shots_needed(n: int, mean: float, high: float, state: State) -> int:
     room = rules.margin - min(mean, 0.0)
     width = (high - mean) * n
     variance = float(state.labelled()[2].sum())
+    # The sum's bound is at first a constant, since the mixture's own scale is larger than the
+    # variance; then it grows with the square root of n.
     if variance < min(rules.pass_scales):
         return max(rules.min_labelled, math.ceil(width / room))
     return max(rules.min_labelled, math.ceil((width / room) ** 2 / n))
@@ -110,6 +118,7 @@ def shots_to_pass(variance: float, difference: float, rules: Rules) -> int | Non
     """
     if difference >= rules.margin:
         return None
+    # By halving: the room grows with n, the bound with its square root only.
     low, high = rules.min_labelled, 2**40
     while low < high:
         n = (low + high) // 2
@@ -165,6 +174,7 @@ def _concentrated(state: State) -> tuple[str, str] | None:
     """The class that most of the loss lies in, and its numbers; None if there is no such class."""
     sums = state.labelled()
     names, by_class = _by_class(sums)
+    # Loss in units of its standard deviation: a few unlucky shots are no concentration.
     worst = int(np.argmax(by_class[:, 1] / np.sqrt(by_class[:, 2] + state.rules.fail_scales[0])))
     if not _holds_most(by_class[worst], sums, state.rules.concentrated):
         return None

@@ -99,7 +99,12 @@ def check_latency(state: State) -> Check:
 
 
 def check_sample_ratio(state: State) -> Check:
-    """The share of requests that reached the canary against the weights at the time."""
+    """The share of requests that reached the canary against the weights at the time.
+
+    A sample ratio mismatch says that the split itself is broken, and that no comparison of the two
+    tracks can be trusted (Fabijan et al. 2019, "Diagnosing sample ratio mismatch in online
+    controlled experiments", KDD).
+    """
     rules, traffic = state.rules, state.traffic
     expected = traffic.expected_canary / UNIT
     if not expected:

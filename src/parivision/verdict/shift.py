@@ -42,6 +42,7 @@ class _ScoredPredictions:
     @property
     def correlation(self) -> float:
         """Of both models' probabilities; 0 when one of them never moves."""
+        # By the variance of a difference: var(q - p) = var p + var q - 2 cov(p, q).
         spreads = self.spread_champion * self.spread_challenger
         variance = self.squared - self.shift**2
         both = (self.spread_champion**2 + self.spread_challenger**2 - variance) / 2
@@ -74,7 +75,15 @@ def check_shift(state: State) -> Check:
 
 
 def stability_index(histograms: Ints) -> float:
-    """PSI of two histograms of equal totals, shape (2, bins), freed of what chance makes of it."""
+    """PSI of two histograms of equal totals, shape (2, bins), less what chance makes of it; >= 0.
+
+    The population stability index is the sum of (a - b) log(a / b) over the bins' shares: the
+    Kullback-Leibler divergence in both directions. Between two samples of one distribution it is
+    about (1/n + 1/m) times a chi-square variable with bins - 1 degrees of freedom (Yurdakul and
+    Naranjo 2020, "Statistical properties of the population stability index"), whose mean is
+    taken off.
+    """
+    # Half a shot more in each bin: an empty one would make the logarithm infinite.
     filled = histograms[:, histograms.sum(0) > 0]
     shares = (filled + 0.5) / (filled + 0.5).sum(1, keepdims=True)
     index = float(((shares[0] - shares[1]) * np.log(shares[0] / shares[1])).sum())

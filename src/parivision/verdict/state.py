@@ -1,9 +1,10 @@
 """Evidence as sums: what a verdict needs of a million shots, in a few thousand whole numbers.
 
-Every quantity is rounded to a multiple of 2**-26 and added up as a whole number. So the state does
-not depend on how the evidence was cut into batches, nor on the order in which shots came, and what
-is read back from JSON goes on bit by bit as if it had never been put away. Only windows of served
-requests have an order, that of time.
+Every quantity is rounded to a multiple of 2**-26 and added up as a whole number (fixed point). Sums
+of floating-point numbers depend on their order, sums of whole numbers do not. So the state does not
+depend on how the evidence was cut into batches, nor on the order in which shots came, and a state
+that is read back from JSON goes on bit by bit as if it had never been stored. Only windows of
+served requests have an order, that of time.
 
 The caller keeps doubles out, and takes one state for one rollout.
 """
@@ -182,6 +183,8 @@ class State:
     def _add_labelled(self, part: LabelledShots) -> None:
         p, q, y = part.p_champion, part.p_challenger, part.made
         odds_p, odds_q = _log_odds(p), _log_odds(q)
+        # The log loss of log odds o is softplus(o) - y o. Given p and q the difference is one of
+        # two numbers |odds_q - odds_p| apart, which bounds its variance (see `quality`).
         loss = _softplus(odds_q) - _softplus(odds_p) - y * (odds_q - odds_p)
         variance = (odds_q - odds_p) ** 2 / 4
         columns = (np.ones_like(y), _fixed(loss), _fixed(variance), y, _fixed(p), _fixed(q))

@@ -72,6 +72,8 @@ class Traffic:
             self.errors[side] += track.errors
         expected = canary.requests * primary.errors / primary.requests
         self.expected_errors += round(expected * UNIT)
+        # Page's CUSUM (1954, "Continuous inspection schemes", Biometrika 41): it never falls below
+        # 0, so it counts from the moment at which the fault seems to have begun.
         beyond = round((canary.errors - expected - slack * canary.requests) * UNIT)
         self.errors_beyond = max(self.errors_beyond + beyond, 0)
         if not primary.errors + canary.errors:
@@ -85,6 +87,7 @@ class Traffic:
             )
 
     def _add_ratio(self, primary: Track, canary: Track, weight: float) -> None:
+        # Likelihood ratios against other odds of the split: after Lindon and Malek (see `bounds`).
         both = primary.requests + canary.requests
         self.weighted += both
         self.weighted_canary += canary.requests
@@ -159,6 +162,7 @@ class Latency:
         self.is_last_slow = self.p99_s[1] > self.limit_s(self.p99_s[0], rules)
         self.windows += 1
         self.slow += self.is_last_slow
+        # The bet: a window is slow with the fault's probability, and not with the null hypothesis'.
         null, fault = rules.slow_rate, rules.slow_rate_at_fault
         ratio = fault / null if self.is_last_slow else (1 - fault) / (1 - null)
         self.log_e = detector_step(self.log_e, self.windows, math.log(ratio))
