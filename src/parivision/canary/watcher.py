@@ -127,10 +127,10 @@ class Watcher:
         return True, f"version {rollout.version} against {rollout.former.version}"
 
     def _observed(self) -> CanaryState | None:
-        """How it stands, once nothing is promoted unasked but what that was ordered for.
+        """How the rollout stands, once Flagger promotes unasked only what that was ordered for.
 
-        Who deploys while a bad champion is being replaced by the former one takes its place, and
-        would be promoted as that was meant to be.
+        While a bad champion is being replaced, Flagger promotes the former release unasked. If
+        another release becomes the target meanwhile, it would be promoted unasked, too.
         """
         canary = self._target.state()
         if canary is None or not canary.is_stray:
