@@ -15,6 +15,7 @@ MODULES = (
     "lightgbm",
     "msgspec",
     "prometheus_client",
+    "pydantic_settings",
     "pymongo",
     "skops.io",
     "sklearn.compose",

@@ -13,14 +13,16 @@ import typer
 
 from parivision import cli, settings
 from parivision.cli.app import app
-from parivision.credentials.names import ADDRESSES, CREDENTIALS, PASSWORDS
 from parivision.credentials.redaction import KFP
 from parivision.errors import PariVisionError
 from parivision.lake import mongo_client
+from parivision.settings import CREDENTIALS
 from parivision.stages import components, termination_message
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("mlflow")]
 
+ADDRESSES = tuple(name for name, mark in CREDENTIALS.items() if mark.kind == "address")
+PASSWORDS = tuple(name for name, mark in CREDENTIALS.items() if mark.kind == "password")
 # Two parts, for what stands between them is what is wrong.
 FIRST, SECOND = "Zq7hushXw9", "Kd4quietVb2"
 NOWHERE = "/nowhere/at/all"

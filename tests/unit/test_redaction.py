@@ -9,6 +9,7 @@ import pytest
 
 from parivision.credentials.redaction import HIDDEN, Redactor
 from parivision.errors import RegistryError
+from parivision.settings import CREDENTIALS
 
 WORD = "p@ss/w#rd %41"
 LONG = "eyJhbGciOiJSUzI1NiIs" + "x7" * 400
@@ -30,7 +31,7 @@ LONG = "eyJhbGciOiJSUzI1NiIs" + "x7" * 400
 def test_every_form_is_hidden(shown):
     """As it is, as addresses and heads have it, and as Python quotes it."""
     named = {"PARIVISION_IMAGES_USERNAME": "pusher", "PARIVISION_IMAGES_PASSWORD": f"{WORD}\n"}
-    said = Redactor.of(named)(f"could not send {shown} to the registry")
+    said = Redactor.of(named, CREDENTIALS)(f"could not send {shown} to the registry")
     assert HIDDEN in said
     assert shown.strip("'").removeprefix("Basic ") not in said
     assert said.endswith(" to the registry")
@@ -40,31 +41,40 @@ def test_a_value_in_an_address_is_hidden_and_the_address_stays():
     """Of user:password@host the password goes, escaped or not; a folder is no secret."""
     word = quote(WORD, safe="")
     clear = Redactor.of(
-        {"PARIVISION_LAKE": f"mongodb://user:{word}@host/db", "PARIVISION_PREDICTION_LOG": "/log"}
+        {"PARIVISION_LAKE": f"mongodb://user:{word}@host/db", "PARIVISION_PREDICTION_LOG": "/log"},
+        CREDENTIALS,
     )
     assert clear(f"mongodb://user:{word}@host/db") == f"mongodb://user:{HIDDEN}@host/db"
     assert clear(f"no {WORD} in /log") == f"no {HIDDEN} in /log"
-    assert HIDDEN in Redactor.of({"PARIVISION_LAKE": "u:hushhush@host/db"})("at u:hushhush@host")
+    assert HIDDEN in Redactor.of({"PARIVISION_LAKE": "u:hushhush@host/db"}, CREDENTIALS)(
+        "at u:hushhush@host"
+    )
 
 
 def test_what_was_cut_is_known_by_its_beginning():
     """A message of 300 characters holds half a token."""
-    clear = Redactor.of({"KFP_EXISTING_TOKEN": LONG})
+    clear = Redactor.of({"KFP_EXISTING_TOKEN": LONG}, CREDENTIALS)
     assert clear(f"sent 'Bearer {LONG[:300]}'") == f"sent 'Bearer {HIDDEN}'"
 
 
 def test_short_values_and_none_change_nothing():
     """A word of three letters is in many others; without settings nothing is looked for."""
-    assert Redactor.of({"PARIVISION_IMAGES_PASSWORD": "the"})("the theatre") == "the theatre"
-    assert Redactor.of({})("anything") == "anything"
+    assert (
+        Redactor.of({"PARIVISION_IMAGES_PASSWORD": "the"}, CREDENTIALS)("the theatre")
+        == "the theatre"
+    )
+    assert Redactor.of({}, CREDENTIALS)("anything") == "anything"
 
 
 def test_a_file_that_a_setting_names_is_known_too(tmp_path):
     """As Secrets are mounted; one that cannot be read is told elsewhere."""
     (tmp_path / "token").write_text("hush-hush\n")
     named = {"PARIVISION_ALERTS_TOKEN_FILE": str(tmp_path / "token")}
-    assert Redactor.of(named)("hush-hush") == HIDDEN
-    assert Redactor.of({"PARIVISION_LAKE_FILE": str(tmp_path)})("hush-hush") == "hush-hush"
+    assert Redactor.of(named, CREDENTIALS)("hush-hush") == HIDDEN
+    assert (
+        Redactor.of({"PARIVISION_LAKE_FILE": str(tmp_path)}, CREDENTIALS)("hush-hush")
+        == "hush-hush"
+    )
 
 
 def test_logs_and_threads_are_cleared(caplog, capsys):

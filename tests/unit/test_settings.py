@@ -1,5 +1,7 @@
 """Settings: defaults, what is refused, and that the README lists them all."""
 
+import logging
+import re
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,9 @@ from hypothesis import strategies as st
 from parivision import settings
 from parivision.credentials.logins import Login
 from parivision.errors import SettingsError
-from parivision.settings import TABLE
+from parivision.settings import CREDENTIALS, Settings
 
+NAMES = [field.alias for field in Settings.model_fields.values()]
 PLACES = ("cache", "models", "pipeline_runs", "reports", "bentos", "serving", "shots")
 README = Path(__file__).parents[2] / "README.md"
 
@@ -92,6 +95,7 @@ def test_the_home_may_be_that_of_the_user():
         ("PARIVISION_PORT", "-1"),
         ("PARIVISION_PORT", " "),
         ("PARIVISION_PORT", "²"),
+        ("PARIVISION_PORT", "1" * 5000),
         ("PARIVISION_SEED", "1.5"),
         ("PARIVISION_SEED", str(2**31)),
     ],
@@ -136,6 +140,21 @@ def test_no_password_is_shown():
     assert "hush" not in repr(settings.read(secret))
 
 
+def test_pydantic_settings_logs_no_value(caplog, monkeypatch):
+    """Its log for debugging has the values of every source; of this one it has their number."""
+    monkeypatch.setenv("PYDANTIC_SETTINGS_DEBUG", "1")
+    caplog.set_level(logging.DEBUG)
+    settings.read({"PARIVISION_ALERTS_TOKEN": "hush"})
+    assert "EnvironmentSource: <1 settings>" in caplog.text
+    assert "hush" not in caplog.text
+
+
+def test_every_credential_is_marked():
+    """What sounds like one is in the list that the redactor is given."""
+    sounding = re.compile("PASSWORD|TOKEN|USERNAME|URI|LAKE|LOG|PUSH|PROMETHEUS|KFP$")
+    assert {name for name in NAMES if sounding.search(name)} == CREDENTIALS.keys()
+
+
 def test_a_pod_is_known_by_what_kubernetes_sets():
     """The target `auto` asks this."""
     assert settings.read({"KUBERNETES_SERVICE_HOST": "10.96.0.1"}).is_in_cluster
@@ -156,7 +175,7 @@ def test_a_home_that_cannot_be_is_refused(value):
         settings.read({"PARIVISION_HOME": value})
 
 
-@given(st.dictionaries(st.sampled_from([item.name for item in TABLE]), st.text(max_size=12)))
+@given(st.dictionaries(st.sampled_from(NAMES), st.text(max_size=12)))
 def test_any_environment_is_read_or_refused(environment):
     """No value raises anything but a SettingsError, and what was read gives itself to a child."""
     try:
@@ -167,14 +186,16 @@ def test_any_environment_is_read_or_refused(environment):
 
 
 def test_settings_are_passed_on_whole():
-    """A child process is given every setting of the table."""
-    assert settings.as_environment(settings.read({})).keys() == {item.name for item in TABLE}
+    """A child process is given every setting."""
+    assert settings.as_environment(settings.read({})).keys() == set(NAMES)
 
 
-@pytest.mark.parametrize("item", TABLE, ids=lambda item: item.name)
-def test_the_readme_lists_every_setting(item):
+@pytest.mark.parametrize("field", Settings.model_fields.values(), ids=lambda field: field.alias)
+def test_the_readme_lists_every_setting(field):
     """The README's table has a row with each setting and its default."""
-    rows = [line for line in README.read_text().splitlines() if line.startswith(f"| `{item.name}`")]
+    rows = [
+        line for line in README.read_text().splitlines() if line.startswith(f"| `{field.alias}`")
+    ]
     assert len(rows) == 1
-    assert item.default in rows[0]
-    assert item.help
+    assert field.default_factory or field.default == () or str(field.default) in rows[0]
+    assert field.description

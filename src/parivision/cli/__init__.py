@@ -24,8 +24,9 @@ def run(app: Callable[[], object]) -> None:
 
     from parivision.cli.console import err, watched
     from parivision.credentials.redaction import Redactor
+    from parivision.settings import CREDENTIALS
 
-    clear = Redactor.of(os.environ)
+    clear = Redactor.of(os.environ, CREDENTIALS)
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:

@@ -13,13 +13,14 @@ import threading
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import product
 from typing import Any, Final
 from urllib.parse import quote, quote_plus, unquote
 
 from parivision import strict_json
 from parivision.credentials.addresses import is_login_without_scheme
 from parivision.credentials.logins import given
-from parivision.credentials.names import ADDRESSES, PASSWORDS, USERNAMES
+from parivision.credentials.marker import Credential
 from parivision.errors import PariVisionError, SettingsError
 
 HIDDEN: Final = "(hidden)"
@@ -29,7 +30,6 @@ KFP: Final = ("KFP_EXISTING_TOKEN", "KFP_COOKIES")
 _FEWEST: Final = 4
 # A message may be cut, and with it what it quotes: so much of a long one is known again.
 _HEAD: Final = 24
-_LOGINS: Final = tuple(zip(USERNAMES, PASSWORDS, strict=False))
 
 
 class Redactor:
@@ -41,15 +41,22 @@ class Redactor:
         self._pattern = re.compile("|".join(patterns)) if patterns else None
 
     @classmethod
-    def of(cls, environment: Mapping[str, str]) -> "Redactor":
-        """Of all that the settings in an environment, or in the files they name, keep secret."""
-        values = {
-            name: _value(environment, name) for name in (*ADDRESSES, *PASSWORDS, *USERNAMES, *KFP)
-        }
-        secrets = [values[name] for name in (*PASSWORDS, *KFP)]
-        secrets += [password for name in ADDRESSES for password in _passwords(values[name])]
-        for user, password in _LOGINS:
-            pair = f"{values[user].strip()}:{values[password].strip()}"
+    def of(
+        cls, environment: Mapping[str, str], credentials: Mapping[str, Credential]
+    ) -> "Redactor":
+        """Of all that an environment, or the files it names, keeps secret.
+
+        `credentials` are the settings that may hold a secret, by name.
+        """
+        values = {name: _value(environment, name) for name in (*credentials, *KFP)}
+        named: dict[str, list[str]] = {"address": [], "password": [], "username": []}
+        for name, mark in credentials.items():
+            named[mark.kind].append(values[name])
+        secrets = named["password"] + [values[name] for name in KFP]
+        secrets += [password for address in named["address"] for password in _passwords(address)]
+        # Which user a password belongs to is not asked: a pair that nobody sends does no harm.
+        for user, password in product(named["username"], filter(None, named["password"])):
+            pair = f"{user.strip()}:{password.strip()}"
             secrets.append(base64.b64encode(pair.encode(errors="replace")).decode())
         return cls(secrets)
 

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from parivision.credentials.addresses import http_address
 from parivision.credentials.logins import credential, given, read_key
+from parivision.credentials.redaction import KFP
 from parivision.errors import SettingsError
 
 CA_FILE: Final = "PARIVISION_KFP_CA_FILE"
 TOKEN_FILE: Final = "KF_PIPELINES_SA_TOKEN_PATH"  # noqa: S105 - a variable's name
-_TOKEN: Final = "KFP_EXISTING_TOKEN"  # noqa: S105 - a variable's name
-_COOKIES: Final = "KFP_COOKIES"
+_TOKEN, _COOKIES = KFP
 _ENDPOINT: Final = (
     "expected an address such as http://localhost:8888, in --endpoint or PARIVISION_KFP"
 )

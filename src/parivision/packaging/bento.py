@@ -51,6 +51,7 @@ BASE_PACKAGES: Final = (
     "numpy",
     "prometheus-client",
     "pydantic",
+    "pydantic-settings",
     "pymongo",
     "typing-extensions",
     "uvicorn",

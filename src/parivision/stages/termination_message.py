@@ -12,7 +12,7 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from parivision.credentials.redaction import Redactor
 from parivision.errors import PariVisionError
-from parivision.settings import Settings, as_environment
+from parivision.settings import CREDENTIALS, Settings, as_environment
 
 FILE: Final = Path("/dev/termination-log")
 """Where Kubernetes mounts the file unless a container asks for another place."""
@@ -32,7 +32,7 @@ def writes_termination_message(
 
     @wraps(step)
     def told(settings: Settings, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        clear = Redactor.of(as_environment(settings))
+        clear = Redactor.of(as_environment(settings), CREDENTIALS)
         try:
             with clear.everywhere():
                 return step(settings, *args, **kwargs)
