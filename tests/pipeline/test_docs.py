@@ -30,7 +30,7 @@ _LINK = re.compile(r"\]\(([^)#\s]+)?(#[^)\s]+)?\)")
 @pytest.mark.parametrize("page", ON_ONE_MACHINE, ids=lambda page: page.name)
 def test_a_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
     """Its commands end well and print what it shows."""
-    # MLflow keeps the server that it was last told, by another test, in the environment.
+    # A reader has no settings yet.
     others = ("PARIVISION", "COV", "MLFLOW")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(others)}
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"

@@ -47,12 +47,9 @@ def slow_feed() -> Iterator[str]:
 def _lines(home: Path, *words: str) -> list[tuple[float, str]]:
     """What a command prints to a pipe, with the seconds after its start; it must succeed."""
     began_s = time.monotonic()
-    # MLflow keeps the server that it was last told, by another test, in the environment.
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW")}
-    environment = kept | {"PARIVISION_HOME": str(home)}
     with subprocess.Popen(
         [sys.executable, "-c", "from parivision.cli import main; main()", *words],
-        env=environment,
+        env=os.environ | {"PARIVISION_HOME": str(home)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
