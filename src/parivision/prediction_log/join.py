@@ -24,6 +24,7 @@ from parivision.prediction_log.batch import (
     RecordBatch,
     Store,
 )
+from parivision.prediction_log.lines import Record
 from parivision.prediction_log.records import (
     LabelledPrediction,
     ServedPrediction,
@@ -34,8 +35,8 @@ from parivision.prediction_log.records import (
 )
 
 Item = TypeVar("Item")
-Place = tuple[str, int, int]
-"""Stream, number and row of a prediction."""
+_DueLabel = tuple[str, int, int, str, int | None]
+"""A prediction's stream, batch and row; its newest outcome, as `_DUE` gives it; its last label."""
 
 # The labels' only stream: who joins adds to it, one at a time.
 _STREAM: Final = "all"
@@ -50,6 +51,9 @@ create table if not exists labels (id text primary key, made int) without rowid;
 create table if not exists cursors (kind text primary key, cursor text) without rowid;
 create temp table touched (id text primary key) without rowid;
 """
+# Predictions whose newest outcome is not their label. An outcome names a prediction by its id or by
+# its shot, so both are keys of a prediction. `at || made` is the moment as text and 0 or 1 behind
+# it: its maximum is the newest outcome, and of two at one moment the made shot, as promised above.
 _DUE: Final = """
 with final as (
   select p.id, p.stream, p.number, p.row, max(o.at || o.made) as last
@@ -78,7 +82,7 @@ class Page(Generic[Item]):
 
 @dataclass(frozen=True)
 class Joined:
-    """How many predictions got a label, and how many another one than before."""
+    """How many predictions got a label, and how many of these another label than before."""
 
     labelled: int
     corrected: int
@@ -141,13 +145,16 @@ class Joiner:
         return self._take(OUTCOMES, self._take_outcomes, _STEP_BATCHES) or is_full
 
     def _take(self, kind: str, take: Callable[[RecordBatch], None], limit: int | None) -> bool:
-        found = self._index.execute("select cursor from cursors where kind = ?", (kind,)).fetchone()
-        count, cursor = 0, found[0] if found else ""
+        count, cursor = 0, self._cursor(kind)
         for batch, behind in islice(_batches(self._store, kind, cursor), limit):
             take(batch)
             count, cursor = count + 1, behind
         self._reach(kind, cursor)
         return count == limit
+
+    def _cursor(self, kind: str) -> str:
+        row = self._index.execute("select cursor from cursors where kind = ?", (kind,)).fetchone()
+        return row[0] if row else ""
 
     def _reach(self, kind: str, cursor: str) -> None:
         self._index.execute("insert or replace into cursors values (?, ?)", (kind, cursor))
@@ -187,37 +194,48 @@ class Joiner:
         while rows := self._index.execute(_DUE).fetchall():
             for start in range(0, len(rows), BATCH_RECORDS):
                 chunk = rows[start : start + BATCH_RECORDS]
-                batch = self._labels(chunk)
-                if not self._store.append(batch):
-                    self._take(LABELLED, self._take_labels, None)
-                    break
-                self._take_labels(batch)
-                self._reach(LABELLED, strict_json.text({_STREAM: batch.number + 1}))
+                if not self._write_labels(chunk):
+                    break  # what is due has changed: ask again
                 total += len(chunk)
-                corrected += sum(was is not None for *_, was in chunk)
+                corrected += sum(previous is not None for *_, previous in chunk)
         return Joined(total, corrected)
 
-    def _labels(self, rows: list[tuple[str, int, int, str, int | None]]) -> RecordBatch:
-        found = self._index.execute("select cursor from cursors where kind = ?", (LABELLED,))
-        number = _parsed(found.fetchone()[0]).get(_STREAM, 0)
-        records = []
-        for stream, batch_number, row, last, was in rows:
-            predictions = self._read(stream, batch_number)
-            if predictions is None:
-                raise StoreError(
-                    f"batch {batch_number} of {stream} is gone: does the index belong to another "
-                    "store? Remove the index file; what is there is read again."
-                )
-            records.append(
-                as_labelled(
-                    predictions,
-                    row,
-                    made=last[-1] == "1",
-                    outcome_at=last[:-1],
-                    was=None if was is None else bool(was),
-                )
-            )
+    def _write_labels(self, rows: list[_DueLabel]) -> bool:
+        """Add a batch of labels; False when another process has taken its number.
+
+        The index then holds what that process wrote.
+        """
+        batch = self._labels(rows)
+        if not self._store.append(batch):
+            self._take(LABELLED, self._take_labels, None)
+            return False
+        self._take_labels(batch)
+        self._reach(LABELLED, strict_json.text({_STREAM: batch.number + 1}))
+        return True
+
+    def _labels(self, rows: list[_DueLabel]) -> RecordBatch:
+        """The batch that labels these predictions, with the next number of its stream."""
+        number = _parsed(self._cursor(LABELLED)).get(_STREAM, 0)
+        records = [self._labelled(*row) for row in rows]
         return RecordBatch(LABELLED, _STREAM, number, records)
+
+    def _labelled(
+        self, stream: str, number: int, row: int, last: str, previous: int | None
+    ) -> Record:
+        """The record of a prediction with its label; `last` is the outcome's moment and 0 or 1."""
+        predictions = self._read(stream, number)
+        if predictions is None:
+            raise StoreError(
+                f"batch {number} of {stream} is gone: does the index belong to another "
+                "store? Remove the index file; what is there is read again."
+            )
+        return as_labelled(
+            predictions,
+            row,
+            made=last[-1] == "1",
+            outcome_at=last[:-1],
+            was=None if previous is None else bool(previous),
+        )
 
 
 def _batches(store: Store, kind: str, cursor: str) -> Iterator[tuple[RecordBatch, str]]:

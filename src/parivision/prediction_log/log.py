@@ -12,15 +12,16 @@ interpreter, and often the processor, with those who answer.
 import logging
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
 
 from parivision.errors import StoreError
-from parivision.prediction_log.batch import BATCH_RECORDS, RecordBatch, Store
+from parivision.prediction_log.batch import RecordBatch, Store
 from parivision.prediction_log.lines import Entry, Record
+from parivision.prediction_log.queue import RecordQueue
 from parivision.prediction_log.spill import Spill, SpillFolder
 
 QUEUE_RECORDS: Final = 40_000
@@ -57,16 +58,6 @@ class LogState:
     dropped: Mapping[str, int]
 
 
-@dataclass
-class _Filling:
-    """A batch to be; `since` is when its first record came."""
-
-    since: float = 0.0
-    lines: list[bytes] = field(default_factory=list)
-    size: int = 0
-    games: set[int] = field(default_factory=set)
-
-
 class RecordLog:
     """A log of one kind of records; `add` may be called from any thread."""
 
@@ -87,55 +78,27 @@ class RecordLog:
         self._kind = kind
         self._shared = shared or {}
         self._connect = connect
-        self._capacity = capacity
         self._clock = clock
         self._stream = uuid4().hex
         self._number = 0
         self._store: Store | None = None
-        self._filling = _Filling()
-        self._full: deque[_Filling] = deque()
-        self._queued = 0
-        self._lock = threading.Lock()
+        self._stop, self._wake = threading.Event(), threading.Event()
+        self._queue = RecordQueue(capacity, self._wake.set, clock)
         self._held: RecordBatch | None = None
         self._spill = SpillFolder(spill, kind)
         self._late_since: float | None = None
+        # The thread writes the counts, and others read them.
+        self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
         self._retry_at = self._complain_at = 0.0
-        self._stop, self._wake = threading.Event(), threading.Event()
         self._drain_until = 0.0
         self._thread = threading.Thread(target=self._run, name=kind, daemon=True)
         self._thread.start()
 
     def add(self, entries: Sequence[Entry]) -> bool:
         """Take all of them; False, and counted, when there is no room."""
-        size = sum([entry.size for entry in entries])
-        with self._lock:
-            before = len(self._full)
-            if self._queued + size > self._capacity:
-                self._dropped[QUEUE_FULL] += size
-                return False
-            self._queued += size
-            for entry in entries:
-                if self._filling.size + entry.size > BATCH_RECORDS:
-                    self._close_batch()
-                filling = self._filling
-                filling.since = filling.since or self._clock()
-                filling.lines.append(entry.text)
-                filling.games.update(entry.games)
-                filling.size += entry.size
-                if filling.size >= BATCH_RECORDS:
-                    self._close_batch()
-            is_due = len(self._full) > before
-        if is_due:
-            self._wake.set()
-        return True
-
-    def _close_batch(self) -> None:
-        """Let the batch that fills be written; the lock must be held."""
-        if self._filling.size:
-            self._full.append(self._filling)
-            self._filling = _Filling()
+        return self._queue.add(entries)
 
     def stop(self, drain_s: float = DRAIN_S) -> None:
         """Begin to bring all to the store within `drain_s`, and what is left to disk."""
@@ -151,17 +114,17 @@ class RecordLog:
 
     def state(self) -> LogState:
         """What became of the records so far."""
+        waiting = [self._late_since, *self._queue.since()]
+        since = [moment for moment in waiting if moment]
         with self._lock:
-            waiting = (self._late_since, *(each.since for each in (*self._full, self._filling)))
-            since = [each for each in waiting if each]
             return LogState(
-                queued=self._queued,
+                queued=self._queue.size,
                 written=self._counts["written"],
                 spilled=self._counts["spilled"],
                 spill_bytes=self._spill.bytes,
                 errors=self._counts["errors"],
                 lag_s=max(0.0, self._clock() - min(since)) if since else 0.0,
-                dropped={reason: self._dropped[reason] for reason in (QUEUE_FULL, *self._dropped)},
+                dropped={QUEUE_FULL: self._queue.refused, **self._dropped},
             )
 
     def _run(self) -> None:
@@ -181,12 +144,12 @@ class RecordLog:
             self._turn(flush=True)
         self._turn(flush=True)
         with self._lock:
-            self._dropped[STOPPED] += self._queued
+            self._dropped[STOPPED] += self._queue.size
         if self._store is not None:
             self._store.close()
 
     def _is_behind(self) -> bool:
-        return bool(self._queued or self._spill.waiting)
+        return bool(self._queue.size or self._spill.waiting)
 
     def _turn(self, *, flush: bool) -> None:
         """Deliver what is full, and what is not if `flush`.
@@ -195,8 +158,7 @@ class RecordLog:
         batch goes on filling, but for the last turns, so that few are to be taken later.
         """
         if flush and (self._held is None or self._stop.is_set()):
-            with self._lock:
-                self._close_batch()
+            self._queue.flush()
         try:
             self._replay()
             while batch := self._held or self._next():
@@ -204,19 +166,17 @@ class RecordLog:
                 if not self._deliver(batch) and not self._set_aside(batch):
                     break
                 self._held = None
-                with self._lock:
-                    self._queued -= batch.size
-                if self._queued <= self._capacity // 2:
+                self._queue.release(batch.size)
+                if not self._queue.is_half_full:
                     self._replay()
         except Exception as error:  # noqa: BLE001 - without its thread the log would be silent
             self._complain(error)
 
     def _next(self) -> RecordBatch | None:
         """The next batch, if there is one."""
-        with self._lock:
-            if not self._full:
-                return None
-            filled = self._full.popleft()
+        filled = self._queue.take()
+        if filled is None:
+            return None
         if self._late_since is None:
             self._late_since = filled.since
         self._number += 1
@@ -280,7 +240,7 @@ class RecordLog:
             self._spill.drop_first()
             if not self._spill.waiting:
                 self._late_since = None
-            if self._queued > self._capacity // 2:
+            if self._queue.is_half_full:  # memory is scarcer than the disk
                 return
 
     def _complain(self, error: Exception) -> None:
