@@ -29,6 +29,8 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
     try:
         yield temporary
+        # The content first, then the name: a rename may reach the disk before what it names. The
+        # folder holds the name, so it is brought to disk as well.
         sync(temporary)
         temporary.replace(path)
         sync(path.parent)

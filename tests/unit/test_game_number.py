@@ -167,7 +167,7 @@ def test_teams_that_are_not_known_are_counted(tmp_path) -> None:
     report = refine(lake)
     assert report.silver == 5
     assert report.strangers == {"XYZ": 2, "ABC": 1, "DEF": 1}
-    assert "ABC (1 shots), DEF (1 shots), XYZ (2 shots)" in report.strangers_told
+    assert "ABC (1 shots), DEF (1 shots), XYZ (2 shots)" in report.strangers_sentence
 
 
 def test_the_commands_tell_makes_only_and_strangers(run, tmp_path) -> None:

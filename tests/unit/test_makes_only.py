@@ -40,7 +40,7 @@ def left_out(*games: pl.DataFrame) -> list[int]:
 def test_whole_games_are_kept() -> None:
     """Where every game has misses nothing is doubted and nothing is told."""
     found = doubted(pl.concat([game(1, 40, 45), game(2, 1, 1)]))
-    assert (found.games, found.left_out.to_list(), found.told) == (0, [], "")
+    assert (found.games, found.left_out.to_list(), found.sentence) == (0, [], "")
     assert doubted(table()).games == 0
 
 
@@ -61,8 +61,8 @@ def test_a_game_that_nothing_vouches_for_is_left_out(makes: int) -> None:
     """A game without a miss, of players of whom no miss is known, is told and not learnt from."""
     found = doubted(game(1, makes, 0))
     assert found.left_out.to_list() == [22200001]
-    assert f"1 games have no miss; 1 of them ({makes} shots)" in found.told
-    assert "context_measure_simple='FGA'" in found.told
+    assert f"1 games have no miss; 1 of them ({makes} shots)" in found.sentence
+    assert "context_measure_simple='FGA'" in found.sentence
 
 
 def test_a_players_perfect_nights_are_kept() -> None:

@@ -11,7 +11,9 @@ from parivision.cli.console import bar, now_serving, out, print_json, say, worki
 from parivision.errors import FilesError
 
 if TYPE_CHECKING:
+    from parivision.lake.ingest import IngestReport
     from parivision.lake.refine import RefineReport
+    from parivision.stats_api.origins import Origin
 
 commands = typer.Typer()
 
@@ -33,7 +35,6 @@ def ingest(
     A faulty line goes to quarantine. Files that cannot be used are listed at the end, with exit
     code 1; what the others hold is in bronze, and the next run tries them again.
     """
-    from parivision.lake import makes_only
     from parivision.lake.ingest import UnreadFilesError
     from parivision.lake.ingest import ingest as run
     from parivision.sources.open import open_source
@@ -48,17 +49,23 @@ def ingest(
     if json:
         print_json(vars(report))
     else:
-        out.print(
-            f"{report.records:,} records read: {report.new:,} new, {report.duplicates:,} there "
-            f"already, {report.conflicts:,} in conflict (see `parivision quarantine`)"
-        )
-        if report.faulty:
-            out.print(f"{report.faulty:,} more in quarantine: lines of files that are no records")
-        if report.games_without_miss:
-            told = makes_only.told_of_source(report.games_without_miss)
-            out.print(told, markup=False, soft_wrap=True)
+        _print_ingested(report)
     if failure is not None:
         raise failure
+
+
+def _print_ingested(report: "IngestReport") -> None:
+    from parivision.lake import makes_only
+
+    out.print(
+        f"{report.records:,} records read: {report.new:,} new, {report.duplicates:,} there "
+        f"already, {report.conflicts:,} in conflict (see `parivision quarantine`)"
+    )
+    if report.faulty:
+        out.print(f"{report.faulty:,} more in quarantine: lines of files that are no records")
+    if report.games_without_miss:
+        sentence = makes_only.sentence_on_source(report.games_without_miss)
+        out.print(sentence, markup=False, soft_wrap=True)
 
 
 @commands.command()
@@ -87,12 +94,13 @@ def refine(
         _print_refined(report)
     with working("writing the snapshot"):
         snapshot = write_snapshot(lake, settings.shots, until=until.date() if until else None)
-    told, doubted = snapshot.doubted.told, len(snapshot.doubted.left_out)
+    doubted = snapshot.doubted
     if json:
-        print_json({**vars(report), "snapshot": snapshot.rows, "games_left_out": doubted})
+        left_out = len(doubted.left_out)
+        print_json({**vars(report), "snapshot": snapshot.rows, "games_left_out": left_out})
         return
-    if told:
-        out.print(told, markup=False, soft_wrap=True)
+    if doubted.sentence:
+        out.print(doubted.sentence, markup=False, soft_wrap=True)
     out.print(f"{snapshot.rows:,} shots in {settings.shots}", markup=False, soft_wrap=True)
 
 
@@ -104,7 +112,7 @@ def _print_refined(report: "RefineReport") -> None:
     for reason, count in report.reasons.items():
         out.print(f"  {count:,}  {reason}", markup=False)
     if report.strangers:
-        out.print(report.strangers_told, markup=False, soft_wrap=True)
+        out.print(report.strangers_sentence, markup=False, soft_wrap=True)
 
 
 @commands.command()
@@ -195,21 +203,26 @@ def stats_api(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
 ) -> None:
     """Replay an archive of shots as a feed: /getdata/{n}, /shots?after=&limit=, /reset, /health."""
-    from parivision.sources.open import synthetic_config
     from parivision.stats_api import app as api
-    from parivision.stats_api import origins
     from parivision.stats_api.archive import open_archive
 
     settings = context.current()
-    if source == "lake":
-        origin = origins.lake_origin(context.lake(settings))
-    elif source.startswith("synthetic:"):
-        origin = origins.synthetic_origin(synthetic_config(source))
-    else:
-        origin = origins.file_origin(Path(source))
+    origin = _origin(source)
     say(f"replaying {origin.label} on http://{host}:{port}")
     folder = settings.home / "stats-api"
     with bar("archive") as progress:
         open_archive(origin, folder, progress)
     now_serving()
     api.serve(origin, folder, host=host, port=port)
+
+
+def _origin(source: str) -> "Origin":
+    """The archive that a stats API replays."""
+    from parivision.sources.open import synthetic_config
+    from parivision.stats_api import origins
+
+    if source == "lake":
+        return origins.lake_origin(context.lake(context.current()))
+    if source.startswith("synthetic:"):
+        return origins.synthetic_origin(synthetic_config(source))
+    return origins.file_origin(Path(source))

@@ -87,6 +87,7 @@ def matrix(facts: Facts, form: Mapping[str, Floats], names: Sequence[str]) -> ND
         raise ModelError(
             f"unknown features {unknown}: expected names of parivision.features.matrix"
         )
+    # Single precision takes half of the memory, and the tree libraries round to it or to bins.
     out = np.empty((len(facts), len(names)), np.float32)
     for index, name in enumerate(names):
         out[:, index] = columns[name]
@@ -136,6 +137,7 @@ def _game(facts: Facts) -> dict[str, Floats]:
 
 def _action(facts: Facts) -> dict[str, Floats | Ints]:
     given = facts.action != NO_ACTION
+    # One row more than there are actions: shots without an action take it, with family 0, no flag.
     families = np.append(family_codes(facts.actions), 0)
     flags = np.vstack([modifier_flags(facts.actions), np.zeros((1, len(MODIFIERS)))])
     rows = np.where(given, facts.action, len(facts.actions))

@@ -14,11 +14,11 @@ def open_lake(url: str) -> Lake:
 
     A folder is made by the first write.
     """
-    kind, separator, place = url.partition("://")
+    kind, separator, rest = url.partition("://")
     if not separator:
         return _files_lake(Path(url))
-    if kind == "file" and place.startswith("/"):
-        return _files_lake(Path(unquote(place)))
+    if kind == "file" and rest.startswith("/"):
+        return _files_lake(Path(unquote(rest)))
     if kind in ("mongodb", "mongodb+srv"):
         from parivision.lake.mongo import MongoLake
 

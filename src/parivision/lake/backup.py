@@ -55,12 +55,12 @@ def dump(databases: Mapping[str, str], stream: IO[bytes], progress: Progress) ->
             with _opened(url) as database:
                 numbers: Counter[str] = Counter()
                 for collection, documents in _all(database):
-                    place = f"{name}/{collection}"
-                    counts[place] += len(documents)
+                    path = f"{name}/{collection}"
+                    counts[path] += len(documents)
                     if documents:
-                        raw = b"".join(one.raw for one in documents)
-                        _add(archive, f"{place}/{numbers[place]:06d}.bson", raw)
-                        numbers[place] += 1
+                        raw = b"".join(each.raw for each in documents)
+                        _add(archive, f"{path}/{numbers[path]:06d}.bson", raw)
+                        numbers[path] += 1
                         progress(counts.total(), 0)
         _add(archive, COUNTS, strict_json.text(counts).encode())
     return counts
@@ -86,7 +86,7 @@ def load(databases: Mapping[str, str], stream: IO[bytes], progress: Progress) ->
             new[str(path.parent)] += _insert(database[collection], documents)
         read[str(path.parent)] += len(documents)
         progress(read.total(), 0)
-    if missing := [place for place, count in counts.items() if read[place] != count]:
+    if missing := [path for path, count in counts.items() if read[path] != count]:
         raise StoreError(f"the backup was cut off: {', '.join(missing)} is not all there")
     return new
 
@@ -107,8 +107,8 @@ def _all(database: Database[Document]) -> Iterator[tuple[str, list[RawBSONDocume
         yield name, []
         for documents in _some(database, name):
             if name == "batches":
-                batches.update(one["_id"] for one in documents)
-            yield name, [one for one in documents if one.get("batch") in batches]
+                batches.update(each["_id"] for each in documents)
+            yield name, [each for each in documents if each.get("batch") in batches]
 
 
 def _some(database: Database[Document], name: str) -> Iterator[list[RawBSONDocument]]:
@@ -124,7 +124,7 @@ def _insert(collection: Collection[Document], documents: Sequence[Any]) -> int:
     try:
         collection.insert_many(documents, ordered=False)
     except BulkWriteError as error:
-        if any(one["code"] != DUPLICATE_KEY for one in error.details["writeErrors"]):
+        if any(failure["code"] != DUPLICATE_KEY for failure in error.details["writeErrors"]):
             raise
         return int(error.details["nInserted"])
     return len(documents)

@@ -1,4 +1,9 @@
-"""Tell new records from those that came before."""
+"""Tell new records from those that came before.
+
+A record's identity is its key. The first record with a key is the original, whether it is known or
+stands earlier in the same table. A later one with the same digest is a duplicate, and one with
+another digest is a conflict.
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -25,6 +30,7 @@ def deduplicate(keys: pl.DataFrame, known: pl.DataFrame) -> Deduplicated:
 
     Both tables have the columns KEYS. A record without a game or event number is its content.
     """
+    # Joins keep the left table's order, so positions stay those of the caller's rows.
     incoming = _identified(keys).with_row_index("row")
     seen = _identified(known).rename({"digest": "known_digest"})
     judged = (

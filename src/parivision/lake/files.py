@@ -117,10 +117,11 @@ class FilesLake:
 
     def pending(self) -> Iterator[Pending]:
         """Records not refined yet, one data file at a time; what comes meanwhile is left out."""
+        # The manifest is read anew for each part: a write in between may have merged files.
         upto = self._manifest().commit
         handed: dict[tuple[int, str], int] = {}
-        while found := self._next_pending(upto, handed):
-            segment, after = found
+        while part := self._next_pending(upto, handed):
+            segment, after = part
             handed[segment.partition, segment.layout] = segment.last
             with reading("refine"):
                 rows = pl.read_parquet(self._root / segment.path).filter(pl.col(SEQ) > after)
@@ -134,6 +135,7 @@ class FilesLake:
         """Keep what became of pending records; nothing if another process did so first."""
         partition, layout, after, last = json.loads(pending.token)
         with self._transaction() as change:
+            # Another process was faster: what it wrote is the same, so nothing is to be done.
             if change.manifest.refined_up_to(partition, layout) != after:
                 return RefinedRows(0, 0, shots.height + bad.height)
             added = 0
@@ -178,7 +180,7 @@ class FilesLake:
         """Rows of each layer."""
         manifest = self._manifest()
         with reading("counts"):
-            pending = sum(self._unrefined_rows(manifest, one) for one in manifest.of(BRONZE))
+            pending = sum(self._unrefined_rows(manifest, file) for file in manifest.of(BRONZE))
         return LayerCounts(
             bronze=manifest.rows(BRONZE),
             pending=pending,
@@ -193,7 +195,7 @@ class FilesLake:
         with reading("export"), exporting(path) as stream:
             pl.DataFrame(schema=schema.POLARS_SCHEMA).write_csv(stream)
             for partition in sorted({segment.partition for segment in manifest.of(SILVER)}):
-                paths = [self._root / one.path for one in manifest.of(SILVER, partition)]
+                paths = [self._root / file.path for file in manifest.of(SILVER, partition)]
                 shots = pl.read_parquet(paths).sort(schema.KEY)
                 shots.write_csv(stream, include_header=False)
                 rows += shots.height
@@ -216,7 +218,7 @@ class FilesLake:
         self, upto: int, handed: dict[tuple[int, str], int]
     ) -> tuple[DataFile, int] | None:
         manifest = self._manifest()
-        for segment in sorted(manifest.of(BRONZE), key=lambda one: (one.partition, one.first)):
+        for segment in sorted(manifest.of(BRONZE), key=lambda file: (file.partition, file.first)):
             kind = segment.partition, segment.layout
             after = max(manifest.refined_up_to(*kind), handed.get(kind, 0))
             if segment.first <= upto and segment.last > after:

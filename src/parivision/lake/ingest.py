@@ -123,6 +123,7 @@ def _take(
     if table.height:
         added = lake.append_bronze(table, keys, source=source.name, layout=layout.name)
         total.update(records=table.height, **vars(added))
+    # Last, and only behind a whole batch: a process killed before it reads the batch again.
     if table.height == batch.records.height:
         lake.commit_cursor(source.name, batch.cursor)
     return misses(keys["game_id"], layout.made(table))

@@ -45,7 +45,7 @@ class Doubted:
     shots_left_out: int
 
     @property
-    def told(self) -> str:
+    def sentence(self) -> str:
         """A sentence for people, empty where no game is doubted."""
         if not self.games:
             return ""
@@ -70,7 +70,7 @@ def without_miss(parts: Sequence[pl.DataFrame]) -> int:
     return games.filter(misses=0).height
 
 
-def told_of_source(games: int) -> str:
+def sentence_on_source(games: int) -> str:
     """A sentence on so many games without a miss in a source."""
     return (
         f"{games:,} games came without a single miss: such games are kept out of training until "
@@ -102,6 +102,8 @@ def _credible(shots: pl.DataFrame, short: pl.Series) -> pl.Series:
         .agg(p_none=P_MADE_AT_MOST ** pl.len(), misses=(pl.col("made") == 0).sum())
     )
     p, has_none = pl.col("p_none"), pl.col("misses") == 0
+    # If misses are there, a player's games without one are a sum of independent events of the
+    # chances p: its mean is their sum, its variance the sum of p (1 - p).
     most = p.sum() + DEVIATIONS * (p * (1 - p)).sum().sqrt()
     usual = played.group_by(_PLAYER).agg(
         is_usual=(pl.col("misses").sum() > 0) & (has_none.sum() <= most)

@@ -34,7 +34,7 @@ class RefineReport:
     strangers: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def strangers_told(self) -> str:
+    def strangers_sentence(self) -> str:
         """A sentence on teams that are not known, empty where there are none."""
         if not self.strangers:
             return ""
@@ -110,6 +110,7 @@ def _without_twins(lake: Lake, shots: pl.DataFrame, partial_events: int) -> pl.D
     """Shots of which neither silver nor this table has another record."""
     if not shots.height or not partial_events:
         return shots
+    # Twins share their game, so only these days of silver are read.
     days = shots["game_date"].unique().sort()
     since, until = days[0], days[-1] + timedelta(days=1)
     known = lake.silver([*FACTS, EVENT], since=since, until=until)

@@ -38,7 +38,7 @@ def write_snapshot(lake: Lake, path: Path, *, until: date | None = None) -> Snap
     if len(doubtful.left_out):
         shots = shots.filter(~pl.col("game_id").is_in(doubtful.left_out.implode()))
     if shots.is_empty():
-        raise DataError(f"silver has no whole game{before} to train on: {doubtful.told}")
+        raise DataError(f"silver has no whole game{before} to train on: {doubtful.sentence}")
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         shots.write_parquet(temporary)

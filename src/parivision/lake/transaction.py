@@ -92,7 +92,8 @@ class Transaction:
     def add(self, layer: str, partition: int, layout: str, rows: pl.DataFrame) -> None:
         """Add rows, merging them with the newest files of their kind that are no larger.
 
-        So a partition has few files however small the batches, and a row is rewritten few times.
+        So a partition has few files however small the batches, and a row is rewritten few times:
+        the size-tiered compaction of log-structured stores.
         """
         if rows.height == 0:
             return
@@ -139,6 +140,7 @@ class Transaction:
             self._touched.update(path.parents[:4])
         rows.write_parquet(path, compression="zstd", compression_level=1)
         sync(path)
+        # A new file is on disk when its folder is, too; `publish` brings each folder once.
         self._touched.add(path.parent)
 
     def _remove_unnamed(self) -> None:

@@ -103,8 +103,9 @@ def train(
         parts[name] = Part(columns, family.fit(fit, stop, chosen, recipe.seed))
         joined[name] = _joined(fit, stop)
         params[name] = chosen
+    # Before the second fit: recalibration is learnt on games that its estimator was not fitted on.
     bundle = Bundle(recipe.family, recipe.feature_set, parts, Form())
-    _settle(bundle, history, split)
+    _follow_stop_games(bundle, history, split)
     is_boosted = any(part.estimator.rounds is not None for part in parts.values())
     for name, part in parts.items():
         part.settled = part.recalibration.copy()
@@ -122,7 +123,7 @@ def train(
     return bundle
 
 
-def _settle(bundle: Bundle, history: History, split: TimeSplit) -> None:
+def _follow_stop_games(bundle: Bundle, history: History, split: TimeSplit) -> None:
     """Bring form and recalibration up to the morning of the first day to judge.
 
     Recalibration is learnt on the games that fitting stopped on, by the estimator that has not seen

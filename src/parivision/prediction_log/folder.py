@@ -20,7 +20,7 @@ _GAMES: Final = "games"
 
 
 class FolderStore:
-    """A store (`served.batch.Store`) in a folder, which the first write makes."""
+    """A store (`prediction_log.batch.Store`) in a folder, which the first write makes."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -29,15 +29,15 @@ class FolderStore:
         """Keep a batch unless there is one of its number."""
         with _translating_errors(self._root):
             for game in batch.games:
-                place = self._root / _GAMES / str(game)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.touch()
+                mark = self._root / _GAMES / str(game)
+                mark.parent.mkdir(parents=True, exist_ok=True)
+                mark.touch()
             return write(self._root, batch)
 
     def ends(self, kind: str) -> dict[str, int]:
         """The streams of a kind and the number after their last batch."""
         with _translating_errors(self._root):
-            return {stream: found[-1] + 1 for stream, found in numbers(self._root, kind).items()}
+            return {stream: there[-1] + 1 for stream, there in numbers(self._root, kind).items()}
 
     def read(self, kind: str, stream: str, number: int) -> RecordBatch | None:
         """A batch, or None when it is not there."""
@@ -47,7 +47,7 @@ class FolderStore:
     def games(self) -> set[int]:
         """Ids of all games that batches named."""
         with _translating_errors(self._root):
-            return {int(place.name) for place in _listed(self._root / _GAMES)}
+            return {int(mark.name) for mark in _listed(self._root / _GAMES)}
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -68,7 +68,7 @@ def write(root: Path, batch: RecordBatch) -> bool:
             stream.write(batch.to_lines())
             stream.flush()
             os.fsync(stream.fileno())
-        # Unlike a rename, a link leaves alone what is there.
+        # Not `durable.replacing`: unlike a rename, a link leaves alone what is there.
         path.hardlink_to(temporary)
     except FileExistsError:
         return False
@@ -92,11 +92,11 @@ def read(root: Path, kind: str, stream: str, number: int) -> RecordBatch | None:
 
 def numbers(root: Path, kind: str) -> dict[str, list[int]]:
     """The numbers of the batches that are there, sorted, by stream. Raises OSError."""
-    found = {
+    by_stream = {
         folder.name: sorted(int(path.stem) for path in _listed(folder) if path.suffix == _SUFFIX)
         for folder in _listed(root / kind)
     }
-    return {stream: those for stream, those in sorted(found.items()) if those}
+    return {stream: there for stream, there in sorted(by_stream.items()) if there}
 
 
 def remove(root: Path, kind: str, stream: str, number: int) -> None:

@@ -138,7 +138,10 @@ class Joiner:
         return Joined(total, corrected)
 
     def _absorb(self) -> bool:
-        """Take in what is new, labels first; whether there is more than one step takes."""
+        """Take in what is new, labels first; whether there is more than one step takes.
+
+        Labels first, so that what another process has labelled meanwhile is not due here.
+        """
         self._index.execute("delete from touched")
         self._take(LABELLED, self._take_labels, None)
         is_full = self._take(PREDICTIONS, self._take_predictions, _STEP_BATCHES)
@@ -244,7 +247,7 @@ def _batches(store: Store, kind: str, cursor: str) -> Iterator[tuple[RecordBatch
     for stream, end in sorted(store.ends(kind).items()):
         for number in range(reached.get(stream, 0), end):
             batch = store.read(kind, stream, number)
-            if batch is None:
+            if batch is None:  # not written yet: to go past it would lose it for this reader
                 break
             reached[stream] = number + 1
             yield batch, strict_json.text(reached, sort_keys=True)

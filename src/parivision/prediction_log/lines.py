@@ -48,14 +48,15 @@ def blocks(
     A column may be an array; in others None stands for what is not known. `trace` is what others
     call the request, and holds for each of its records.
     """
-    found = []
+    entries = []
     for first in range(0, len(p_made), BLOCK_RECORDS):
         rows = slice(first, first + BLOCK_RECORDS)
-        said, known = p_made[rows], {name: _plain(column[rows]) for name, column in facts.items()}
-        block = {_BLOCK: id_, "first": first, "at": at, "p_made": said, "facts": known, **trace}
+        answers = p_made[rows]
+        known = {name: _plain(column[rows]) for name, column in facts.items()}
+        block = {_BLOCK: id_, "first": first, "at": at, "p_made": answers, "facts": known, **trace}
         games = {*known.get("game_id", ())} - {None}
-        found.append(Entry(msgspec.json.encode(block) + b"\n", len(said), games))
-    return found
+        entries.append(Entry(msgspec.json.encode(block) + b"\n", len(answers), games))
+    return entries
 
 
 def records(lines: Iterable[bytes]) -> Iterator[Record]:
@@ -69,7 +70,7 @@ def records(lines: Iterable[bytes]) -> Iterator[Record]:
 
 def shot_ids(request_id: str, first: int, size: int) -> list[str]:
     """Ids of shots of a request with many: its own, and their places in it behind."""
-    return [f"{request_id}-{place}" for place in range(first, first + size)]
+    return [f"{request_id}-{row}" for row in range(first, first + size)]
 
 
 def _plain(column: Sequence[Any]) -> Sequence[Any]:

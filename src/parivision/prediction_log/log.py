@@ -34,8 +34,10 @@ DRAIN_S: Final = 5.0
 QUEUE_FULL: Final = "queue_full"
 UNREADABLE: Final = "unreadable"
 STOPPED: Final = "stopped"
+# How long a store that failed is left alone; shorter at the end, when little time is left.
 _RETRY_S: Final = 2.0
 _LAST_RETRY_S: Final = 0.25
+# A store that is away fails every turn: one line a minute says as much.
 _COMPLAIN_S: Final = 60.0
 
 _logger = logging.getLogger(__name__)
@@ -192,7 +194,7 @@ class RecordLog:
         )
 
     def _deliver(self, batch: RecordBatch) -> bool:
-        """Bring a batch to the store, unless earlier ones wait on disk."""
+        """Bring a batch to the store, unless earlier ones wait on disk: the order is kept."""
         if self._spill.waiting or not self._append(batch):
             return False
         self._late_since = None

@@ -26,7 +26,7 @@ Document = dict[str, Any]
 
 
 class MongoStore:
-    """A store (`served.batch.Store`) in one database; it connects when it is first used."""
+    """A store (`prediction_log.batch.Store`) in one database; it connects when it is first used."""
 
     def __init__(self, url: str) -> None:
         """Raises StoreError for a URL that is none. Its credentials are never shown."""
@@ -68,16 +68,16 @@ class MongoStore:
     def ends(self, kind: str) -> dict[str, int]:
         """The streams of a kind and the number after the last batch that was announced."""
         with _translating_errors():
-            found = [(each["_id"].partition(":"), each["end"]) for each in self._all("streams")]
-        return {stream: end for (each, _, stream), end in sorted(found) if each == kind}
+            ends = [(each["_id"].partition(":"), each["end"]) for each in self._all("streams")]
+        return {stream: end for (of_kind, _, stream), end in sorted(ends) if of_kind == kind}
 
     def read(self, kind: str, stream: str, number: int) -> RecordBatch | None:
         """A batch, or None when it is not there."""
         with _translating_errors():
-            found = self._database[kind].find_one({"_id": _key(stream, number)})
-        if found is None:
+            document = self._database[kind].find_one({"_id": _key(stream, number)})
+        if document is None:
             return None
-        return RecordBatch.of_lines(kind, stream, number, found["lines"].encode())
+        return RecordBatch.of_lines(kind, stream, number, document["lines"].encode())
 
     def games(self) -> set[int]:
         """Ids of all games that batches named."""
@@ -109,8 +109,8 @@ def _translating_errors() -> Iterator[None]:
     try:
         yield
     except (PyMongoError, BSONError) as error:
-        said = str(error).partition(", Timeout:")[0][:300]
+        message = str(error).partition(", Timeout:")[0][:300]
         raise StoreError(
-            f"the prediction log's MongoDB could not be used ({type(error).__name__}: {said}): "
+            f"the prediction log's MongoDB could not be used ({type(error).__name__}: {message}): "
             "check that it runs, and user and password in PARIVISION_PREDICTION_LOG."
         ) from error

@@ -33,8 +33,8 @@ class SpillFolder:
         """Find what an earlier process left, and since when it waits. Raises OSError."""
         since = [
             self._add(stream, number)
-            for stream, found in folder.numbers(self._spill.root, self._kind).items()
-            for number in found
+            for stream, numbers in folder.numbers(self._spill.root, self._kind).items()
+            for number in numbers
         ]
         return min(since, default=None)
 

@@ -88,7 +88,7 @@ ALL: Final = (OVERTIME, THREE_FROM_NEAR, MORE_MAKES, *OF_GAMES)
 
 _GAMES_KEPT: Final = 4096
 """Three times the pairs of teams that can meet, for either team."""
-_NUMBER: Final = {name: -1 - place for place, name in enumerate(sorted(league.ALL_STAR_TEAMS))}
+_NUMBER: Final = {name: -1 - index for index, name in enumerate(sorted(league.ALL_STAR_TEAMS))}
 
 
 def team_number(text: str | None) -> int:
@@ -133,15 +133,15 @@ def first_of_columns(columns: Mapping[str, Sequence[Any]]) -> tuple[int, Contrad
 
     A column may be left out if it is known of no shot; None in it stands for not known.
     """
-    found: list[tuple[int, Contradiction]] = []
+    broken: list[tuple[int, Contradiction]] = []
     for rule in ALL:
         if columns.keys() >= {*rule.names}:
-            places = np.flatnonzero(
+            rows = np.flatnonzero(
                 rule.holds(*(_numbers(name, columns[name]) for name in rule.names))
             )
-            if len(places):
-                found.append((int(places[0]), rule))
-    return min(found, key=lambda each: each[0], default=None)
+            if len(rows):
+                broken.append((int(rows[0]), rule))
+    return min(broken, key=lambda each: each[0], default=None)
 
 
 def _numbers(name: str, column: Sequence[Any]) -> NDArray[np.float64]:

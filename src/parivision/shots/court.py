@@ -13,19 +13,24 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FEET_TO_METRES: Final = 0.3048
+# Lines are those of the NBA's official rules, Rule 1 (court dimensions): a court of 94 by 50 feet.
+# The board hangs 4 ft in from the baseline, and the ring's centre 15 in before the board.
 BASELINE_Y_FT: Final = -5.25
 HALF_WIDTH_FT: Final = 25.0
 MIDCOURT_Y_FT: Final = 41.75
 FAR_BASELINE_Y_FT: Final = 88.75
 
 RESTRICTED_RADIUS_FT: Final = 4.0
+# An arc of 23 ft 9 in, and straight lines 3 ft from the sidelines, up to 14 ft from the baseline.
 ARC_RADIUS_FT: Final = 23.75
 CORNER_X_FT: Final = 22.0
-# The league records places to a tenth of a foot and draws a zone's far line through the last tenth.
 CORNER_TOP_Y_FT: Final = 8.75
+# The lane is 16 ft wide and ends at the free-throw line, 19 ft from the baseline.
 PAINT_HALF_WIDTH_FT: Final = 8.0
+# The league records places to a tenth of a foot and draws a zone's far line through the last tenth.
 PAINT_TOP_Y_FT: Final = 13.85
 BACKCOURT_Y_FT: Final = 41.95
+# No rule names these two: they are where the league's own zone names change in its data.
 WING_RADIUS_FT: Final = 16.0
 WING_ANGLE_DEG: Final = 18.0
 
@@ -100,6 +105,7 @@ def zone(x_ft: ArrayLike, y_ft: ArrayLike) -> IntArray:
     wide = np.where(r < WING_RADIUS_FT, x > 0, angle_deg(x, y) > WING_ANGLE_DEG)
     # Up to 16 ft only what lies beside the paint is left; straight above it is centre.
     left = wide & ((r >= WING_RADIUS_FT) | (x > PAINT_HALF_WIDTH_FT))
+    # The first condition that holds names the zone, so the order is part of the definition.
     return np.select(
         [
             ~np.isfinite(r) | (y > BACKCOURT_Y_FT),

@@ -66,6 +66,7 @@ class Facts:
         """Days in order with their rows; the facts must be sorted by day."""
         if not len(self):
             return
+        # Sorted days make runs: a run ends where the next day differs.
         edges = np.flatnonzero(np.diff(self.day)) + 1
         starts, ends = [0, *edges.tolist()], [*edges.tolist(), len(self)]
         for start, end in zip(starts, ends, strict=True):

@@ -193,6 +193,7 @@ def _column_rule(column: Column) -> pl.Expr:
 def _geometry_rules() -> list[pl.Expr]:
     x, y = pl.col("x_ft"), pl.col("y_ft")
     radius = (x * x + y * y).sqrt()
+    # The league cuts its own distance to whole feet, so two that agree may differ by one foot.
     gap = (radius.floor() - pl.col("distance_ft")).abs()
     return [
         _broken(

@@ -30,6 +30,7 @@ LONGEST_MISSING: Final = max(map(len, _MISSING))
 _SIGNS: Final = str.maketrans({"\N{MINUS SIGN}": "-", "\N{NO-BREAK SPACE}": " "})
 _AS_TEXT: Final = re.compile(r"""=\s*"(.*)"|'(.*)""", re.DOTALL)
 _WHOLE: Final = re.compile(r"([+-]?\d+)(?:\.0*)?", re.ASCII)
+# Two separators at least, and the same: one alone could be a decimal comma.
 _GROUPED: Final = re.compile(r"[+-]?\d{1,3}(?:([,' ])\d{3})(?:\1\d{3})+(?:\.0*)?", re.ASCII)
 _POWER: Final = re.compile(r"([+-]?)(\d)(?:\.(\d+))?[eE]\+?(\d{1,2})", re.ASCII)
 
@@ -87,12 +88,13 @@ def whole(text: str) -> int | None:
     text = text.strip().translate(_SIGNS)
     if quoted := _AS_TEXT.fullmatch(text):
         text = (quoted[1] or quoted[2] or "").strip()
-    if found := _WHOLE.fullmatch(text):
-        return _of_64_bits(found[1])
+    if plain := _WHOLE.fullmatch(text):
+        return _of_64_bits(plain[1])
     if grouped := _GROUPED.fullmatch(text):
         return _of_64_bits(text.partition(".")[0].replace(grouped[1], ""))
     if power := _POWER.fullmatch(text):
         sign, first, rest, exponent = power[1], power[2], power[3] or "", int(power[4])
+        # All digits must be shown, since 2.25E+07 may have been 22500003; a rest must be zeros.
         digits, beyond = first + rest[:exponent], rest[exponent:]
         if len(digits) == exponent + 1 and not beyond.strip("0"):
             return _of_64_bits(sign + digits)
@@ -110,9 +112,9 @@ def flag(text: str) -> int | None:
 
 def points(text: str) -> int | None:
     """2 or 3, as in `3PT Field Goal`, `3pt`, `3-Pointer`, `3.0`."""
-    found = _POINTS.fullmatch(" ".join(text.lower().split()))
-    if found:
-        return int(found[1])
+    parts = _POINTS.fullmatch(" ".join(text.lower().split()))
+    if parts:
+        return int(parts[1])
     number = whole(text)
     return number if number in (2, 3) else None
 
@@ -127,15 +129,16 @@ def day(text: str) -> date | None:
     text = text.strip()
     if text.endswith(".0") and text[:-2].isdigit():
         text = text[:-2]
-    if found := _YEAR_FIRST.fullmatch(text):
-        year, _, month, number, clock, zone = found.groups()
-    elif found := _YEAR_LAST.fullmatch(text):
-        month, _, number, year, clock, zone = found.groups()
-    elif found := _MONTH_NAMED.fullmatch(text):
-        before, day_after, day_before, after, year, clock, zone = found.groups()
+    if parts := _YEAR_FIRST.fullmatch(text):
+        year, _, month, number, clock, zone = parts.groups()
+    elif parts := _YEAR_LAST.fullmatch(text):
+        month, _, number, year, clock, zone = parts.groups()
+    elif parts := _MONTH_NAMED.fullmatch(text):
+        before, day_after, day_before, after, year, clock, zone = parts.groups()
         month, number = _month(before or after), day_after or day_before
     else:
         return None
+    # An evening in America is after midnight in UTC, so such a moment names the next day.
     if zone and not zone.startswith("-") and not _MIDNIGHT.fullmatch(clock):
         return None
     try:
@@ -146,14 +149,14 @@ def day(text: str) -> date | None:
 
 def is_day_first(text: str) -> bool:
     """Whether a text is a date with the day first, as in 25/12/2022: it shows its file's order."""
-    found = _YEAR_LAST.fullmatch(text.strip())
-    return found is not None and int(found[1]) > len(_MONTHS) >= int(found[3])
+    parts = _YEAR_LAST.fullmatch(text.strip())
+    return parts is not None and int(parts[1]) > len(_MONTHS) >= int(parts[3])
 
 
 def is_either_first(text: str) -> bool:
     """Whether day and month of a date with the year last could be exchanged, as in 05/11/2022."""
-    found = _YEAR_LAST.fullmatch(text.strip())
-    return found is not None and max(int(found[1]), int(found[3])) <= len(_MONTHS)
+    parts = _YEAR_LAST.fullmatch(text.strip())
+    return parts is not None and max(int(parts[1]), int(parts[3])) <= len(_MONTHS)
 
 
 def _month(word: str) -> str:

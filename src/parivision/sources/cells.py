@@ -64,6 +64,8 @@ def without_exchanged(cells: pl.Series, days: pl.Series) -> pl.Series:
     day_first = [cell for cell in distinct if spellings.is_day_first(cell)]
     if not day_first:
         return days
+    # A few such dates are slips of the pen. More of them than of dates that show the month first
+    # are the file's way of writing, and then those that could be either were read wrongly.
     either = [cell for cell in cells.drop_nulls().unique() if spellings.is_either_first(cell)]
     may_be_either = cells.is_in(either).fill_null(value=False)
     month_first = (days.is_not_null() & ~may_be_either).sum()

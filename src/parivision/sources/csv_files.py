@@ -179,6 +179,7 @@ def _container(member: Member) -> Callable[[Member, Iterable[Format]], TextTable
 def _counted(blocks: Iterable[Block]) -> Iterator[tuple[Block, int, bool]]:
     """Blocks with the number of records up to their end, and whether they are the last."""
     end = 0
+    # One block is held back: whether it is the last shows only when the next one does not come.
     held: Block | None = None
     for block in blocks:
         if held is not None:

@@ -131,6 +131,7 @@ class CsvLines:
             joined = f"{joined}\n{behind[1]}"
             cells, is_open = self._cells(joined)
         is_too_long = len(cells) > len(self._names) and any(cells[len(self._names) :])
+        # Lines that were taken in vain go back: the open mark costs its own line only.
         if is_open or (taken and len(cells) != len(self._names)):
             self._ahead.extendleft(reversed(taken))
             return self._refuse(number, line, UNCLOSED)
@@ -143,6 +144,7 @@ class CsvLines:
 
     def _cells(self, text: str) -> tuple[list[str], bool]:
         """The cells of a text, and whether the last one is still open at its end."""
+        # The reader asks for a second line only where a quotation mark is open at the first's end.
         was_asked_for_more = False
 
         def lines() -> Iterator[str]:
@@ -184,7 +186,7 @@ class CsvLines:
 
 
 def _without_nameless(names: Sequence[str]) -> Sequence[str]:
-    named = [place for place, name in enumerate(names, start=1) if name]
+    named = [count for count, name in enumerate(names, start=1) if name]
     return names[: max(named, default=0)]
 
 

@@ -160,7 +160,7 @@ def _zip_members(path: Path) -> Sequence[Member]:
         entries = [entry for entry in archive.infolist() if _is_table(entry.filename)]
     if not entries:
         raise SourceError(f"{path.name} holds no {' or '.join(BARE_SUFFIXES)}: fetch it anew.")
-    return [_ZipMember(path, entry) for entry in sorted(entries, key=lambda one: one.filename)]
+    return [_ZipMember(path, entry) for entry in sorted(entries, key=lambda entry: entry.filename)]
 
 
 def _is_table(name: str) -> bool:

@@ -35,7 +35,7 @@ class CsvTable:
     def __init__(self, member: Member, layouts: Iterable[Format]) -> None:
         self._member = member
         self._dialect = dialect_of(member, layouts)
-        self._columns = {str(place): name for name, place in self.match.at.items()}
+        self._columns = {str(index): name for name, index in self.match.at.items()}
 
     @property
     def match(self) -> Match:
@@ -49,6 +49,8 @@ class CsvTable:
 
     def blocks(self) -> Iterator[Block]:
         """All records in their order."""
+        # First the fast way. At the first faulty row the slow way begins anew, and what was handed
+        # over already is skipped: both give the same records in the same order.
         handed = 0
         if self._is_orderly():
             try:
@@ -90,7 +92,7 @@ class CsvTable:
 
     def _sorted(self) -> Iterator[Block]:
         """The file line by line."""
-        told = 0
+        reported = 0
         with text_of(self._member, self._dialect.survey.encoding) as text:
             lines = CsvLines(
                 text,
@@ -102,10 +104,10 @@ class CsvTable:
             )
             source: Any = io.BufferedReader(_Chunks(lines.chunks()), CHUNK_BYTES)
             for cells in self._parse(source, None, skip_rows=0, newlines=True):
-                faulty = tuple(lines.faulty[told:])
-                told += len(faulty)
+                faulty = tuple(lines.faulty[reported:])
+                reported += len(faulty)
                 yield Block(self._frame(cells), faulty)
-            if rest := tuple(lines.faulty[told:]):
+            if rest := tuple(lines.faulty[reported:]):
                 yield Block(self._frame(self._no_record()), rest)
 
     def _parse(
@@ -116,7 +118,7 @@ class CsvTable:
         skip_rows: int,
         newlines: bool,
     ) -> Iterator[pa.RecordBatch]:
-        names = [str(place) for place in range(len(self._dialect.names))]
+        names = [str(index) for index in range(len(self._dialect.names))]
         try:
             yield from pa_csv.open_csv(
                 stream,

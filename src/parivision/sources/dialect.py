@@ -3,6 +3,10 @@
 What is sure is taken: UTF-8, UTF-16 with or without a byte order mark, and Windows-1252 where the
 letters make sense in it; a comma, semicolon, tab or bar, whichever makes a known header, and what
 a first line `sep=;` says. Anything else is a SourceError that names it.
+
+The separator is not guessed from how often a character occurs, as `csv.Sniffer` does: names may
+hold commas. Each of the first lines is split by each separator, and the reading that has the
+columns of a known format is taken. Where none has, the nearest one makes the message.
 """
 
 import codecs
@@ -163,6 +167,7 @@ def _candidates(
 
 
 def _fitness(candidate: Dialect) -> tuple[bool, int, int, int]:
+    # Most known columns win; of equals the reading with more cells, then the line further up.
     match = candidate.match
     return match.is_usable, len(match.at), len(candidate.names), -candidate.header_line
 
@@ -204,12 +209,15 @@ def _survey(member: Member) -> Survey:
             quotes = quotes or b'"' in chunk
             nul = nul or b"\0" in chunk
             lone_return = lone_return or _has_lone_return(last, chunk)
+            # A character of several bytes may be cut by the chunk's end: then the decoder holds its
+            # beginning, and the next chunk must be decoded even if all of it is ASCII.
             if not chunk.isascii() or decoder.getstate()[0]:
                 multibyte = multibyte or _MULTIBYTE.search(chunk) is not None
                 is_utf8 = is_utf8 and _decodes(decoder, chunk)
             last = chunk[-1:]
     lone_return = lone_return or last == b"\r"
     is_utf8 = is_utf8 and not decoder.getstate()[0]
+    # A file with some characters of UTF-8 is meant as UTF-8: its faulty lines are told one by one.
     encoding = _marked(start) or ("utf-8-sig" if is_utf8 or multibyte else _eight_bit(member))
     is_plain = is_utf8 and encoding == "utf-8-sig" and not nul and not lone_return
     return Survey(encoding, quotes, is_plain)
@@ -246,6 +254,7 @@ def _marked(start: bytes) -> str | None:
     for mark, encoding in _MARKS:
         if start.startswith(mark):
             return encoding
+    # Of the two bytes of a Latin letter in UTF-16, the higher one is zero.
     pairs = len(start) // 2
     if pairs and start[1::2].count(0) > 0.8 * pairs and not start[::2].count(0):
         return "utf-16-le"

@@ -60,6 +60,7 @@ class FeedSource:
             while more:
                 page = self._page(client, after)
                 records, cursor, more = self._parsed(page)
+                # A cursor that stands still would make this loop endless.
                 if cursor == after and (more or records.height):
                     raise self._wrong("the cursor does not move")
                 after = cursor

@@ -324,8 +324,8 @@ def _unread(name: str, cell: Cell) -> pl.Expr:
             return pl.repeat(None, cells.len(), dtype=pl.String, eager=True)
         lost = cells.zip_with(values.is_null(), cells.clear(cells.len()))
         unread = lost.unique().drop_nulls()
-        told = {word: cell.problem for word in unread if not cell.is_missing(word)}
-        return lost.replace_strict(told, default=None, return_dtype=pl.String)
+        problem_of = {word: cell.problem for word in unread if not cell.is_missing(word)}
+        return lost.replace_strict(problem_of, default=None, return_dtype=pl.String)
 
     return pl.map_batches(
         [pl.col(name), pl.col(cell.source)], problems, return_dtype=pl.String, is_elementwise=True

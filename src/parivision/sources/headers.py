@@ -56,19 +56,20 @@ def plain(name: str) -> str:
 
 
 def _match(names: Sequence[str], layout: Format) -> Match:
-    places = {name: _places(name, names) for name in layout.columns}
-    at = {name: found[0] for name, found in places.items() if found}
-    doubled = [name for name, found in places.items() if len(found) > 1]
+    indexes = {name: _indexes(name, names) for name in layout.columns}
+    at = {name: matching[0] for name, matching in indexes.items() if matching}
+    doubled = [name for name, matching in indexes.items() if len(matching) > 1]
     return Match(layout, at, lacking(at.keys(), layout.needs), doubled)
 
 
-def _places(name: str, names: Sequence[str]) -> Sequence[int]:
+def _indexes(name: str, names: Sequence[str]) -> Sequence[int]:
     """Where a column is: by its very name, else by one that is spelled otherwise."""
-    exact = [place for place, other in enumerate(names) if other.strip() == name]
-    return exact or [place for place, other in enumerate(names) if plain(other) == plain(name)]
+    exact = [index for index, other in enumerate(names) if other.strip() == name]
+    return exact or [index for index, other in enumerate(names) if plain(other) == plain(name)]
 
 
 def _nearness(match: Match) -> tuple[bool, float, int]:
+    # By share, not by number: formats need different numbers of columns.
     share = 1 - len(match.lacking) / max(1, len(match.layout.needs))
     return match.is_usable, share, len(match.at)
 

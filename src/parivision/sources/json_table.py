@@ -29,7 +29,7 @@ _SHORTER: Final = "the row has {came} values, the header has {expected} names"
 
 
 @dataclass(frozen=True)
-class _Found:
+class _NamedRows:
     """A table of a document: names, rows of as many values, and rows of more or fewer."""
 
     names: Sequence[str]
@@ -41,7 +41,7 @@ class JsonTable:
 
     has_decimal_commas: Final = False
 
-    def __init__(self, match: Match, tables: Sequence[_Found]) -> None:
+    def __init__(self, match: Match, tables: Sequence[_NamedRows]) -> None:
         """`tables` are those that have the format of `match`."""
         self._match = match
         self._tables = tables
@@ -58,40 +58,40 @@ class JsonTable:
             width, at = len(table.names), nearest(table.names, [self._match.layout]).at
             whole = [row for row in table.rows if len(row) == width]
             faulty = [
-                _faulty(row, number + place, width)
-                for place, row in enumerate(table.rows, 1)
+                _faulty(row, number + nth, width)
+                for nth, row in enumerate(table.rows, 1)
                 if len(row) != width
             ]
             number += len(table.rows)
-            cells = {name: [_text(row[place]) for row in whole] for name, place in at.items()}
+            cells = {name: [_text(row[index]) for row in whole] for name, index in at.items()}
             yield Block(pl.DataFrame(cells, schema=dict.fromkeys(at, pl.String)), faulty)
 
 
 def read_json(member: Member, layouts: Iterable[Format]) -> JsonTable:
     """The tables in a JSON file that have the format of the first such one; raises SourceError."""
-    found = list(_tables(_document(member), MOST_DEPTH))
+    tables = list(_tables(_document(member), MOST_DEPTH))
     chosen = list(layouts)
-    matches = [nearest(table.names, chosen) for table in found]
+    matches = [nearest(table.names, chosen) for table in tables]
     usable = next((match for match in matches if match.is_usable), None)
     if usable is None:
         raise SourceError(
-            f"{member.label} {_problem(found, matches)}. Check that it is the right file."
+            f"{member.label} {_problem(tables, matches)}. Check that it is the right file."
         )
     same = [
         table
-        for table, match in zip(found, matches, strict=True)
+        for table, match in zip(tables, matches, strict=True)
         if match.is_usable and match.layout is usable.layout
     ]
     return JsonTable(usable, same)
 
 
-def _problem(found: Sequence[_Found], matches: Sequence[Match]) -> str:
-    if not found:
+def _problem(tables: Sequence[_NamedRows], matches: Sequence[Match]) -> str:
+    if not tables:
         return (
             "is JSON without a table: expected resultSets with headers and rows, or a list of rows"
         )
-    least = min(range(len(found)), key=lambda place: len(matches[place].lacking))
-    return matches[least].problem(found[least].names)
+    least = min(range(len(tables)), key=lambda index: len(matches[index].lacking))
+    return matches[least].problem(tables[least].names)
 
 
 def _document(member: Member) -> Any:
@@ -113,7 +113,7 @@ def _document(member: Member) -> Any:
             ) from error
 
 
-def _tables(value: Any, depth: int) -> Iterator[_Found]:
+def _tables(value: Any, depth: int) -> Iterator[_NamedRows]:
     """All tables within a JSON value, from the outside in."""
     if depth < 0:
         return
@@ -133,16 +133,16 @@ def _tables(value: Any, depth: int) -> Iterator[_Found]:
                 yield from _tables(each, depth - 1)
 
 
-def _of_headers(value: Mapping[str, Any]) -> _Found | None:
+def _of_headers(value: Mapping[str, Any]) -> _NamedRows | None:
     """A table of names and lists of values: a set of the league's, or pandas' `split`."""
     names = next((value[name] for name in _HEADERS if isinstance(value.get(name), list)), None)
     rows = next((value[name] for name in _ROWS if isinstance(value.get(name), list)), None)
     if names is None or rows is None or not all(isinstance(row, list) for row in rows):
         return None
-    return _Found([str(name) for name in names], rows)
+    return _NamedRows([str(name) for name in names], rows)
 
 
-def _of_columns(value: Mapping[str, Any]) -> _Found | None:
+def _of_columns(value: Mapping[str, Any]) -> _NamedRows | None:
     """A table of objects by row's label, as pandas writes them for each column, or for each row."""
     columns = list(value.values())
     if not columns or not all(isinstance(column, dict) and column for column in columns):
@@ -153,13 +153,13 @@ def _of_columns(value: Mapping[str, Any]) -> _Found | None:
     if all(label.isdecimal() for label in value):
         return _of_objects(columns)
     rows = [[column.get(label) for column in columns] for label in labels]
-    return _Found(list(value), rows)
+    return _NamedRows(list(value), rows)
 
 
-def _of_objects(rows: Sequence[Mapping[str, Any]]) -> _Found:
+def _of_objects(rows: Sequence[Mapping[str, Any]]) -> _NamedRows:
     """A table of objects; what one does not name it does not know."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    return _Found(names, [[row.get(name) for name in names] for row in rows])
+    return _NamedRows(names, [[row.get(name) for name in names] for row in rows])
 
 
 def _is_nested(value: Mapping[str, Any]) -> bool:

@@ -118,16 +118,16 @@ class LiveSource:
             yield from self._season(season, first)
 
     def _season(self, season: int, first: date) -> Iterator[Batch]:
-        found = False
+        has_shots = False
         for number, window in enumerate(self._windows(season, first)):
             if number:
                 self._retry.sleep(self._pause_s)
             records = self._records(window)
             if records.height:
-                found = True
+                has_shots = True
                 yield Batch(records, f"{season}:{window.last.isoformat()}")
         whole = first == season_first_day(season) and self._until >= season_last_day(season)
-        if whole and not found:
+        if whole and not has_shots:
             raise SourceError(
                 f"The league has no shots of the {self._season_type} {season}, which is over. It "
                 "may refuse requests from here, or not have had such games: try the season in a "
@@ -163,7 +163,7 @@ def records(answer: ShotTable, season_type: str) -> pl.DataFrame:
             "the header has; the answer is damaged, ask again later."
         )
     at = {name: list(answer.headers).index(name) for name in COLUMNS}
-    cells = {name: [_text(row[place]) for row in answer.rows] for name, place in at.items()}
+    cells = {name: [_text(row[index]) for row in answer.rows] for name, index in at.items()}
     table = pl.DataFrame(cells, schema=dict.fromkeys(COLUMNS, pl.String))
     return feed_records(table, season_type)
 
@@ -214,10 +214,10 @@ def _text(cell: Any) -> str | None:
 def _position(after: str | None) -> tuple[int, date]:
     if after is None:
         return 0, date.min
-    found = _CURSOR.fullmatch(after)
+    parts = _CURSOR.fullmatch(after)
     try:
-        if found:
-            return int(found[1]), date.fromisoformat(found[2])
+        if parts:
+            return int(parts[1]), date.fromisoformat(parts[2])
     except ValueError:
         pass
     raise SourceError(

@@ -55,13 +55,13 @@ def feed_records(records: pl.DataFrame, season_type: str | None = None) -> pl.Da
     A cell that cannot be read stays as it is. Without `season_type` it is the game number's.
     """
     named = records.select(pl.col(name).alias(feed) for name, feed in COLUMNS.items())
-    spelt = named.with_columns(
-        _spelt(named[feed], _SPELLING[name]) for name, feed in COLUMNS.items()
+    spelled = named.with_columns(
+        _spelled(named[feed], _SPELLING[name]) for name, feed in COLUMNS.items()
     )
     part = pl.lit(season_type, pl.String)
     if season_type is None:
         part = game_number.stated_type(whole("Game ID", pl.Int64).value)
-    return spelt.with_columns(part.alias(SEASON_TYPE)).select(feed22.COLUMNS)
+    return spelled.with_columns(part.alias(SEASON_TYPE)).select(feed22.COLUMNS)
 
 
 class NbaApi:
@@ -100,7 +100,7 @@ class NbaApi:
         return feed_records(as_records(records, self.columns, self.name, self.needs))
 
 
-def _spelt(cells: pl.Series, spelling: Callable[[str], str | None]) -> pl.Series:
+def _spelled(cells: pl.Series, spelling: Callable[[str], str | None]) -> pl.Series:
     """Cells in the league's spelling; each different one is looked at once."""
     known = {cell: spelling(cell) for cell in cells.drop_nulls().unique()}
     other = {cell: meant for cell, meant in known.items() if cell != meant}

@@ -35,7 +35,7 @@ class ParquetTable:
     def blocks(self) -> Iterator[Block]:
         """All records in their order."""
         names = self._file.schema_arrow.names
-        own = {names[place]: name for name, place in self._match.at.items()}
+        own = {names[index]: name for name, index in self._match.at.items()}
         try:
             for batch in self._file.iter_batches(BLOCK_ROWS, columns=list(own)):
                 cells = pl.DataFrame(pa.Table.from_batches([batch])).rename(own)

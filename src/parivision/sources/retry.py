@@ -54,5 +54,6 @@ class Retry:
 
     def wait_s(self, attempt: int, asked_s: float = 0.0) -> float:
         """Seconds to wait after the attempt of that number (1 is the first)."""
+        # At random, so that clients that failed together do not come back together.
         backoff = self.first_s * 2.0 ** (attempt - 1) * (1.0 - 0.5 * self.jitter())
         return min(max(backoff, asked_s), self.longest_s)

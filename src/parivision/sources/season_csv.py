@@ -217,6 +217,7 @@ class SeasonCsv:
         }
         rules = {CONTRADICTION: pl.col("stated_made") != pl.col("made_in_words")}
         if check_geometry and self._assumed is None:
+            # A season that fits no frame is refused whole: a place in wrong units would look right.
             best = pl.max_horizontal(*[_share(frame) for frame in FRAMES.values()])
             rules[NO_FRAME] = best < LEAST_AGREEMENT
         return convert(
@@ -234,6 +235,8 @@ class SeasonCsv:
             x, y = self._assumed.x_ft, self._assumed.y_ft
         else:
             normal, scaled = FRAMES["normal"], FRAMES["scaled"]
+            # The frame that gives back more of the reported distances is the season's. The frames
+            # differ tenfold, so a shot's distance fits one of them only, but for places near 0.
             is_scaled = _share(scaled) > _share(normal)
             x = pl.when(is_scaled).then(scaled.x_ft).otherwise(normal.x_ft)
             y = pl.when(is_scaled).then(scaled.y_ft).otherwise(normal.y_ft)

@@ -128,7 +128,7 @@ def refine(settings: Settings, until: str, shots: Path) -> Refined:
         "games_left_out": len(snapshot.doubted.left_out),
         "outcomes": told,
     }
-    remarks = (report.strangers_told, snapshot.doubted.told)
+    remarks = (report.strangers_sentence, snapshot.doubted.sentence)
     said = "".join(f"\n{words}\n" for words in remarks if words)
     refused = views.counts_text(report.reasons)
     return Refined(counts, refused + said + trouble, snapshot.rows)

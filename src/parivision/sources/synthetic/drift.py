@@ -41,6 +41,7 @@ def more_threes(zone_share: FloatArray, log_odds: float) -> FloatArray:
 
 def skill_changed(player_id: IntArray, share: float) -> Mask:
     """Which players a change of skill hits: always the same ones, about `share` of them."""
+    # Multiplicative hashing (Knuth): a random-looking number of each player without a generator.
     mixed = (player_id * 2_654_435_761) % 2**32 / 2**32
     mask: Mask = mixed < share
     return mask

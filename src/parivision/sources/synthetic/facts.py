@@ -126,6 +126,7 @@ def _shifted(
     """
     band_zone = list(bins.BAND_ZONE)
     shift = np.zeros(bins.ZONE_COUNT)
+    # The make rate is smooth and rises with the shift, so Newton's method converges in a few steps.
     for _ in range(20):
         p = 1 / (1 + np.exp(-(base + shift[band_zone, None])))
         reached = np.bincount(band_zone, (weight * p).sum(axis=1))

@@ -27,6 +27,7 @@ def draw(
     shots to other zones leaves the others where they were.
     """
     x, y = np.zeros_like(zone), np.zeros_like(zone)
+    # `pile`: some shots are filed without a place, at the hoop's centre, where x and y stay 0.
     which, within, pile = rng.random((3, len(zone)))
     for index, table in enumerate(places):
         rows = np.flatnonzero((zone == index + 1) & (pile >= table.at_origin))

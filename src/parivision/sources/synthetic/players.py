@@ -113,6 +113,8 @@ def season_league(seed: int, season: int, facts: LeagueFacts, now: SeasonFacts) 
 
 def balanced(taste: FloatArray, weight: FloatArray, shares: FloatArray) -> FloatArray:
     """Zone shares of players, by their tastes, whose weighted mean is `shares`."""
+    # Iterative proportional fitting (Deming and Stephan, 1940): rows are scaled to 1, then zones to
+    # their share, in turns; 30 are more than it takes to converge.
     liking = np.exp(taste)
     factor = shares.copy()
     for _ in range(30):
@@ -141,6 +143,8 @@ def _name_parts() -> tuple[list[str], list[str], list[str]]:
 def _roster(seed: int, season: int, facts: LeagueFacts) -> Roster:
     factor: FloatArray = np.linalg.cholesky(facts.preference_covariance).astype(np.float64)
     rng = np.random.default_rng([seed, FIRST_SEASON, 0])
+    # Every year from the first is played through, each with a generator of its own: so a season
+    # is the same whichever other seasons are asked for.
     roster = _newcomers(rng, PLAYER_COUNT, 0, factor)
     joined = PLAYER_COUNT
     for year in range(FIRST_SEASON + 1, season + 1):
@@ -180,6 +184,7 @@ def _leaving_share(roster: Roster) -> FloatArray:
 
 
 def _aged(roster: Roster, rng: np.random.Generator, factor: FloatArray) -> Roster:
+    # Autoregression of order 1, whose variance stays 1 whatever the memory.
     def drifted(values: FloatArray, memory: float, noise: FloatArray) -> FloatArray:
         result: FloatArray = memory * values + np.sqrt(1 - memory**2) * noise
         return result

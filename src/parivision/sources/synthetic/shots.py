@@ -205,15 +205,19 @@ def pick(cumulated: FloatArray, row: IntArray, u: FloatArray) -> IntArray:
     `cumulated` holds one distribution a row, cumulated to 1; `row` says which one each draw is
     from and `u` (0 to 1) is its random number.
     """
+    # Inverse transform sampling by one bisection: row i is lifted by i, so that all rows together
+    # are one ascending array, in which row + u lies in its own row.
     rows, columns = cumulated.shape
     flat = (np.minimum(cumulated, 1.0) + np.arange(rows)[:, None]).ravel()
-    found: IntArray = np.searchsorted(flat, row + u, "right") - row * columns
-    return np.clip(found, 0, columns - 1)
+    column: IntArray = np.searchsorted(flat, row + u, "right") - row * columns
+    return np.clip(column, 0, columns - 1)
 
 
 def _line_ups(league: SeasonLeague, rng: np.random.Generator) -> FloatArray:
     """Cumulated share of each man in his team's shots: rounds times teams, by men."""
     shape = (schedule.ROUNDS, PLAYER_COUNT)
+    # Absences come in spells: a moving sum of noise is correlated over SPELL_ROUNDS rounds, and a
+    # player misses the rounds in which it is above the quantile of his availability.
     noise = rng.standard_normal((shape[0] + SPELL_ROUNDS, shape[1])).cumsum(axis=0)
     health = (noise[SPELL_ROUNDS:] - noise[:-SPELL_ROUNDS]) / np.sqrt(SPELL_ROUNDS)
     limit = np.array([NormalDist().inv_cdf(share) for share in league.availability])
@@ -291,7 +295,9 @@ def _log_odds(world: _World, draft: _Draft, band: IntArray, action: IntArray) ->
     facts, league, switches = world.facts, world.league, world.config.drift
     zone = draft.zone - 1
     variance = world.season_facts.skill_sd[zone] ** 2 + TEAM_EFFECT_SD**2 + DEFENCE_EFFECT_SD**2
-    # Spread on the log odds pulls the mean probability towards 0.5; this puts it back.
+    # Spread on the log odds pulls the mean probability towards 0.5; this puts it back. The mean of
+    # a logistic function over a normal is about one of log odds / sqrt(1 + pi / 8 * variance):
+    # MacKay, "The evidence framework applied to classification networks", 1992.
     odds = world.season_facts.base[band, action] * np.sqrt(1 + np.pi / 8 * variance)
     odds += league.skill[draft.shooter, zone]
     odds += league.offence[draft.team] + league.defence[draft.opponent]

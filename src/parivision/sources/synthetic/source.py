@@ -51,13 +51,13 @@ class SyntheticSource:
     def _position(self, after: str | None) -> tuple[int, int]:
         if after is None:
             return self.config.seasons[0], 0
-        found = _CURSOR.fullmatch(after)
-        if not found:
+        parts = _CURSOR.fullmatch(after)
+        if not parts:
             raise SourceError(
                 f"{self.name}: the cursor is {after!r}; expected one like '2023:1500' from an "
                 "earlier batch. Start without a cursor to read everything again."
             )
-        return int(found[1]), int(found[2])
+        return int(parts[1]), int(parts[2])
 
 
 def league_id(config: SyntheticConfig) -> str:
