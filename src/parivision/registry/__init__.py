@@ -6,7 +6,8 @@ made only of a bundle that takes the alias; its tags say why.
 
 from parivision.registry.client_settings import impatient, quiet, steady
 from parivision.registry.records import DriftReport, PipelineRun, RegisteredVersion
-from parivision.registry.runs import DRIFT, EXPERIMENT, PIPELINE, ROLLOUT, SEVERITY, TRAINING
+from parivision.registry.reports import DRIFT, PIPELINE, ROLLOUT, SEVERITY
+from parivision.registry.runs import EXPERIMENT, TRAINING
 from parivision.registry.versions import ALIAS, MODEL_NAME, Registry
 
 __all__ = [

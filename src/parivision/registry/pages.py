@@ -7,12 +7,12 @@ from parivision.errors import RegistryError
 
 
 def paged(page: Callable[[str | None], Any]) -> Iterator[Any]:
-    """What is on all pages of MLflow's; `page` gets a token. Raises RegistryError on a circle."""
+    """What is on all pages of a list; `page` gets a token. Raises RegistryError on a circle."""
     token, seen = None, set()
     while True:
-        found = page(token)
-        yield from found
-        token = found.token
+        entries = page(token)
+        yield from entries
+        token = entries.token
         if not token:
             return
         if token in seen:

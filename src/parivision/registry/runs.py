@@ -1,4 +1,4 @@
-"""Runs in MLflow: of every training, evaluation, promotion, drift report, rollout and pipeline."""
+"""Runs in MLflow: keeping one, adding to it, and the bundles that trainings left."""
 
 import os
 import shutil
@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,23 +24,12 @@ from parivision.credentials.logins import Login
 from parivision.errors import PariVisionError, RegistryError
 from parivision.models.bundle import Bundle
 from parivision.registry.pages import paged
-from parivision.registry.records import FAILED, SUCCEEDED, DriftReport, PipelineRun
 
 EXPERIMENT: Final = "parivision"
 TRAINING: Final = "train"
 """Value of the tag `kind` of training runs."""
-DRIFT: Final = "drift"
-"""The same of drift reports."""
-ROLLOUT: Final = "rollout"
-"""The same of rollouts that came out."""
-PIPELINE: Final = "pipeline"
-"""The same of whole pipelines."""
-SEVERITY: Final = "severity."
-"""What the metrics of a drift report that tell of a column begin with."""
 _MOST_SHOWN: Final = 600
 PAGE: Final = 500
-KNOWN_RUNS: Final = 500
-"""How many pipeline runs are looked at; they are counted by those who watch, not archived."""
 
 
 class Runs:
@@ -62,20 +50,20 @@ class Runs:
     def prepare(self) -> str:
         """Create the experiment if it is missing; returns its id. Safe to call again."""
         with self._translated("prepare the registry"):
-            found = self._client.get_experiment_by_name(EXPERIMENT)
-            if found is not None:
-                return str(found.experiment_id)
-            place = self._artifacts.resolve().as_uri() if self._artifacts else None
+            experiment = self._client.get_experiment_by_name(EXPERIMENT)
+            if experiment is not None:
+                return str(experiment.experiment_id)
+            folder = self._artifacts.resolve().as_uri() if self._artifacts else None
             try:
-                return str(self._client.create_experiment(EXPERIMENT, artifact_location=place))
+                return str(self._client.create_experiment(EXPERIMENT, artifact_location=folder))
             except MlflowException as error:
                 # Somebody else may have been quicker.
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
-                found = self._client.get_experiment_by_name(EXPERIMENT)
-                if found is None:
+                experiment = self._client.get_experiment_by_name(EXPERIMENT)
+                if experiment is None:
                     raise
-                return str(found.experiment_id)
+                return str(experiment.experiment_id)
 
     def log(
         self,
@@ -111,36 +99,14 @@ class Runs:
             for key, value in strict_json.finite(metrics or {}).items():
                 self._client.log_metric(run_id, key, value)
             for folder, path in (artifacts or {}).items():
-                keep = self._client.log_artifacts if path.is_dir() else self._client.log_artifact
-                keep(run_id, str(path), folder or None)
-
-    def record_rollout(
-        self,
-        rollout: str,
-        *,
-        metrics: Mapping[str, float | int | None],
-        tags: Mapping[str, str],
-        document: Mapping[str, Any],
-    ) -> None:
-        """Keep how a rollout came out as a run, once for each `rollout` and outcome.
-
-        `tags` has `outcome`; `document` becomes verdict.json of the run.
-        """
-        named = {"kind": ROLLOUT, "rollout": rollout, **tags}
-        same = " and ".join(f"tags.{k} = '{named[k]}'" for k in ("kind", "rollout", "outcome"))
-        with self._translated(f"record the rollout {rollout}"):
-            if self._client.search_runs([self.prepare()], filter_string=same, max_results=1):
-                return
-        with tempfile.TemporaryDirectory() as scratch:
-            page = Path(scratch) / "verdict.json"
-            strict_json.write(page, document)
-            self.log(f"rollout {rollout}", metrics=metrics, tags=named, artifacts={"": page})
+                log = self._client.log_artifacts if path.is_dir() else self._client.log_artifact
+                log(run_id, str(path), folder or None)
 
     def trained(self, folder: Path) -> dict[str, Bundle]:
         """The newest bundle of every model that was trained, by its name."""
         newest: dict[str, str] = {}
-        # A training that died left a run without its bundle.
-        for run in self._newest(TRAINING):
+        # Of finished runs: a training that died left a run without its bundle.
+        for run in self._finished(TRAINING):
             newest.setdefault(run.data.tags["model"], run.info.run_id)
         return {
             name: Bundle.load(self._download(run_id, folder)) for name, run_id in newest.items()
@@ -165,42 +131,7 @@ class Runs:
             shutil.move(local, target)
         return target
 
-    def latest_drift(self) -> DriftReport | None:
-        """The newest drift report, or None before the first."""
-        newest = next(self._newest(DRIFT), None)
-        if newest is None:
-            return None
-        metrics, tags = newest.data.metrics, newest.data.tags
-        return DriftReport(
-            at=moment(newest.info.end_time),
-            champion=tags["champion"],
-            verdict=tags["verdict"],
-            severities={
-                name.removeprefix(SEVERITY): value
-                for name, value in metrics.items()
-                if name.startswith(SEVERITY)
-            },
-            log_loss=metrics.get("log_loss"),
-            promised_log_loss=metrics.get("promised_log_loss"),
-        )
-
-    def record_pipeline(self, pipeline: str, *, seconds: float, failure: str | None = None) -> None:
-        """Keep how a pipeline run ended; `failure` says why it failed."""
-        tags = {"kind": PIPELINE, "pipeline": pipeline, "state": SUCCEEDED}
-        if failure is not None:
-            tags |= {"state": FAILED, "reason": failure[:1000]}
-        self.log(f"pipeline {pipeline}", metrics={"seconds": seconds}, tags=tags)
-
-    def pipeline_runs(self) -> list[PipelineRun]:
-        """The newest pipeline runs that were recorded, newest first."""
-        return [
-            PipelineRun(
-                run.data.tags["pipeline"], run.data.tags["state"], moment(run.info.end_time)
-            )
-            for run in islice(self._newest(PIPELINE), KNOWN_RUNS)
-        ]
-
-    def _newest(self, kind: str) -> Iterator[Run]:
+    def _finished(self, kind: str) -> Iterator[Run]:
         """Finished runs of a kind, newest first; reads only, so a reader's rights are enough."""
         with self._translated(f"look runs of the kind {kind!r} up"):
             experiment = self._client.get_experiment_by_name(EXPERIMENT)
@@ -218,6 +149,7 @@ class Runs:
 
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
+        """Raise what goes wrong in the block as a RegistryError that says what was being done."""
         try:
             yield
         except PariVisionError:
@@ -235,8 +167,8 @@ def _short(error: Exception) -> str:
     text = " ".join(str(error).split())
     address, _, cause = text.partition("(Caused by ")
     if cause and "failed with exception" in address:
-        asked = address.partition("API request to ")[2].partition("/api/")[0]
-        text = f"no answer from {asked} ({cause.removesuffix(')')})"
+        server = address.partition("API request to ")[2].partition("/api/")[0]
+        text = f"no answer from {server} ({cause.removesuffix(')')})"
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
 
 

@@ -103,8 +103,8 @@ class Succession:
     def holder(self) -> str | None:
         """Number of the version that the alias names."""
         aliases = self.client.get_registered_model(self.model).aliases
-        found = aliases.get(self.alias)
-        return None if found is None else str(found)
+        number = aliases.get(self.alias)
+        return None if number is None else str(number)
 
     def _rival(self, number: str, seen: str | None) -> str | None:
         """A version of a lower number that is about to succeed the same champion."""

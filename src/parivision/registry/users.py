@@ -68,11 +68,11 @@ def wait_until_healthy(
             with _reaching(client):
                 if client.get("/health").is_success:
                     return
-                said = "the server is not healthy"
+                problem = "the server is not healthy"
         except RegistryError as error:
-            said = str(error)
+            problem = str(error)
         if clock() >= deadline:
-            raise RegistryError(f"no MLflow server after {wait_s:g} s: {said}")
+            raise RegistryError(f"no MLflow server after {wait_s:g} s: {problem}")
         sleep(_PAUSE_S)
 
 

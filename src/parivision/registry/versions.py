@@ -23,7 +23,8 @@ from parivision.models.bundle import Bundle
 from parivision.promotion.decision import Decision
 from parivision.registry.client_settings import within
 from parivision.registry.records import RegisteredVersion
-from parivision.registry.runs import Runs, moment
+from parivision.registry.reports import Reports
+from parivision.registry.runs import moment
 from parivision.registry.succession import NOBODY, SUCCEEDS, Succession, is_ours
 
 ALIAS: Final = "champion"
@@ -31,11 +32,15 @@ MODEL_NAME: Final = "shots"
 _PYFUNC_CODE: Final = Path(__file__).with_name("pyfunc.py")
 # Said explicitly: MLflow would take seconds to infer them, and finds xgboost twice.
 _REQUIREMENTS: Final = ("parivision",)
+_NOT_THERE: Final = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"})
+"""What stores answer to a question for an alias, a version or a run that they do not have."""
+_LONGEST_TAG: Final = 4000
+"""Characters of a tag that MLflow's stores take."""
 _logger = logging.getLogger(__name__)
 
 
-class Registry(Runs):
-    """Runs and versions behind one tracking URI (`sqlite:///...` or a server's)."""
+class Registry(Reports):
+    """Runs, reports and versions behind one tracking URI (`sqlite:///...` or a server's)."""
 
     def __init__(self, uri: str, artifacts: Path | None = None, login: Login | None = None) -> None:
         """Connect lazily; `artifacts` is where a local store keeps files, a server knows."""
@@ -55,15 +60,15 @@ class Registry(Runs):
         """The version that holds the alias, or None before the first promotion."""
         with self._translated("look the champion up"):
             try:
-                found = self._client.get_model_version_by_alias(MODEL_NAME, ALIAS)
+                holder = self._client.get_model_version_by_alias(MODEL_NAME, ALIAS)
             except MlflowException as error:
-                if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                if error.error_code in _NOT_THERE:
                     return None
                 # A server with users forbids to ask for the alias of a model that is not there.
                 if error.error_code == "PERMISSION_DENIED" and not self._has_model():
                     return None
                 raise
-            return _version(found)
+            return _version(holder)
 
     def version(self, number: str) -> RegisteredVersion | None:
         """The version of that number, or None when there is none."""
@@ -71,7 +76,7 @@ class Registry(Runs):
             try:
                 return _version(self._client.get_model_version(MODEL_NAME, number))
             except MlflowException as error:
-                if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                if error.error_code in _NOT_THERE:
                     return None
                 raise
 
@@ -87,10 +92,10 @@ class Registry(Runs):
         champion = self.champion()
         if champion is None:
             with self._translated("look the last champion up"):
-                found = self._succession.last() if self._has_model() else None
-            if found is None:
+                last = self._succession.last() if self._has_model() else None
+            if last is None:
                 return None
-            champion = replace(_version(found), has_alias=False)
+            champion = replace(_version(last), has_alias=False)
             _logger.warning("%s", without_alias(champion.number))
         self._refuse_by_hand(champion)
         return champion
@@ -111,12 +116,12 @@ class Registry(Runs):
             return False
         with self._translated(f"look at the files of version {version.number}"):
             try:
-                kept = self._client.list_artifacts(version.run_id, "bundle")
+                files = self._client.list_artifacts(version.run_id, "bundle")
             except MlflowException as error:
-                if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                if error.error_code in _NOT_THERE:
                     return True
                 raise
-        return not kept
+        return not files
 
     def _refuse_by_hand(self, version: RegisteredVersion) -> None:
         if self.is_by_hand(version):
@@ -156,9 +161,9 @@ class Registry(Runs):
     def fetch(self, number: str, folder: Path) -> Path:
         """Bring a version's bundle into `folder`, once, and return its path."""
         with self._translated(f"look version {number} up"):
-            found = _version(self._client.get_model_version(MODEL_NAME, number))
-        self._refuse_by_hand(found)
-        return self._download(found.run_id, folder)
+            version = _version(self._client.get_model_version(MODEL_NAME, number))
+        self._refuse_by_hand(version)
+        return self._download(version.run_id, folder)
 
     def champion_bundle(self, folder: Path) -> tuple[RegisteredVersion, Bundle] | None:
         """The champion's version and bundle, or None before the first promotion; `incumbent`."""
@@ -239,7 +244,7 @@ class Registry(Runs):
         number = str(mlflow.register_model(model, MODEL_NAME, tags=claim).version)
         try:
             for key, value in tags.items():
-                self._client.set_model_version_tag(MODEL_NAME, number, key, value[:4000])
+                self._client.set_model_version_tag(MODEL_NAME, number, key, value[:_LONGEST_TAG])
             self._succession.succeed(number, seen, began_s)
         except BaseException:
             self._give_up(number)
@@ -262,6 +267,7 @@ def without_alias(number: str) -> str:
     )
 
 
-def _version(found: ModelVersion) -> RegisteredVersion:
-    made = moment(found.creation_timestamp)
-    return RegisteredVersion(str(found.version), str(found.run_id), dict(found.tags), made)
+def _version(entry: ModelVersion) -> RegisteredVersion:
+    """MLflow's entry as ours."""
+    made = moment(entry.creation_timestamp)
+    return RegisteredVersion(str(entry.version), str(entry.run_id), dict(entry.tags), made)
