@@ -24,6 +24,7 @@ from parivision.stages.heartbeat import Activity, Alive
 if TYPE_CHECKING:
     from parivision.scoring.scores import Scores
 
+_DIGITS: Final = dict.fromkeys(("log_loss", "brier", "ece", "roc_auc"), ".4f")
 # A pipe has no width: tables need this much.
 WIDTH = None if sys.stdout.isatty() else 120
 out = Console(highlight=False, width=WIDTH)
@@ -162,15 +163,15 @@ def print_json(values: Mapping[str, Any]) -> None:
 
 def print_scores(scores: Mapping[str, "Scores"], title: str) -> None:
     """Models as a table, best log loss first."""
+    from parivision.scoring.scores import LABELS, SHOWN
+
     table = Table(title=title, title_justify="left")
     table.add_column("model", no_wrap=True)
-    names = ("log loss", "Brier", "ECE", "AUC", "accuracy", "precision", "recall", "F1")
-    for name in names:
-        table.add_column(name, justify="right")
+    short = {**LABELS, "roc_auc": "AUC"}  # a terminal is narrow
+    for field in SHOWN:
+        table.add_column(short[field], justify="right")
     for model, score in sorted(scores.items(), key=lambda item: item[1].log_loss):
-        values = (score.log_loss, score.brier, score.ece, score.roc_auc)
-        rest = (score.accuracy, score.precision, score.recall, score.f1)
-        cells = [number(v, ".4f") for v in values] + [number(v, ".3f") for v in rest]
+        cells = [number(getattr(score, field), _DIGITS.get(field, ".3f")) for field in SHOWN]
         table.add_row(model, *cells)
     out.print(table)
     first = next(iter(scores.values()))

@@ -13,19 +13,10 @@ from parivision.reports import html, numbers, plots
 from parivision.reports.html import Block, KeyFigures, Picture, Row, Section, Table, Text
 from parivision.scoring import scores
 from parivision.scoring.bootstrap import RESAMPLES, Paired
+from parivision.scoring.scores import LABELS, SHOWN
 
-_COLUMNS: Final = {
-    "log_loss": "log loss",
-    "log_loss_low": "from",
-    "log_loss_high": "to",
-    "brier": "Brier",
-    "ece": "ECE",
-    "roc_auc": "ROC-AUC",
-    "accuracy": "accuracy",
-    "precision": "precision",
-    "recall": "recall",
-    "f1": "F1",
-}
+_INTERVAL: Final = ("log_loss", "log_loss_low", "log_loss_high")
+_COLUMNS: Final = {name: LABELS[name] for name in (*_INTERVAL, *SHOWN[1:])}
 _FORMATS: Final = {
     **dict.fromkeys(("log_loss", "log_loss_low", "log_loss_high", "brier", "ece"), ".4f"),
     **dict.fromkeys(("ece_noise", "roc_auc"), ".4f"),
@@ -75,9 +66,7 @@ def write(
 
 def _key_figures(champion: str, best: Mapping[str, float | None]) -> KeyFigures:
     formats = {"log_loss": ".4f", "ece": ".4f", "roc_auc": ".4f", "n_shots": ",", "n_games": ","}
-    names = {"log_loss": "log loss", "ece": "ECE", "roc_auc": "ROC-AUC", "n_shots": "shots",
-             "n_games": "games"}  # fmt: skip
-    values = {label: numbers.number(best[name], formats[name]) for name, label in names.items()}
+    values = {LABELS[name]: numbers.number(best[name], spec) for name, spec in formats.items()}
     return KeyFigures({"champion": champion, **values})
 
 
@@ -217,11 +206,9 @@ def _importances(importances: Mapping[str, float]) -> Section:
 
 
 def _segments(table: pl.DataFrame, champion: str) -> Section:
-    columns = {
-        "label": "", "n_shots": "shots", "n_games": "games", "made_rate": "made",
-        "log_loss": "log loss", "log_loss_low": "from", "log_loss_high": "to", "brier": "Brier",
-        "ece": "ECE", "ece_noise": "ECE by chance", "roc_auc": "ROC-AUC", "accuracy": "accuracy",
-    }  # fmt: skip
+    names = ("n_shots", "n_games", "made_rate", *_INTERVAL, "brier", "ece", "ece_noise", "roc_auc",
+             "accuracy")  # fmt: skip
+    columns = {"label": "", **{name: LABELS[name] for name in names}}
     suspect = table.filter((pl.col("ece_low") > 0) & (pl.col("ece") > 2 * pl.col("ece_noise")))
     worst = suspect.sort("ece", descending=True).head(3)
     named = [f"{row['segment']} '{row['label']}' ({row['ece']:.3f})" for row in worst.to_dicts()]

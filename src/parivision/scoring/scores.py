@@ -42,6 +42,8 @@ from parivision.shots import court
 
 __all__ = [
     "INTERVAL_SCORES",
+    "LABELS",
+    "SHOWN",
     "BootstrapInterval",
     "Confusion",
     "Paired",
@@ -72,6 +74,27 @@ __all__ = [
 VOLUME_CLASSES: Final = ("none", "1 to 99", "100 to 499", "500 to 1,999", "2,000 and more")
 _VOLUME_CUTS: Final = (1, 100, 500, 2000)
 PERIODS: Final = ("1", "2", "3", "4", "overtime")
+
+LABELS: Final = {
+    "log_loss": "log loss",
+    "log_loss_low": "from",
+    "log_loss_high": "to",
+    "brier": "Brier",
+    "ece": "ECE",
+    "ece_noise": "ECE by chance",
+    "roc_auc": "ROC-AUC",
+    "accuracy": "accuracy",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "made_rate": "made",
+    "mean_p_made": "predicted",
+    "n_shots": "shots",
+    "n_games": "games",
+}
+"""What people read for a column of `scores_row`."""
+SHOWN: Final = ("log_loss", "brier", "ece", "roc_auc", "accuracy", "precision", "recall", "f1")
+"""The scores of a table of models, in the order of its columns."""
 
 
 @dataclass(frozen=True)
@@ -222,11 +245,11 @@ def segments_of(shots: pl.DataFrame, attempts: ArrayLike | None = None) -> dict[
     """
     zone = court.zone(shots["x_ft"].to_numpy(), shots["y_ft"].to_numpy())
     period = np.minimum(shots["period"].to_numpy(), len(PERIODS)).astype(np.int64)
-    found = {
+    segments = {
         "zone": _labelled(zone - 1, tuple(z.label for z in court.Zone)),
         "period": _labelled(period - 1, PERIODS),
     }
-    return found if attempts is None else found | {"player volume": volume_class(attempts)}
+    return segments if attempts is None else segments | {"player volume": volume_class(attempts)}
 
 
 def _labelled(codes: metrics.IntArray, names: tuple[str, ...]) -> pl.Series:
