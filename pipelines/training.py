@@ -1,7 +1,5 @@
 """The pipeline `training`: from a source to a served champion."""
 
-from typing import Final
-
 from components.drift.component import drift
 from components.evaluate.component import evaluate
 from components.ingest.component import ingest
@@ -12,15 +10,7 @@ from kfp import dsl
 from pipelines.release import release
 from pipelines.resources import configure
 
-MODELS: Final = (
-    ("logistic_regression", "full"),
-    ("random_forest", "full"),
-    ("gradient_boosting", "full"),
-    ("xgboost", "full"),
-    ("lightgbm", "full"),
-    ("lightgbm", "classic"),
-)
-"""Family and feature set of every model trained."""
+from parivision.models.families import MODELS
 
 
 @dsl.pipeline(name="training", description="From a source of shots to a served champion.")
@@ -48,8 +38,7 @@ def training(
     # Before the trainings, which would all create what a new registry lacks.
     watched = configure(drift(shots=shots), "drift")
     models = {}
-    for family, feature_set in MODELS:
-        name = family if feature_set == "full" else f"{family}_{feature_set}"
+    for name, (family, feature_set) in MODELS.items():
         trained = train(
             shots=shots,
             family=family,

@@ -21,8 +21,8 @@ def deploy(bento: Input[Artifact], image: str, target: str) -> str:
     from pathlib import Path
 
     from parivision import settings
-    from parivision.stages import components
+    from parivision.stages import deploy as stage
 
     chosen = settings.read(os.environ)
     tag, digest = bento.metadata["tag"], bento.metadata["digest"]
-    return components.deploy(chosen, Path(bento.path), tag, digest, image, target)
+    return stage.deploy(chosen, Path(bento.path), tag, digest, image, target)

@@ -35,10 +35,11 @@ def drift(
     from pathlib import Path
 
     from parivision import settings
-    from parivision.stages import components, views
+    from parivision.stages import drift as stage
+    from parivision.stages import views
 
     with tempfile.TemporaryDirectory() as out:
-        outcome = components.drift(settings.read(os.environ), Path(shots.path), Path(out))
+        outcome = stage.drift(settings.read(os.environ), Path(shots.path), Path(out))
         shutil.copyfile(outcome.page, report.path)
         shutil.copyfile(outcome.evidently, evidently.path)
         shutil.copyfile(outcome.summary_json, summary.path)

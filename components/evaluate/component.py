@@ -1,19 +1,32 @@
 """Evaluate: models, baselines and the champion answer the same later games."""
 
 from components.image import IMAGE
+from components.source import rewritten
 from kfp import dsl
 from kfp.dsl import HTML, ClassificationMetrics, Dataset, Input, Markdown, Metrics, Model, Output
 
+from parivision.models.families import FAMILIES, FULL, MODELS
+
+
+def _description(family: str, feature_set: str) -> str:
+    if feature_set == FULL:
+        return "A trained model."
+    return f"{FAMILIES[family].title or family} on the {feature_set} feature set."
+
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
+@rewritten(
+    {
+        "    model: Input[Model],\n": "".join(f"    {name}: Input[Model],\n" for name in MODELS),
+        "        model: A trained model.\n": "".join(
+            f"        {name}: {_description(*model)}\n" for name, model in MODELS.items()
+        ),
+        "[model]": f"[{', '.join(MODELS)}]",
+    }
+)
 def evaluate(
     shots: Input[Dataset],
-    logistic_regression: Input[Model],
-    random_forest: Input[Model],
-    gradient_boosting: Input[Model],
-    xgboost: Input[Model],
-    lightgbm: Input[Model],
-    lightgbm_classic: Input[Model],
+    model: Input[Model],
     judged: Output[Dataset],
     best: Output[Model],
     report: Output[HTML],
@@ -25,12 +38,7 @@ def evaluate(
 
     Args:
         shots: The snapshot that `refine` wrote.
-        logistic_regression: A trained model.
-        random_forest: A trained model.
-        gradient_boosting: A trained model.
-        xgboost: A trained model.
-        lightgbm: A trained model.
-        lightgbm_classic: LightGBM on the classic feature set.
+        model: A trained model.
         judged: The later shots and what every model said of them.
         best: The trained model of the lowest log loss.
         report: The evaluation, with the best model in detail.
@@ -45,19 +53,18 @@ def evaluate(
     from pathlib import Path
 
     from parivision import settings
-    from parivision.stages import components
+    from parivision.stages import evaluate as stage
+    from parivision.stages import views
 
-    trained = [logistic_regression, random_forest, gradient_boosting, xgboost, lightgbm]
-    models = {m.metadata["name"]: Path(m.path) for m in [*trained, lightgbm_classic]}
+    models = {trained.metadata["name"]: Path(trained.path) for trained in [model]}
     paths = (Path(judged.path), Path(best.path))
-    outcome = components.evaluate(settings.read(os.environ), Path(shots.path), models, *paths)
-    best.metadata["name"] = outcome.best
-    Path(report.path).write_bytes(outcome.report.read_bytes())
-    Path(table.path).write_text(outcome.table)
-    metrics.metadata.update(outcome.metrics)
-    curves.log_roc_curve(outcome.roc.fpr, outcome.roc.tpr, outcome.roc.threshold)
-    curves.log_confusion_matrix(outcome.confusion.categories, outcome.confusion.matrix)
-    return outcome.best
+    evaluation = stage.evaluate(settings.read(os.environ), Path(shots.path), models, *paths)
+    best.metadata["name"] = evaluation.best
+    Path(report.path).write_bytes(evaluation.report.read_bytes())
+    Path(table.path).write_text(views.models_table(evaluation.scores, evaluation.best))
+    metrics.metadata.update(evaluation.metrics)
+    views.log_curves(evaluation, curves)
+    return evaluation.best
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -88,14 +95,14 @@ def evaluate_champion(
     from pathlib import Path
 
     from parivision import settings
-    from parivision.stages import components
+    from parivision.stages import evaluate as stage
+    from parivision.stages import views
 
     paths = (Path(judged.path), Path(best.path))
-    outcome = components.evaluate(settings.read(os.environ), Path(shots.path), {}, *paths)
-    best.metadata["name"] = outcome.best
-    Path(report.path).write_bytes(outcome.report.read_bytes())
-    Path(table.path).write_text(outcome.table)
-    metrics.metadata.update(outcome.metrics)
-    curves.log_roc_curve(outcome.roc.fpr, outcome.roc.tpr, outcome.roc.threshold)
-    curves.log_confusion_matrix(outcome.confusion.categories, outcome.confusion.matrix)
-    return outcome.best
+    evaluation = stage.evaluate(settings.read(os.environ), Path(shots.path), {}, *paths)
+    best.metadata["name"] = evaluation.best
+    Path(report.path).write_bytes(evaluation.report.read_bytes())
+    Path(table.path).write_text(views.models_table(evaluation.scores, evaluation.best))
+    metrics.metadata.update(evaluation.metrics)
+    views.log_curves(evaluation, curves)
+    return evaluation.best

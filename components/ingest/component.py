@@ -20,8 +20,8 @@ def ingest(source: str, metrics: Output[Metrics]) -> int:
     import os
 
     from parivision import settings
-    from parivision.stages import components
+    from parivision.stages import ingest as stage
 
-    counts = components.ingest(settings.read(os.environ), source)
-    metrics.metadata.update(counts)
-    return counts["new"]
+    report = stage.ingest(settings.read(os.environ), source)
+    metrics.metadata.update(report.counts)
+    return report.new

@@ -24,10 +24,10 @@ def package(
     from pathlib import Path
 
     from parivision import settings
-    from parivision.stages import components
+    from parivision.stages import package as stage
 
     chosen = settings.read(os.environ)
-    built = components.package(chosen, Path(model.path), version, Path(bento.path))
+    built = stage.package(chosen, Path(model.path), version, Path(bento.path))
     bento.metadata.update({"tag": built.bento.tag, "digest": built.bento.digest})
     Path(image).write_text(built.image)
     return built.bento.tag

@@ -40,15 +40,15 @@ def promote(
     from pathlib import Path
 
     from parivision import settings
-    from parivision.stages import components
+    from parivision.stages import promote as stage
+    from parivision.stages import views
 
-    chosen = settings.read(os.environ)
     challenger = {best.metadata["name"]: Path(best.path)}
     paths = (Path(shots.path), Path(judged.path), challenger, Path(model.path))
-    promoted = components.promote(chosen, *paths, cause=cause)
-    model.metadata.update({"version": promoted.version, "family": promoted.family})
-    Path(table.path).write_text(promoted.table)
-    Path(version).write_text(promoted.version)
-    Path(family).write_text(promoted.family)
-    Path(reason).write_text(promoted.reason)
-    return promoted.promoted
+    promotion = stage.promote(settings.read(os.environ), *paths, cause=cause)
+    model.metadata.update({"version": promotion.version, "family": promotion.family})
+    Path(table.path).write_text(views.decision_text(promotion.decision, promotion.version))
+    Path(version).write_text(promotion.version)
+    Path(family).write_text(promotion.family)
+    Path(reason).write_text(promotion.decision.reason)
+    return promotion.decision.promoted

@@ -25,9 +25,9 @@ def refine(
     from pathlib import Path
 
     from parivision import settings
-    from parivision.stages import components
+    from parivision.stages import refine as stage
 
-    refined = components.refine(settings.read(os.environ), until, Path(shots.path))
+    refined = stage.refine(settings.read(os.environ), until, Path(shots.path))
     Path(refused.path).write_text(refined.refused)
     metrics.metadata.update(refined.counts)
-    return refined.rows
+    return refined.snapshot.rows

@@ -1,11 +1,15 @@
 """Train: one model family on the snapshot."""
 
 from components.image import IMAGE
+from components.source import rewritten
 from kfp import dsl
 from kfp.dsl import Dataset, Input, Metrics, Model, Output
 
+from parivision.models.families import LEARNERS
+
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
+@rewritten({"FAMILY": f"{', '.join(LEARNERS[:-1])} or {LEARNERS[-1]}"})
 def train(
     shots: Input[Dataset],
     family: str,
@@ -19,7 +23,7 @@ def train(
 
     Args:
         shots: The snapshot that `refine` wrote.
-        family: logistic_regression, random_forest, gradient_boosting, xgboost or lightgbm.
+        family: FAMILY.
         model: The bundle: estimators, form of the league, recalibration.
         metrics: Shots it was fitted on, seed.
         feature_set: full or classic.
@@ -34,11 +38,11 @@ def train(
 
     from parivision import settings
     from parivision.models.training import Recipe
-    from parivision.stages import components
+    from parivision.stages import train as stage
 
     recipe = Recipe(family, feature_set, seed, search_trials)
     chosen = settings.read(os.environ)
-    trained = components.train(chosen, Path(shots.path), recipe, Path(model.path))
+    trained = stage.train(chosen, Path(shots.path), recipe, Path(model.path))
     model.metadata.update({"name": trained.name, "run_id": trained.run_id})
     metrics.metadata.update(trained.metrics)
     return trained.name

@@ -31,7 +31,7 @@ from parivision.shots import court
 from parivision.shots.facts import from_records
 from parivision.shots.split import time_split
 from parivision.sources.synthetic import Drift, SyntheticConfig, generate
-from parivision.stages import components
+from parivision.stages.image import push
 
 IMAGES: Final = "http://127.0.0.1:30500/shots"
 PULLED_FROM: Final = "localhost:30500/shots"
@@ -71,7 +71,7 @@ class Workshop:
             shutil.copytree(bento.path, path)
             fault(path / "src")
             digest = f"{digest[:24]}-{name}"
-        return Release(components.push(self.home, path), version.number, digest)
+        return Release(push(self.home, path), version.number, digest)
 
 
 def image_settings(cluster: LiveCluster, folder: Path) -> settings.Settings:

@@ -25,7 +25,7 @@ from parivision.models.estimators import Constant
 from parivision.packaging import bento as package
 from parivision.packaging.bento import Bento
 from parivision.settings import Settings
-from parivision.stages import components
+from parivision.stages.image import push
 
 PLACE = "parivision-deploy-test"
 NAME = "shots"
@@ -46,7 +46,7 @@ class Stage:
 
     def release(self, bento: Bento) -> Release:
         """Push a Bento's image; what to deploy."""
-        return Release(components.push(self.home, bento.path), bento.version, bento.digest)
+        return Release(push(self.home, bento.path), bento.version, bento.digest)
 
     def deploy(self, release: Release) -> str:
         """Deploy to the namespace."""
@@ -124,7 +124,7 @@ def test_the_first_champion_starts_and_answers(stage: Stage) -> None:
     """From no pods to one that serves it; its image was made twice, the same, in seconds."""
     began_s = time.monotonic()
     release = stage.release(stage.first)
-    assert components.push(stage.home, stage.first.path) == release.image, "twice the same digest"
+    assert push(stage.home, stage.first.path) == release.image, "twice the same digest"
     assert time.monotonic() - began_s < 2 * PUSH_S
     assert stage.deploy(release) == f"http://{NAME}.{PLACE}.svc:3000"
     assert stage.champion()["digest"] == stage.first.digest
@@ -160,7 +160,7 @@ def test_a_champion_that_cannot_start_is_taken_back_with_its_log(
     """A damaged model ends its pod: the step says what the pod said, and version 2 serves on."""
     broken = Path(shutil.copytree(stage.second.path, tmp_path / "broken"))
     (broken / "src" / "bundle" / "form.npz").write_bytes(b"not an archive")
-    release = Release(components.push(stage.home, broken), "3", "broken")
+    release = Release(push(stage.home, broken), "3", "broken")
     with pytest.raises(ServiceError, match=r"(?s)ends again and again.*form\.npz is damaged") as no:
         stage.deploy(release)
     assert "Version 2, which was served before it, is back." in str(no.value)

@@ -13,7 +13,8 @@ from parivision.features.form import Form
 from parivision.models.bundle import Bundle, Part
 from parivision.models.estimators import Constant
 from parivision.shots.facts import EPOCH
-from parivision.stages import components, drift
+from parivision.stages import drift
+from parivision.stages.evaluate import evaluate
 from tiny_league import shot, table
 
 # MLflow 3.17 asks SQLAlchemy 2.1 for a strategy that is to go.
@@ -65,7 +66,7 @@ def test_without_a_champion_the_pages_say_so(tmp_path: Path) -> None:
     """The first run has nothing to compare with: that is told in words and to machines."""
     home = settings.read({"PARIVISION_HOME": str(tmp_path / "home")})
     SHOTS.write_parquet(tmp_path / "shots")
-    outcome = components.drift(home, tmp_path / "shots", tmp_path / "out")
+    outcome = drift.drift(home, tmp_path / "shots", tmp_path / "out")
     assert outcome.summary is None
     assert not outcome.drifted
     assert outcome.metrics() == {}
@@ -78,7 +79,7 @@ def test_there_is_nothing_to_evaluate_without_models_and_champion(tmp_path: Path
     home = settings.read({"PARIVISION_HOME": str(tmp_path / "home")})
     SHOTS.write_parquet(tmp_path / "shots")
     with pytest.raises(ModelError, match="nothing to evaluate: train models first"):
-        components.evaluate(home, tmp_path / "shots", {}, tmp_path / "judged", tmp_path / "best")
+        evaluate(home, tmp_path / "shots", {}, tmp_path / "judged", tmp_path / "best")
 
 
 def test_days_without_games_do_not_count() -> None:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from parivision import telemetry
+from parivision import settings, telemetry
 from parivision.lake import open_lake
 from parivision.lake.ingest import ingest
 from parivision.lake.manifest import FILE_NAME
@@ -21,8 +21,10 @@ from parivision.models.training import Recipe
 from parivision.promotion.decision import Rule
 from parivision.registry import Registry, quiet
 from parivision.sources.open import open_source
-from parivision.stages import drift
-from parivision.stages import models as stages
+from parivision.stages.drift import drift
+from parivision.stages.evaluate import evaluate
+from parivision.stages.promote import promote
+from parivision.stages.train import train
 from ports import free_port
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("mlflow")]
@@ -77,22 +79,22 @@ def says(value, *sample):
     return lambda found: found.get(sample) == value
 
 
-def environment(home, **settings):
+def environment(home, **given):
     """Settings of a home of its own."""
     ours = ("MLFLOW_", "PARIVISION_")
     others = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     named = {"PARIVISION_HOME": str(home), "MLFLOW_TRACKING_URI": f"sqlite:///{home}/mlflow.db"}
-    return others | named | settings
+    return others | named | given
 
 
 @contextmanager
-def exporting(settings):
+def exporting(variables):
     """An exporter that looks once a second."""
     port = free_port()
     command = [sys.executable, "-c", "from parivision.cli import main; main()", "exporter"]
     process = subprocess.Popen(
         [*command, "--port", str(port), "--every", "1"],
-        env=settings,
+        env=variables,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -110,17 +112,18 @@ def home(tmp_path_factory, league_shots):
     quiet()
     folder = tmp_path_factory.mktemp("home")
     ingest(open_source(SOURCE), open_lake(str(folder / "lake")))
-    registry = Registry(f"sqlite:///{folder}/mlflow.db", folder / "artifacts")
+    chosen = settings.read({"PARIVISION_HOME": str(folder)})
     shots, models = folder / "shots.parquet", {"lightgbm": folder / "lightgbm"}
     league_shots.write_parquet(shots)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(families, "THREADS", 1)
-        stages.train_model(shots, Recipe("lightgbm"), models["lightgbm"], registry)
-    judged, cache = folder / "judged", folder / "cache"
-    stages.evaluate_models(shots, models, registry, cache, judged)
-    promoted = stages.promote(judged, shots, models, registry, cache, folder / "out", EASY)
+        train(chosen, shots, Recipe("lightgbm"), models["lightgbm"])
+    judged = folder / "judged"
+    evaluate(chosen, shots, models, judged)
+    promoted = promote(chosen, shots, judged, models, folder / "out", rule=EASY)
     assert promoted.champion is not None
-    drift.drift_stage(shots, registry, cache, folder / "drift")
+    drift(chosen, shots, folder / "drift")
+    registry = Registry(chosen.tracking_uri, chosen.artifacts)
     registry.record_pipeline("training", seconds=60.0)
     registry.record_pipeline("etl", seconds=2.0, failure="the feed is gone")
     return folder

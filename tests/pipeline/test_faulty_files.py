@@ -20,7 +20,7 @@ from parivision.sources.csv_files import open_files
 from parivision.sources.open import open_source
 from parivision.sources.read import read_shots
 from parivision.sources.synthetic import SyntheticConfig, generate
-from parivision.stages import components
+from parivision.stages import ingest as stage
 
 SHOTS = generate(SyntheticConfig(seasons=(2022, 2023), games_a_season=1)).select(schema.NAMES)
 SHOTS = SHOTS.unique(["game_id", "player_id", "period", "clock_s", "x_ft", "y_ft", "made"])
@@ -96,9 +96,9 @@ def test_the_component_fails_and_bronze_has_the_rest(folder: Path, home: Path) -
     """A stage that failed says so, and what could be read is kept."""
     chosen = settings.read({"PARIVISION_HOME": str(home)})
     with pytest.raises(SourceError, match=r"a\.csv lacks the columns"):
-        components.ingest(chosen, str(folder))
+        stage.ingest(chosen, str(folder))
     mend(folder)
-    assert components.ingest(chosen, str(folder)) == {
+    assert stage.ingest(chosen, str(folder)).counts == {
         "records": 5,
         "new": 0,
         "duplicates": 5,

@@ -22,7 +22,7 @@ from parivision.packaging.bento import Bento
 from parivision.packaging.oci import ImageRegistry
 from parivision.packaging.oci.registry import OCI_MANIFEST, digest_of
 from parivision.settings import Settings
-from parivision.stages import components
+from parivision.stages.image import push
 from pipeline.image_registry import HOW_TO, Images, running
 
 RUNTIME = "serving:test"
@@ -112,7 +112,7 @@ def test_the_image_holds_the_bento_and_can_be_pulled_by_its_digest(
     images: Images, home: Settings, bento: Bento
 ) -> None:
     """Every byte is there under its own digest, and the Bento's files are those that were built."""
-    repository, _, digest = components.push(home, bento.path).partition("@")
+    repository, _, digest = push(home, bento.path).partition("@")
     manifest = _fetched(images, f"manifests/{digest}")
     assert (repository, digest) == ("localhost:30500/shots", digest_of(manifest))
     described = json.loads(manifest)
@@ -130,14 +130,14 @@ def test_the_same_bento_built_again_is_the_same_image_and_takes_no_time(
     home: Settings, bento: Bento, tmp_path: Path
 ) -> None:
     """Another build differs in its time of creation only, and the image does not."""
-    first = components.push(home, bento.path)
+    first = push(home, bento.path)
     again = Path(shutil.copytree(bento.path, tmp_path / "again"))
     card = (again / "bento.yaml").read_text()
     later = card.replace("creation_time: '20", "creation_time: '21")
     assert later != card
     (again / "bento.yaml").write_text(later)
     began_s = time.monotonic()
-    assert components.push(home, again) == first
+    assert push(home, again) == first
     assert time.monotonic() - began_s < LONGEST_S
 
 
@@ -148,7 +148,7 @@ def test_a_large_model_is_made_and_pushed_in_time(
     large = Path(shutil.copytree(bento.path, tmp_path / "large"))
     (large / "src" / "bundle" / "forest.model").write_bytes(bytes(range(256)) * 120_000)
     began_s = time.process_time()
-    assert components.push(home, large) != components.push(home, bento.path)
+    assert push(home, large) != push(home, bento.path)
     assert time.process_time() - began_s < LONGEST_S
 
 
@@ -157,7 +157,7 @@ def test_a_wrong_password_and_a_missing_runtime_are_said(home: Settings, bento: 
     environment = settings.as_environment(home)
     wrong = settings.read(environment | {"PARIVISION_IMAGES_PASSWORD": "wrong"})
     with pytest.raises(ServiceError, match="refuses the user 'pusher'"):
-        components.push(wrong, bento.path)
+        push(wrong, bento.path)
     missing = settings.read(environment | {"PARIVISION_RUNTIME_IMAGE": "serving:none"})
     with pytest.raises(ServiceError, match="holds no runtime image serving:none"):
-        components.push(missing, bento.path)
+        push(missing, bento.path)

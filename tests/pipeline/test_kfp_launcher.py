@@ -18,7 +18,7 @@ from parivision.lake.snapshot import read_snapshot
 from parivision.models.bundle import Bundle
 from parivision.packaging import local_deployment
 from parivision.serving.client import ServiceClient, requests_of
-from parivision.stages import models
+from parivision.stages.files import EVALUATED
 from ports import free_port
 
 pytestmark = [pytest.mark.xdist_group("launcher"), pytest.mark.timeout(2400)]
@@ -189,4 +189,4 @@ def test_a_source_that_is_not_there_fails_the_task(tmp_path: Path) -> None:
 def test_the_evaluation_of_the_story_is_one_of_ours(story: Story) -> None:
     """What `evaluate` gave can be read back from the store."""
     folder = story.trained["evaluate"].artifacts["judged"].files
-    assert json.loads((folder / models.EVALUATED).read_text())["champion"] is None
+    assert json.loads((folder / EVALUATED).read_text())["champion"] is None

@@ -17,7 +17,10 @@ from parivision.credentials.redaction import KFP
 from parivision.errors import PariVisionError
 from parivision.lake import mongo_client
 from parivision.settings import CREDENTIALS
-from parivision.stages import components, termination_message
+from parivision.stages import termination_message
+from parivision.stages.drift import drift
+from parivision.stages.image import push
+from parivision.stages.ingest import ingest
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("mlflow")]
 
@@ -273,9 +276,9 @@ def test_no_credential_is_shown_by_a_pipelines_task(
         environment = pod | {name: _value(name, secret)}
         shown = ""
         for step in (
-            lambda chosen: components.ingest(chosen, NOWHERE),
-            lambda chosen: components.drift(chosen, tmp_path / "shots", tmp_path / "out"),
-            lambda chosen: components.push(chosen, tmp_path),
+            lambda chosen: ingest(chosen, NOWHERE),
+            lambda chosen: drift(chosen, tmp_path / "shots", tmp_path / "out"),
+            lambda chosen: push(chosen, tmp_path),
         ):
             try:
                 step(settings.read(environment))

@@ -26,7 +26,9 @@ from parivision.promotion.holdout import Judgement
 from parivision.registry import EXPERIMENT
 from parivision.serving.client import ServiceClient, requests_of
 from parivision.settings import Settings
-from parivision.stages import components, models
+from parivision.stages.drift import drift
+from parivision.stages.files import EVALUATED, JUDGEMENT
+from parivision.stages.promote import promote
 from ports import free_port
 
 pytestmark = [
@@ -101,7 +103,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
 def judged(run: Run) -> Judgement:
     """What every model said of the later games."""
     folder = run.tasks["evaluate"].artifacts["judged"].path
-    return Judgement.from_frame(pl.read_parquet(folder / models.JUDGEMENT))
+    return Judgement.from_frame(pl.read_parquet(folder / JUDGEMENT))
 
 
 def text(run: Run, task: str, artifact: str) -> str:
@@ -216,9 +218,9 @@ def test_a_promotion_may_be_run_again(story: Story, tmp_path: Path) -> None:
     inputs = run.tasks["evaluate"].artifacts
     best = {inputs["best"].metadata["name"]: inputs["best"].path}
     shots = run.tasks["refine"].artifacts["shots"].path
-    again = components.promote(story.home, shots, inputs["judged"].path, best, tmp_path / "model")
+    again = promote(story.home, shots, inputs["judged"].path, best, tmp_path / "model")
     assert again.version == run.tasks["promote"].parameters["version"]
-    assert again.promoted is True
+    assert again.decision.promoted is True
     assert Bundle.load(tmp_path / "model").family
 
 
@@ -227,17 +229,17 @@ def test_an_evaluation_of_another_champion_promotes_nobody(story: Story, tmp_pat
     inputs = story.first.tasks["evaluate"].artifacts
     shutil.copytree(inputs["judged"].path, tmp_path / "judged")
     strict_json.write(
-        tmp_path / "judged" / models.EVALUATED, {"run_id": "x", "champion": None, "best": "x"}
+        tmp_path / "judged" / EVALUATED, {"run_id": "x", "champion": None, "best": "x"}
     )
     shots = story.first.tasks["refine"].artifacts["shots"].path
     with pytest.raises(ModelError, match=r"the champion is version \d now, .* version None"):
-        components.promote(story.home, shots, tmp_path / "judged", {}, tmp_path / "model")
+        promote(story.home, shots, tmp_path / "judged", {}, tmp_path / "model")
 
 
 def test_the_drift_stage_keeps_its_files_as_artifacts(story: Story, tmp_path: Path) -> None:
     """Evidently's reports and the summary can be found in the registry later."""
     shots = story.monitored.tasks["refine"].artifacts["shots"].path
-    outcome = components.drift(story.home, shots, tmp_path)
+    outcome = drift(story.home, shots, tmp_path)
     assert outcome.summary is not None
     client = MlflowClient(story.home.tracking_uri)
     experiment = client.get_experiment_by_name(EXPERIMENT)

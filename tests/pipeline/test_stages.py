@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from mlflow.tracking import MlflowClient
 
+from parivision import settings
 from parivision.drift.reference import DriftReference
 from parivision.errors import DataError, ModelError
 from parivision.models import families
@@ -15,7 +16,11 @@ from parivision.models.training import Recipe
 from parivision.promotion.decision import BLENDED, CHAMPION, RECALIBRATED, Rule
 from parivision.promotion.holdout import Judgement
 from parivision.registry import MODEL_NAME, Registry, quiet
-from parivision.stages import models as stages
+from parivision.stages import files
+from parivision.stages.evaluate import evaluate
+from parivision.stages.examine import examine
+from parivision.stages.promote import promote
+from parivision.stages.train import train
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("mlflow")]
 
@@ -45,25 +50,27 @@ class Place:
     def __init__(self, folder, store, shots):
         (folder / "mlflow.db").write_bytes(store)
         self.folder = folder
-        self.registry = Registry(f"sqlite:///{folder}/mlflow.db", folder / "artifacts")
-        self.shots, self.cache, self.out = folder / "s.parquet", folder / "cache", folder / "out"
+        self.settings = settings.read({"PARIVISION_HOME": str(folder)})
+        self.registry = Registry(self.settings.tracking_uri, self.settings.artifacts)
+        self.cache = self.settings.cache
+        self.shots, self.out = folder / "s.parquet", folder / "out"
         shots.write_parquet(self.shots)
 
     def train(self, family, feature_set="full"):
         """Train a family on the snapshot."""
         out = self.folder / "models" / family
-        return stages.train_model(self.shots, Recipe(family, feature_set), out, self.registry)
+        return train(self.settings, self.shots, Recipe(family, feature_set), out).bundle
 
     def evaluate(self, *families_):
         """Let models that were trained answer the later games."""
         models = {name: self.folder / "models" / name for name in families_}
-        return stages.evaluate_models(self.shots, models, self.registry, self.cache, self.out)
+        return evaluate(self.settings, self.shots, models, self.out).scores
 
     def promote(self, *families_, rule=EASY):
         """Decide by the last evaluation."""
         models = {name: self.folder / "models" / name for name in families_}
         out = self.folder / "champion"
-        return stages.promote(self.out, self.shots, models, self.registry, self.cache, out, rule)
+        return promote(self.settings, self.shots, self.out, models, out, rule=rule)
 
     def versions(self):
         """How many versions were registered."""
@@ -121,11 +128,11 @@ def test_the_first_champion_comes_with_all_it_will_need(place):
     place.train("lightgbm")
     scores = place.evaluate("lightgbm")
     assert scores.keys() == {"lightgbm", "league_mean", "zone_rate"}
-    run = json.loads((place.out / stages.EVALUATED).read_text())["run_id"]
-    for report in (stages.EVALUATION, stages.EXPLORED):
+    run = json.loads((place.out / files.EVALUATED).read_text())["run_id"]
+    for report in (files.EVALUATION, files.EXPLORED):
         assert (place.out / report).read_text().startswith("<!")
-        assert (place.folder / "artifacts" / run / "artifacts" / report).is_file()
-    judged = Judgement.from_frame(pl.read_parquet(place.out / stages.JUDGEMENT))
+        assert (place.settings.artifacts / run / "artifacts" / report).is_file()
+    judged = Judgement.from_frame(pl.read_parquet(place.out / files.JUDGEMENT))
     assert judged.scores() == scores
     result = place.promote("lightgbm")
     assert result.decision.promoted
@@ -145,13 +152,13 @@ def test_the_first_champion_comes_with_all_it_will_need(place):
     attempts = [one["attempts"] for one in players]
     assert attempts == sorted(attempts, reverse=True)
     assert _files(fetched) == _files(place.folder / "champion")
-    for name in (stages.DRIFT_REFERENCE, stages.DRIFT_TRAINING, stages.DRIFT_LATER):
+    for name in (files.DRIFT_REFERENCE, files.DRIFT_TRAINING, files.DRIFT_LATER):
         assert (fetched / name).exists()
-    assert DriftReference.load(fetched / stages.DRIFT_REFERENCE).champion == "lightgbm"
-    later = pl.read_parquet(fetched / stages.DRIFT_LATER)
-    training = pl.read_parquet(fetched / stages.DRIFT_TRAINING)
+    assert DriftReference.load(fetched / files.DRIFT_REFERENCE).champion == "lightgbm"
+    later = pl.read_parquet(fetched / files.DRIFT_LATER)
+    training = pl.read_parquet(fetched / files.DRIFT_TRAINING)
     assert training["game_date"].max() < later["game_date"].min()
-    assert later[stages.P_MADE].is_between(0, 1).all()
+    assert later[files.P_MADE].is_between(0, 1).all()
 
 
 def test_promoting_again_finds_it_done(place):
@@ -201,9 +208,9 @@ def test_a_champion_may_keep_a_say_in_the_next_one(place):
     place.promote("lightgbm")
     place.train("logistic_regression")
     assert BLENDED in place.evaluate("logistic_regression")
-    judged = Judgement.from_frame(pl.read_parquet(place.out / stages.JUDGEMENT))
+    judged = Judgement.from_frame(pl.read_parquet(place.out / files.JUDGEMENT))
     sure = {**judged.predictions, BLENDED: 0.2 + 0.6 * judged.made}
-    replace(judged, predictions=sure).to_frame().write_parquet(place.out / stages.JUDGEMENT)
+    replace(judged, predictions=sure).to_frame().write_parquet(place.out / files.JUDGEMENT)
     result = place.promote("logistic_regression")
     assert (result.decision.winner, result.champion.number) == (BLENDED, "2")
     champion = place.registry.champion_bundle(place.cache)[1]
@@ -232,8 +239,8 @@ def test_a_decision_is_made_against_the_champion_that_was_evaluated(place):
     place.promote("lightgbm", rule=NEVER)
     for name, content in old.items():
         (place.out / name).write_bytes(content)
-    evaluated = json.loads(old[stages.EVALUATED])
-    (place.out / stages.EVALUATED).write_text(json.dumps({**evaluated, "run_id": "another"}))
+    evaluated = json.loads(old[files.EVALUATED])
+    (place.out / files.EVALUATED).write_text(json.dumps({**evaluated, "run_id": "another"}))
     with pytest.raises(ModelError, match=r"champion is version 1 now.*version None.*once more"):
         place.promote("lightgbm")
 
@@ -263,16 +270,16 @@ def test_a_champion_alone_is_compared_with_itself_refreshed(place, league_shots)
 def test_an_exam_is_on_games_the_champion_does_not_know(place, league_shots):
     """Games it knows are left out; when it knows all of them the error says through when."""
     with pytest.raises(ModelError, match="no champion yet"):
-        stages.examine(league_shots, place.registry, place.cache, place.out, "exam")
+        examine(place.settings, league_shots, place.out, "exam")
     days = league_shots["game_date"].unique().sort()
     league_shots.filter(pl.col("game_date") < days[-2]).write_parquet(place.shots)
     place.train("lightgbm")
     place.evaluate("lightgbm")
     place.promote("lightgbm")
-    judgement = stages.examine(league_shots, place.registry, place.cache, place.out, "An exam")
+    judgement = examine(place.settings, league_shots, place.out, "An exam")
     assert judgement.shots["game_date"].unique().sort().to_list() == days[-2:].to_list()
     assert {CHAMPION, "lightgbm", "zone_rate"} <= judgement.predictions.keys()
-    assert "An exam" in (place.out / stages.EVALUATION).read_text()
+    assert "An exam" in (place.out / files.EVALUATION).read_text()
     known = league_shots.filter(pl.col("game_date") < days[-2])
     with pytest.raises(DataError, match=rf"knows all of these games.*{days[-3]}"):
-        stages.examine(known, place.registry, place.cache, place.out, "exam")
+        examine(place.settings, known, place.out, "exam")

@@ -13,7 +13,8 @@ from sklearn.preprocessing import StandardScaler
 from parivision.features import matrix
 from parivision.features.form import Form
 from parivision.models import additive
-from parivision.models.families import FAMILIES, Sample
+from parivision.models.families import FAMILIES
+from parivision.models.sample import Sample
 
 NAMES = matrix.FULL
 

@@ -2,6 +2,7 @@
 
 import ast
 import difflib
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from parivision.kubeflow.compiled import FOLDER, Compiled, compiled_file
+from parivision.models import families
 
 ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs" / "kubeflow.md").read_text()
@@ -283,6 +285,33 @@ def test_artifacts_are_of_the_types_that_the_pipelines_ui_draws() -> None:
     assert {name: kinds[name] for name in expected} == {
         name: f"system.{kind}" for name, kind in expected.items()
     }
+
+
+def test_evaluate_has_an_input_for_every_model_of_the_table() -> None:
+    """One table of the library says what is trained; KFP finds it in the component's source."""
+    executor = containers("training")["exec-evaluate"]
+    (source,) = [word for word in executor["command"] if "def evaluate(" in word]
+    (function,) = ast.parse(source).body[-1:]
+    assert isinstance(function, ast.FunctionDef)
+    arguments = [each.arg for each in function.args.args]
+    assert arguments[: len(MODELS) + 1] == ["shots", *families.MODELS]
+    assert set(families.MODELS) == MODELS
+    (models,) = [node for node in ast.walk(function) if isinstance(node, ast.List)]
+    assert [ast.unparse(name) for name in models.elts] == list(families.MODELS)
+    train = spec("training")["components"]["comp-train"]["inputDefinitions"]["parameters"]
+    assert all(name in train["family"]["description"] for name in families.LEARNERS)
+
+
+def test_a_piece_that_is_not_in_a_components_source_once_is_refused() -> None:
+    """A component is not compiled with a placeholder in it, or with a change in two places."""
+
+    def twice(number: int) -> int:
+        return number + number
+
+    rewritten = runpy.run_path(str(ROOT / "components" / "source.py"))["rewritten"]
+    for piece in ("PLACEHOLDER", "number"):
+        with pytest.raises(ValueError, match=f"twice: expected '{piece}' once in its source"):
+            rewritten({piece: "1"})(twice)
 
 
 def test_components_are_thin() -> None:

@@ -7,7 +7,8 @@ from parivision.errors import ModelError
 from parivision.features import matrix
 from parivision.models import families
 from parivision.models.estimators import KINDS, Constant, FirstColumn, Sklearn, load_estimator
-from parivision.models.families import BASELINES, FAMILIES, LEARNERS, Sample
+from parivision.models.families import BASELINES, FAMILIES, LEARNERS
+from parivision.models.sample import Sample
 from parivision.scoring.metrics import log_loss
 
 FORM = ("rate_zone", "player_overall", "player_volume", "rate_action")

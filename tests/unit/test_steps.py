@@ -13,7 +13,11 @@ from parivision.prediction_log import PREDICTIONS, RecordBatch
 from parivision.prediction_log.folder import FolderStore
 from parivision.prediction_log.join import Joiner, labelled_since
 from parivision.settings import Settings
-from parivision.stages import components
+from parivision.stages.deploy import TARGETS, deploy, is_for_cluster
+from parivision.stages.drift import drift
+from parivision.stages.image import push
+from parivision.stages.ingest import ingest
+from parivision.stages.refine import refine
 
 SOURCE = "synthetic:?seed=3&seasons=2023&games=6"
 
@@ -26,16 +30,16 @@ def home(tmp_path: Path) -> Settings:
 
 def test_shots_come_from_a_source_to_a_snapshot_once(home: Settings, tmp_path: Path) -> None:
     """Ingest and refine may be run again: the second time there is nothing new."""
-    first = components.ingest(home, SOURCE)
+    first = ingest(home, SOURCE).counts
     assert first["new"] == first["records"] > 500
-    refined = components.refine(home, "", tmp_path / "shots")
-    assert refined.rows == refined.counts["silver"] == first["new"]
+    refined = refine(home, "", tmp_path / "shots")
+    assert refined.snapshot.rows == refined.counts["silver"] == first["new"]
     assert refined.refused == "No record was refused.\n"
-    assert len(read_snapshot(tmp_path / "shots")) == refined.rows
-    assert components.ingest(home, SOURCE)["new"] == 0
-    again = components.refine(home, "", tmp_path / "shots")
+    assert len(read_snapshot(tmp_path / "shots")) == refined.snapshot.rows
+    assert ingest(home, SOURCE).new == 0
+    again = refine(home, "", tmp_path / "shots")
     assert again.counts["records"] == 0
-    assert again.rows == refined.rows
+    assert again.snapshot.rows == refined.snapshot.rows
 
 
 def test_outcomes_of_logged_games_are_told_once(tmp_path: Path) -> None:
@@ -44,8 +48,8 @@ def test_outcomes_of_logged_games_are_told_once(tmp_path: Path) -> None:
     logged = settings.read(
         {"PARIVISION_HOME": str(tmp_path / "home"), "PARIVISION_PREDICTION_LOG": str(root)}
     )
-    components.ingest(logged, SOURCE)
-    assert components.refine(logged, "", tmp_path / "shots").counts["outcomes"] == 0
+    ingest(logged, SOURCE)
+    assert refine(logged, "", tmp_path / "shots").counts["outcomes"] == 0
     shots = read_snapshot(tmp_path / "shots")
     first = shots.row(0, named=True)
     facts = {name: first[name] for name in ("game_id", "event_id")}
@@ -53,9 +57,9 @@ def test_outcomes_of_logged_games_are_told_once(tmp_path: Path) -> None:
     shared = {"model": "m", "version": "1", "track": "primary", "pod": "p"}
     store = FolderStore(root)
     store.append(RecordBatch(PREDICTIONS, "w", 0, [record], shared, [first["game_id"]]))
-    told = components.refine(logged, "", tmp_path / "shots").counts["outcomes"]
+    told = refine(logged, "", tmp_path / "shots").counts["outcomes"]
     assert told == (shots["game_id"] == first["game_id"]).sum()
-    assert components.refine(logged, "", tmp_path / "shots").counts["outcomes"] == 0
+    assert refine(logged, "", tmp_path / "shots").counts["outcomes"] == 0
     joiner = Joiner(store)
     assert joiner.join().labelled == 1
     joiner.close()
@@ -73,61 +77,61 @@ def test_a_log_that_is_away_fails_no_stage(tmp_path: Path) -> None:
             "PARIVISION_PREDICTION_LOG": str(tmp_path / "file" / "x"),
         }
     )
-    components.ingest(broken, SOURCE)
-    refined = components.refine(broken, "", tmp_path / "shots")
-    assert refined.rows > 500
+    ingest(broken, SOURCE)
+    refined = refine(broken, "", tmp_path / "shots")
+    assert refined.snapshot.rows > 500
     assert "No outcomes were told to the prediction log" in refined.refused
 
 
 def test_a_snapshot_can_end_before_a_day(home: Settings, tmp_path: Path) -> None:
     """With `until` the later games stay out; without any game before it that is an error."""
-    components.ingest(home, SOURCE)
-    rows = components.refine(home, "", tmp_path / "all").rows
+    ingest(home, SOURCE)
+    rows = refine(home, "", tmp_path / "all").snapshot.rows
     days = read_snapshot(tmp_path / "all")["game_date"].unique().sort()
     until = str(days[1])
-    assert 0 < components.refine(home, until, tmp_path / "some").rows < rows
+    assert 0 < refine(home, until, tmp_path / "some").snapshot.rows < rows
     assert read_snapshot(tmp_path / "some")["game_date"].max() == days[0]
     with pytest.raises(DataError, match=f"silver has no shots before {days[0]}"):
-        components.refine(home, str(days[0]), tmp_path / "none")
+        refine(home, str(days[0]), tmp_path / "none")
 
 
 def test_a_day_that_is_none_is_refused(home: Settings, tmp_path: Path) -> None:
     """A slip in `until` is told with what was expected."""
     with pytest.raises(SettingsError, match="until is 'tomorrow': expected a day"):
-        components.refine(home, "tomorrow", tmp_path / "shots")
+        refine(home, "tomorrow", tmp_path / "shots")
 
 
 def test_no_snapshot_without_shots(home: Settings, tmp_path: Path) -> None:
     """An empty lake says what to do first."""
     with pytest.raises(DataError, match="run `parivision ingest`"):
-        components.refine(home, "", tmp_path / "shots")
+        refine(home, "", tmp_path / "shots")
 
 
 def test_a_pod_without_its_secret_says_which(tmp_path: Path) -> None:
     """A task never works on a lake or registry of its own pod: the missing Secret is named."""
     pod = settings.read({"PARIVISION_HOME": str(tmp_path), "PARIVISION_POD": "etl-1"})
     with pytest.raises(SettingsError, match=r"PARIVISION_LAKE is not set .* parivision-lake"):
-        components.ingest(pod, SOURCE)
+        ingest(pod, SOURCE)
     with pytest.raises(SettingsError, match=r"MLFLOW_TRACKING_URI is not .* parivision-mlflow"):
-        components.drift(pod, tmp_path / "shots", tmp_path)
+        drift(pod, tmp_path / "shots", tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_another_target_is_refused(home: Settings) -> None:
     """A champion is served on this machine or in a cluster."""
     with pytest.raises(SettingsError, match="target is 'mars': expected auto, local, kubernetes"):
-        components.deploy(home, home.home, "shots:1", "0123", "", "mars")
+        deploy(home, home.home, "shots:1", "0123", "", "mars")
 
 
 def test_auto_is_the_cluster_in_a_pod_and_this_machine_elsewhere(home: Settings) -> None:
     """One compiled pipeline serves both; a target that is named is obeyed everywhere."""
     pod = settings.read({"KUBERNETES_SERVICE_HOST": "10.96.0.1"})
-    assert [components.is_for_cluster(pod, target) for target in components.TARGETS] == [
+    assert [is_for_cluster(pod, target) for target in TARGETS] == [
         True,
         False,
         True,
     ]
-    assert [components.is_for_cluster(home, target) for target in components.TARGETS] == [
+    assert [is_for_cluster(home, target) for target in TARGETS] == [
         False,
         False,
         True,
@@ -137,19 +141,19 @@ def test_auto_is_the_cluster_in_a_pod_and_this_machine_elsewhere(home: Settings)
 def test_a_cluster_needs_an_image(home: Settings) -> None:
     """Without a registry there is no image: what to set is said before anything is rolled out."""
     with pytest.raises(ServiceError, match=r"shots:1 has no image.*PARIVISION_IMAGES_PUSH"):
-        components.deploy(home, home.home, "shots:1", "0123", "", "kubernetes")
+        deploy(home, home.home, "shots:1", "0123", "", "kubernetes")
     with pytest.raises(SettingsError, match=r"_PUSH is not set.*parivision-images"):
-        components.push(home, home.home)
+        push(home, home.home)
 
 
 def test_the_first_steps_do_without_the_registry(tmp_path: Path) -> None:
     """Every task is a process: ingest and refine do not pay the seconds that MLflow's import is."""
     code = (
         "import sys; from pathlib import Path; from parivision import settings\n"
-        "from parivision.stages import components\n"
+        "from parivision.stages import ingest, refine\n"
         f"home = settings.read({{'PARIVISION_HOME': {str(tmp_path)!r}}})\n"
-        f"components.ingest(home, {SOURCE!r})\n"
-        f"components.refine(home, '', Path({str(tmp_path / 's')!r}))\n"
+        f"ingest.ingest(home, {SOURCE!r})\n"
+        f"refine.refine(home, '', Path({str(tmp_path / 's')!r}))\n"
         "sys.exit(any(name in sys.modules for name in ('mlflow', 'sklearn', 'pandas')))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -100,7 +100,7 @@ def wait_for_services(
 
 def _require_runtime(settings: Settings) -> None:
     """Raise ServiceError while there is nothing that a champion's image can be made from."""
-    from parivision.stages.components import image_registry
+    from parivision.stages.image import image_registry
 
     repository, _, tag = settings.runtime_image.partition(":")
     with image_registry(settings) as images:

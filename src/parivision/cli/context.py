@@ -84,6 +84,6 @@ def kfp_access(chosen: Settings) -> "KfpAccess":
     return KfpAccess.read(os.environ, chosen.kfp_ca_file)
 
 
-def models(chosen: Settings, names: list[str]) -> dict[str, Path]:
-    """Folders of trained bundles by name."""
-    return {name: chosen.models / name for name in names}
+def models(chosen: Settings) -> dict[str, Path]:
+    """Folders of the bundles of the last training, by name."""
+    return {folder.name: folder for folder in sorted(chosen.models.glob("*")) if folder.is_dir()}

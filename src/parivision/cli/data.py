@@ -36,14 +36,13 @@ def ingest(
     code 1; what the others hold is in bronze, and the next run tries them again.
     """
     from parivision.lake.ingest import UnreadFilesError
-    from parivision.lake.ingest import ingest as run
-    from parivision.sources.open import open_source
+    from parivision.stages import ingest as stage
 
-    lake = context.lake(context.current())
+    settings = context.current()
     failure: UnreadFilesError | None = None
     with bar("records") as progress:
         try:
-            report = run(open_source(source), lake, limit=limit, progress=progress)
+            report = stage.ingest(settings, source, limit=limit, progress=progress)
         except UnreadFilesError as error:
             failure, report = error, error.report
     if json:
@@ -83,24 +82,33 @@ def refine(
     json: Json = False,
 ) -> None:
     """Turn new bronze records into silver shots, and write the snapshot that training reads."""
-    from parivision.lake.refine import refine as run
-    from parivision.lake.snapshot import write_snapshot
+    from parivision.stages import refine as stage
 
     settings = context.current()
-    lake = context.lake(settings)
-    with bar("records") as progress:
-        report = run(lake, check_geometry=check_geometry, progress=progress)
-    if not json:
-        _print_refined(report)
-    with working("writing the snapshot"):
-        snapshot = write_snapshot(lake, settings.shots, until=until.date() if until else None)
-    doubted = snapshot.doubted
+    with working("records") as activity:
+
+        def on_refined(report: "RefineReport") -> None:
+            if not json:
+                _print_refined(report)
+            activity.rename("writing the snapshot")
+
+        refined = stage.refine(
+            settings,
+            f"{until:%Y-%m-%d}" if until else "",
+            settings.shots,
+            check_geometry=check_geometry,
+            has_outcomes_published=False,  # `parivision outcomes import --from-lake` does it
+            progress=activity.advance,
+            on_refined=on_refined,
+        )
+    snapshot = refined.snapshot
     if json:
-        left_out = len(doubted.left_out)
-        print_json({**vars(report), "snapshot": snapshot.rows, "games_left_out": left_out})
+        left_out = len(snapshot.doubted.left_out)
+        totals = {"snapshot": snapshot.rows, "games_left_out": left_out}
+        print_json({**vars(refined.report), **totals})
         return
-    if doubted.sentence:
-        out.print(doubted.sentence, markup=False, soft_wrap=True)
+    if snapshot.doubted.sentence:
+        out.print(snapshot.doubted.sentence, markup=False, soft_wrap=True)
     out.print(f"{snapshot.rows:,} shots in {settings.shots}", markup=False, soft_wrap=True)
 
 

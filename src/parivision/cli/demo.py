@@ -154,17 +154,14 @@ def _train(settings: Settings, source: str, until: str) -> "Run":
 
 
 def _exam(settings: Settings, since: date) -> None:
-    from parivision.stages import models as stages
+    from parivision.stages.examine import examine
 
     with working("the exam on the last season"):
         shots = context.lake(settings).silver(since=since)
-        judgement = stages.examine(
-            shots,
-            context.registry(settings, is_long=True),
-            settings.cache,
-            settings.reports / "exam",
-            title=f"Exam on the games from {since} on",
-        )
+        context.registry(settings, is_long=True)
+        folder = settings.reports / "exam"
+        title = f"Exam on the games from {since} on"
+        judgement = examine(settings, shots, folder, title=title)
     print_scores(judgement.scores(), f"exam: games from {since} on, never seen before")
 
 
@@ -172,10 +169,10 @@ def _judged(run: "Run") -> "Judgement":
     import polars as pl
 
     from parivision.promotion.holdout import Judgement
-    from parivision.stages import models as stages
+    from parivision.stages.files import JUDGEMENT
 
     folder = run.tasks["evaluate"].artifacts["judged"].path
-    return Judgement.from_frame(pl.read_parquet(folder / stages.JUDGEMENT))
+    return Judgement.from_frame(pl.read_parquet(folder / JUDGEMENT))
 
 
 def _show_judgement(run: "Run") -> None:

@@ -34,7 +34,8 @@ def show_drift(settings: Settings, *, is_synthetic: bool) -> dict[str, Path]:
             shots, games = read_shots(open_source(NEXT_SEASON))[0], "the next season's games"
         else:
             shots, games = _newest_with_more_threes(settings), "the newest games"
-        outcome = rehearse(shots, context.registry(settings), settings.cache, folder)
+        context.registry(settings)
+        outcome = rehearse(settings, shots, folder)
     out.print(f"\ndrift: {games}, with more threes, against the champion's training data")
     summary = outcome.summary
     if summary is None:  # promotion found no model good enough

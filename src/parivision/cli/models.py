@@ -9,44 +9,36 @@ from parivision.cli import context
 from parivision.cli.console import out, print_json, print_scores, say, working
 from parivision.cli.data import SOURCE_HELP, Json
 from parivision.errors import FilesError
+from parivision.models.families import MODELS
 
 if TYPE_CHECKING:
-    from parivision.models.training import Recipe
+    from parivision.promotion.holdout import Judgement
+    from parivision.settings import Settings
 
 commands = typer.Typer()
-
-STANDARD = "logistic_regression,random_forest,gradient_boosting,xgboost,lightgbm"
-CLASSIC = "lightgbm_classic"
-
-
-def _recipe(name: str, seed: int, search: int) -> "Recipe":
-    from parivision.models.training import Recipe
-
-    family, dash, feature_set = name.rpartition("_")
-    if dash and feature_set == "classic":
-        return Recipe(family, "classic", seed=seed, search_trials=search)
-    return Recipe(name, seed=seed, search_trials=search)
 
 
 @commands.command()
 def train(
     models: Annotated[
         str, typer.Option(help="Names, separated by commas; FAMILY_classic for the classic set.")
-    ] = f"{STANDARD},{CLASSIC}",
+    ] = ",".join(MODELS),
     search: Annotated[int, typer.Option(min=0, help="Parameter draws to try beside defaults.")] = 0,
 ) -> None:
     """Train models on the snapshot that `refine` wrote; each becomes a run in MLflow."""
-    from parivision.stages import models as stages
+    from parivision.models.training import Recipe
+    from parivision.stages import train as stage
 
     settings = context.current()
-    registry = context.registry(settings, is_long=True)
+    context.registry(settings, is_long=True)
     names = models.split(",")
     for done, name in enumerate(names, start=1):
         say(f"training {name} ({done} of {len(names)})")
-        recipe = _recipe(name, settings.seed, search)
+        recipe = Recipe.named(name, seed=settings.seed, search_trials=search)
+        folder = settings.models / name
         with working(f"training {name} ({done} of {len(names)})"):
-            bundle = stages.train_model(settings.shots, recipe, settings.models / name, registry)
-        say(f"  fitted on {bundle.card['shots_fitted']:,} shots in {settings.models / name}")
+            trained = stage.train(settings, settings.shots, recipe, folder)
+        say(f"  fitted on {trained.bundle.card['shots_fitted']:,} shots in {folder}")
 
 
 @commands.command()
@@ -61,66 +53,65 @@ def evaluate(
     production; `champion, frozen` is the champion without that. Games the champion knows already
     are left out. Files that cannot be used are listed at the end, with exit code 1.
     """
-    from parivision.sources.open import open_source
-    from parivision.sources.read import read_shots
-    from parivision.stages import models as stages
+    from parivision.stages import evaluate as stage
+    from parivision.stages.files import EVALUATION
 
     settings = context.current()
-    registry = context.registry(settings, is_long=True)
+    context.registry(settings, is_long=True)
     folder = report or settings.reports
     unread: list[FilesError] = []
     if data:
-        with working("reading the shots"):
-            shots, bad = read_shots(open_source(data), unread)
-        if len(bad):
-            say(f"{len(bad):,} records of {data} are no valid shots and are left out")
-        with working("evaluating the models on games that they have not seen"):
-            judgement = stages.examine(
-                shots, registry, settings.cache, folder, title=f"Evaluation on {data}"
-            )
-        if len(judgement.made) < len(shots):
-            known = len(shots) - len(judgement.made)
-            say(f"{known:,} shots of games that the champion knows are left out")
-        scores = judgement.scores()
+        scores = _examined(settings, data, folder, unread).scores()
     else:
-        names = [p.name for p in sorted(settings.models.glob("*")) if p.is_dir()]
-        models = context.models(settings, names)
+        models = context.models(settings)
         with working("evaluating the models on the later games"):
-            scores = stages.evaluate_models(
-                settings.shots, models, registry, settings.cache, folder
-            )
+            scores = dict(stage.evaluate(settings, settings.shots, models, folder).scores)
     if json:
         best = scores.get("champion") or min(scores.values(), key=lambda score: score.log_loss)
         models_json = {name: score.to_dict() for name, score in scores.items()}
-        print_json({**best.to_dict(), "models": models_json, "report": folder / stages.EVALUATION})
+        print_json({**best.to_dict(), "models": models_json, "report": folder / EVALUATION})
     else:
         print_scores(scores, data or "later games")
-        out.print(f"report: {folder / stages.EVALUATION}", markup=False, soft_wrap=True)
+        out.print(f"report: {folder / EVALUATION}", markup=False, soft_wrap=True)
     if unread:
         raise unread[0]
+
+
+def _examined(
+    settings: "Settings", data: str, folder: Path, unread: list[FilesError]
+) -> "Judgement":
+    """The exam on games of a source; files of it that cannot be used are added to `unread`."""
+    from parivision.sources.open import open_source
+    from parivision.sources.read import read_shots
+    from parivision.stages.examine import examine
+
+    with working("reading the shots"):
+        shots, invalid = read_shots(open_source(data), unread)
+    if len(invalid):
+        say(f"{len(invalid):,} records of {data} are no valid shots and are left out")
+    with working("evaluating the models on games that they have not seen"):
+        judgement = examine(settings, shots, folder, title=f"Evaluation on {data}")
+    known = len(shots) - len(judgement.made)
+    if known:
+        say(f"{known:,} shots of games that the champion knows are left out")
+    return judgement
 
 
 @commands.command()
 def promote(json: Json = False) -> None:
     """Decide by the last `evaluate` whether a challenger becomes champion."""
-    from parivision.stages import models as stages
+    from parivision.stages import promote as stage
 
     settings = context.current()
-    names = [p.name for p in sorted(settings.models.glob("*")) if p.is_dir()]
+    models = context.models(settings)
+    folder = settings.home / "champion"
     with working("promoting"):
-        result = stages.promote(
-            settings.reports,
-            settings.shots,
-            context.models(settings, names),
-            context.registry(settings, is_long=True),
-            settings.cache,
-            settings.home / "champion",
-        )
+        context.registry(settings, is_long=True)
+        promotion = stage.promote(settings, settings.shots, settings.reports, models, folder)
     if json:
-        version = result.champion and result.champion.number
-        print_json({**result.decision.to_dict(), "version": version})
+        print_json({**promotion.decision.to_dict(), "version": promotion.version or None})
         return
-    verb = "promoted" if result.decision.promoted else "not promoted"
-    out.print(f"{verb}: {result.decision.reason}", markup=False, soft_wrap=True)
-    if result.champion:
-        out.print(f"champion: version {result.champion.number}", markup=False)
+    verb = "promoted" if promotion.decision.promoted else "not promoted"
+    out.print(f"{verb}: {promotion.decision.reason}", markup=False, soft_wrap=True)
+    if promotion.champion:
+        out.print(f"champion: version {promotion.version}", markup=False)

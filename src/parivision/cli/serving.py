@@ -29,36 +29,37 @@ def package(
     ] = False,
 ) -> None:
     """Build the champion's Bento."""
-    from parivision.stages import components
+    from parivision.stages import image as images
 
     settings = context.current()
     bento = bento_of_champion(settings)
     out.print(bento.tag, markup=False)
     if push:
         with working("pushing the image"):
-            image = components.push(settings, bento.path)
+            image = images.push(settings, bento.path)
         out.print(image, markup=False, soft_wrap=True)
 
 
 @commands.command()
 def deploy(target: Annotated[str, typer.Option(help=TARGET_HELP)] = "auto") -> None:
     """Serve the champion's Bento; a running older version is replaced."""
-    from parivision.stages import components
+    from parivision.stages import deploy as stage
+    from parivision.stages import image as images
 
     settings = context.current()
     bento = bento_of_champion(settings)
     image = ""
-    if components.is_for_cluster(settings, target):
+    if stage.is_for_cluster(settings, target):
         with working("pushing the image"):
-            image = components.push(settings, bento.path)
+            image = images.push(settings, bento.path)
     with working(f"deploying version {bento.version}"):
-        url = components.deploy(settings, bento.path, bento.tag, bento.digest, image, target, say)
+        url = stage.deploy(settings, bento.path, bento.tag, bento.digest, image, target, say)
     out.print(f"version {bento.version} answers on {url}/predict", markup=False, soft_wrap=True)
 
 
 def bento_of_champion(settings: Settings) -> "Bento":
     """The champion's Bento, built unless it is there."""
-    from parivision.packaging import bento as packing
+    from parivision.stages import package as stage
 
     registry = context.registry(settings)
     version = registry.champion()
@@ -66,7 +67,7 @@ def bento_of_champion(settings: Settings) -> "Bento":
         raise ModelError("there is no champion yet: run `parivision demo`, or train and promote")
     with working(f"building the Bento of version {version.number}"):
         bundle = registry.fetch(version.number, settings.cache)
-        return packing.build(bundle, version=version.number, store=settings.bentos)
+        return stage.package(settings, bundle, version.number, has_image=False).bento
 
 
 @commands.command()

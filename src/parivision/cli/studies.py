@@ -166,14 +166,13 @@ def _years(text: str) -> list[int]:
 @commands.command()
 def drift(json: Json = False) -> None:
     """Compare the snapshot's newest games with the champion's training data."""
-    from parivision.stages.drift import drift_stage
+    from parivision.stages import drift as stage
 
     settings = context.current()
     folder = settings.reports / "drift"
     with working("comparing the newest games with the champion's"):
-        outcome = drift_stage(
-            settings.shots, context.registry(settings, is_long=True), settings.cache, folder
-        )
+        context.registry(settings, is_long=True)
+        outcome = stage.drift(settings, settings.shots, folder)
     summary = outcome.summary
     if json:
         print_json(summary.to_dict() if summary else {"verdict": "no champion"})

@@ -42,6 +42,18 @@ class IngestReport:
     unread: Mapping[str, str] = field(default_factory=dict)
     games_without_miss: int = 0
 
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """All of it in numbers."""
+        return {
+            "records": self.records,
+            "new": self.new,
+            "duplicates": self.duplicates,
+            "conflicts": self.conflicts,
+            "faulty": self.faulty,
+            "games_without_miss": self.games_without_miss,
+        }
+
 
 class UnreadFilesError(FilesError):
     """Files that an ingest could not use; what the others hold is in bronze, see `report`."""

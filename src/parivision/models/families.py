@@ -1,5 +1,8 @@
 """The families: how each is fitted, with early stopping on later games, and what may be searched.
 
+`FAMILIES` is the one list of them. What is trained, judged, offered by the command line and written
+into the compiled pipelines follows from it.
+
 Every fit takes rows to fit, later rows to stop on (or None: fit `params["rounds"]` rounds, or as
 many as the family needs) and returns an `Estimator`. Defaults were found on the
 seasons 2012 to 2018 and are the same for all data. Everything runs on `THREADS` threads and is
@@ -7,7 +10,7 @@ reproducible for a given seed.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -17,28 +20,23 @@ from parivision.models.estimators import (
     Estimator,
     FirstColumn,
     LightGBM,
-    Matrix,
     Sklearn,
     XGBoost,
 )
-from parivision.shots.facts import Floats
+from parivision.models.sample import (
+    Sample,
+    permutation_importances,
+    random_rows,
+    with_empty_columns_filled,
+)
 
 THREADS: Final = 2
 MAX_ROUNDS: Final = 800
 PATIENCE_ROUNDS: Final = 40
+FULL: Final = "full"
+CLASSIC: Final = "classic"
+FEATURE_SETS: Final = (FULL, CLASSIC)
 Params = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Rows to fit or to stop on: features (n, k), labels (n,), weights (n,), feature names (k,)."""
-
-    features: Matrix
-    made: Floats
-    weight: Floats
-    names: tuple[str, ...]
-
-
 Fit = Callable[[Sample, Sample | None, Params, int], Estimator]
 Draw = Callable[[np.random.Generator], dict[str, Any]]
 
@@ -47,9 +45,10 @@ Draw = Callable[[np.random.Generator], dict[str, Any]]
 class Family:
     """A family of models.
 
-    `features` names the sets to use where the champion's feature set does not decide it. `draw`
-    draws parameters for the search; None: there is nothing to search. `learns` is False for the
-    baselines.
+    `draw` draws parameters for the search; None: there is nothing to search. A family with
+    `features` uses these and no others. All others are trained once with each of `feature_sets`,
+    unless a command or a recipe asks for something else. `learns` is False for the baselines.
+    `title` is for sentences, where it differs from the name.
     """
 
     name: str
@@ -57,7 +56,9 @@ class Family:
     defaults: Params = field(default_factory=dict)
     draw: Draw | None = None
     features: tuple[str, ...] | None = None
+    feature_sets: tuple[str, ...] = (FULL,)
     learns: bool = True
+    title: str = ""
 
 
 def _league_mean(fit: Sample, _stop: Sample | None, _params: Params, _seed: int) -> Estimator:
@@ -87,7 +88,8 @@ def _logistic(fit: Sample, _stop: Sample | None, params: Params, seed: int) -> E
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, SplineTransformer, StandardScaler
 
-    fit = _filled(_drawn(fit, params["max_rows"], seed))
+    # A linear model has learnt what it can from so many rows.
+    fit = with_empty_columns_filled(random_rows(fit, params["max_rows"], seed))
     names = fit.names
     categories = [i for i, name in enumerate(names) if name in _CATEGORIES]
     flags = [i for i in range(len(names)) if np.isin(fit.features[:, i], (0, 1)).all()]
@@ -109,27 +111,12 @@ def _logistic(fit: Sample, _stop: Sample | None, params: Params, seed: int) -> E
             ("flags", SimpleImputer(strategy="constant", fill_value=0), flags),
         ]
     )
-    # Few columns and many rows: Newton's steps are dear and few, and they converge.
+    # Few columns and many rows: each of Newton's steps is expensive, but few are needed, and they
+    # converge.
     classifier = LogisticRegression(C=params["C"], solver="newton-cholesky", random_state=seed)
     model = make_pipeline(columns, classifier)
     model.fit(fit.features, fit.made, logisticregression__sample_weight=fit.weight)
-    return Sklearn(model, _permutation_importances(Sklearn(model), fit, seed))
-
-
-def _drawn(sample: Sample, rows: int, seed: int) -> Sample:
-    """At most so many rows by chance: a linear model has learnt what it can from them."""
-    if len(sample.made) <= rows:
-        return sample
-    kept = np.sort(np.random.default_rng(seed).choice(len(sample.made), rows, replace=False))
-    return Sample(sample.features[kept], sample.made[kept], sample.weight[kept], sample.names)
-
-
-def _filled(sample: Sample) -> Sample:
-    """Zeros in columns that have no value at all: scikit-learn's binning and medians need one."""
-    empty = np.isnan(sample.features).all(axis=0)
-    if not empty.any():
-        return sample
-    return replace(sample, features=np.where(empty, np.float32(0), sample.features))
+    return Sklearn(model, permutation_importances(Sklearn(model), fit, seed))
 
 
 def _random_forest(fit: Sample, _stop: Sample | None, params: Params, seed: int) -> Estimator:
@@ -150,7 +137,7 @@ def _gradient_boosting(fit: Sample, stop: Sample | None, params: Params, seed: i
 
     given = dict(params)
     rounds = given.pop("rounds", MAX_ROUNDS)
-    fit = _filled(fit)
+    fit = with_empty_columns_filled(fit)
     model = HistGradientBoostingClassifier(
         max_iter=rounds,
         early_stopping=stop is not None,
@@ -162,7 +149,7 @@ def _gradient_boosting(fit: Sample, stop: Sample | None, params: Params, seed: i
     if stop is not None:
         later = {"X_val": stop.features, "y_val": stop.made, "sample_weight_val": stop.weight}
     model.fit(fit.features, fit.made, sample_weight=fit.weight, **later)
-    importances = _permutation_importances(Sklearn(model), stop or fit, seed)
+    importances = permutation_importances(Sklearn(model), stop or fit, seed)
     return Sklearn(model, importances, rounds=int(model.n_iter_))
 
 
@@ -213,25 +200,6 @@ def _lightgbm(fit: Sample, stop: Sample | None, params: Params, seed: int) -> Es
     )
     best = booster.best_iteration if watched else rounds
     return LightGBM(booster.model_to_string(num_iteration=best))
-
-
-def _permutation_importances(model: Estimator, sample: Sample, seed: int) -> Floats:
-    """Rise of the log loss when one feature is shuffled, on 4,000 rows, as shares."""
-    rng = np.random.default_rng(seed)
-    rows = rng.choice(len(sample.made), min(4000, len(sample.made)), replace=False)
-    features, made = sample.features[rows], sample.made[rows]
-
-    def loss(x: Matrix) -> float:
-        p = np.clip(model.predict(x), 1e-6, 1 - 1e-6)
-        return float(-np.mean(made * np.log(p) + (1 - made) * np.log(1 - p)))
-
-    base = loss(features)
-    rises = np.zeros(features.shape[1])
-    for index in range(features.shape[1]):
-        shuffled = features.copy()
-        shuffled[:, index] = rng.permutation(shuffled[:, index])
-        rises[index] = max(loss(shuffled) - base, 0.0)
-    return rises / (rises.sum() or 1.0)
 
 
 def _draw_boosting(leaves: str, leaf_rows: str, l2: str, columns: str) -> Draw:
@@ -308,6 +276,7 @@ FAMILIES: Final = {
                 "subsample": 0.8,
             },
             _draw_boosting("max_leaves", "min_child_weight", "lambda", "colsample_bytree"),
+            title="XGBoost",
         ),
         Family(
             "lightgbm",
@@ -322,8 +291,23 @@ FAMILIES: Final = {
                 "bagging_freq": 1,
             },
             _draw_boosting("num_leaves", "min_data_in_leaf", "lambda_l2", "feature_fraction"),
+            feature_sets=(FULL, CLASSIC),
+            title="LightGBM",
         ),
     )
 }
 LEARNERS: Final = tuple(name for name, family in FAMILIES.items() if family.learns)
 BASELINES: Final = tuple(name for name, family in FAMILIES.items() if not family.learns)
+
+
+def model_name(family: str, feature_set: str) -> str:
+    """What a model is called in tables: its family, and its feature set if that is not `full`."""
+    return family if feature_set == FULL else f"{family}_{feature_set}"
+
+
+MODELS: Final = {
+    model_name(name, feature_set): (name, feature_set)
+    for name in LEARNERS
+    for feature_set in FAMILIES[name].feature_sets
+}
+"""The models that are trained and judged: the name of each, its family and its feature set."""

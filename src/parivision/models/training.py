@@ -18,7 +18,15 @@ from parivision.features import matrix
 from parivision.features.form import Form
 from parivision.models.bundle import WITH_ACTION, WITHOUT_ACTION, Bundle, Part
 from parivision.models.estimators import FirstColumn
-from parivision.models.families import FAMILIES, Family, Sample
+from parivision.models.families import (
+    CLASSIC,
+    FAMILIES,
+    FEATURE_SETS,
+    FULL,
+    Family,
+    model_name,
+)
+from parivision.models.sample import Sample
 from parivision.scoring.metrics import log_loss
 from parivision.shots.facts import EPOCH, Facts, Floats
 from parivision.shots.split import TimeSplit
@@ -60,7 +68,7 @@ class Recipe:
     """
 
     family: str
-    feature_set: str = "full"
+    feature_set: str = FULL
     seed: int = 0
     search_trials: int = 0
     search_budget_s: float = 600.0
@@ -68,15 +76,27 @@ class Recipe:
 
     @property
     def name(self) -> str:
-        """What the model is called in tables: the family, and the feature set if not `full`."""
-        return self.family if self.feature_set == "full" else f"{self.family}_{self.feature_set}"
+        """What the model is called in tables; see `families.model_name`."""
+        return model_name(self.family, self.feature_set)
+
+    @classmethod
+    def named(cls, name: str, *, seed: int = 0, search_trials: int = 0) -> "Recipe":
+        """The recipe of a model's name, such as lightgbm or lightgbm_classic.
+
+        Raises ModelError when there is no such family.
+        """
+        family, _, feature_set = name.rpartition("_")
+        if family and feature_set != FULL and feature_set in FEATURE_SETS:
+            return cls(family, feature_set, seed, search_trials)
+        return cls(name, FULL, seed, search_trials)
 
     def __post_init__(self) -> None:
         """Refuse names that do not exist."""
         if self.family not in FAMILIES:
             raise ModelError(f"unknown family {self.family!r}: expected one of {list(FAMILIES)}")
-        if self.feature_set not in {"full", "classic"}:
-            raise ModelError(f"unknown feature set {self.feature_set!r}: expected full or classic")
+        if self.feature_set not in FEATURE_SETS:
+            expected = " or ".join(FEATURE_SETS)
+            raise ModelError(f"unknown feature set {self.feature_set!r}: expected {expected}")
 
 
 def train(
@@ -140,7 +160,7 @@ def _follow_stop_games(bundle: Bundle, history: History, split: TimeSplit) -> No
 def _feature_names(family: Family, feature_set: str) -> dict[str, tuple[str, ...]]:
     if family.features is not None:
         return {WITHOUT_ACTION: family.features}
-    if feature_set == "classic":
+    if feature_set == CLASSIC:
         return {WITHOUT_ACTION: matrix.CLASSIC}
     return {WITH_ACTION: matrix.FULL, WITHOUT_ACTION: matrix.FULL_WITHOUT_ACTION}
 

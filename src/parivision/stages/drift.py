@@ -19,10 +19,15 @@ from parivision.lake.snapshot import read_snapshot
 from parivision.models.bundle import Bundle
 from parivision.registry import DRIFT, SEVERITY, Registry
 from parivision.registry.records import RegisteredVersion
-from parivision.reports import drift, html
+from parivision.reports import drift as reports
+from parivision.reports import html
 from parivision.reports.drift import Scored
+from parivision.settings import Settings
 from parivision.shots.facts import Floats
-from parivision.stages import models
+from parivision.stages import stores
+from parivision.stages.files import DRIFT_LATER, DRIFT_REFERENCE, DRIFT_TRAINING, P_MADE
+from parivision.stages.heartbeat import logs_heartbeat
+from parivision.stages.termination_message import writes_termination_message
 from parivision.stages.views import NO_CHAMPION
 
 CURRENT_DAYS: Final = 40
@@ -75,13 +80,17 @@ class DriftOutcome:
         return strict_json.finite(values)
 
 
-def drift_stage(shots: Path, registry: Registry, cache: Path, out: Path) -> DriftOutcome:
+@writes_termination_message
+@logs_heartbeat
+def drift(settings: Settings, shots: Path, out: Path) -> DriftOutcome:
     """Write the drift report of a snapshot's current shots to `out` and keep it as a run.
 
     Without a champion the pages say so, no run is kept, and nothing is wrong.
     """
+    registry = stores.registry(settings)
     registry.prepare()
-    watched = watch(read_snapshot(shots), registry, cache)
+    ordered = tables.in_time_order(read_snapshot(shots))
+    watched = _watched(registry, settings.cache, lambda champion: current_shots(ordered, champion))
     out.mkdir(parents=True, exist_ok=True)
     if watched is None:
         return _without_champion(out)
@@ -100,19 +109,20 @@ def drift_stage(shots: Path, registry: Registry, cache: Path, out: Path) -> Drif
     return outcome
 
 
-def rehearse(shots: pl.DataFrame, registry: Registry, cache: Path, out: Path) -> DriftOutcome:
+def rehearse(settings: Settings, shots: pl.DataFrame, out: Path) -> DriftOutcome:
     """Write to `out` what the drift report would say of these shots, all of them.
 
     No run is kept: what was made up must not become the newest drift that metrics tell of.
     """
-    watched = _watched(registry, cache, lambda _: tables.in_time_order(shots))
+    registry = stores.registry(settings)
+    watched = _watched(registry, settings.cache, lambda _: tables.in_time_order(shots))
     out.mkdir(parents=True, exist_ok=True)
     return _without_champion(out) if watched is None else _reported(watched, out)
 
 
 def _reported(watched: Watched, out: Path) -> DriftOutcome:
-    files = drift.write(
-        _kept(watched, models.DRIFT_TRAINING),
+    files = reports.write(
+        _kept(watched, DRIFT_TRAINING),
         watched.shots,
         watched.summary,
         out,
@@ -128,27 +138,22 @@ def _reported(watched: Watched, out: Path) -> DriftOutcome:
     )
 
 
-def watch(shots: pl.DataFrame, registry: Registry, cache: Path) -> Watched | None:
-    """Compare the current of these shots with the champion's training data.
-
-    None while there is no champion. Raises ModelError when the champion was registered without a
-    reference.
-    """
-    ordered = tables.in_time_order(shots)
-    return _watched(registry, cache, lambda champion: current_shots(ordered, champion))
-
-
 def _watched(
     registry: Registry, cache: Path, current_for: Callable[[Bundle], pl.DataFrame]
 ) -> Watched | None:
+    """Compare shots with the champion's training data; None while there is no champion.
+
+    `current_for` chooses the shots for a champion. Raises ModelError when the champion was
+    registered without a reference.
+    """
     champion = registry.champion_bundle(cache)
     if champion is None:
         return None
     version, bundle = champion
     folder = registry.fetch(version.number, cache)
-    if not (folder / models.DRIFT_REFERENCE).exists():
+    if not (folder / DRIFT_REFERENCE).exists():
         raise ModelError(f"version {version.number} has no drift reference; train and promote anew")
-    reference = DriftReference.load(folder / models.DRIFT_REFERENCE)
+    reference = DriftReference.load(folder / DRIFT_REFERENCE)
     current = current_for(bundle)
     p_made = bundle.predict(tables.facts_from_shots(current))
     return Watched(version, folder, current, p_made, detect(reference, current, p_made))
@@ -174,13 +179,13 @@ def _kept(watched: Watched, name: str) -> pl.DataFrame:
 
 
 def _later(watched: Watched) -> Scored:
-    later = _kept(watched, models.DRIFT_LATER)
-    return Scored(later.drop(models.P_MADE), later[models.P_MADE].to_numpy())
+    later = _kept(watched, DRIFT_LATER)
+    return Scored(later.drop(P_MADE), later[P_MADE].to_numpy())
 
 
 def _without_champion(out: Path) -> DriftOutcome:
-    page = out / drift.SUMMARY_HTML
+    page = out / reports.SUMMARY_HTML
     html.write_page(page, "Drift", [html.Text(NO_CHAMPION)], [])
     answer: dict[str, Any] = {"verdict": "no champion", "reasons": [NO_CHAMPION]}
-    summary = strict_json.write(out / drift.SUMMARY_JSON, answer)
+    summary = strict_json.write(out / reports.SUMMARY_JSON, answer)
     return DriftOutcome(None, None, page, page, summary)

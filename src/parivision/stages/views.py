@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
 from parivision.reports import numbers
+from parivision.scoring.scores import LABELS, SHOWN
 from parivision.shots.facts import Floats
 
 if TYPE_CHECKING:
@@ -14,19 +15,20 @@ if TYPE_CHECKING:
     from parivision.promotion.holdout import Judgement
     from parivision.scoring.scores import Scores
     from parivision.stages.drift import DriftOutcome
+    from parivision.stages.evaluate import Evaluation
 
 NO_CHAMPION: Final = "There is no champion yet, so there is nothing to compare with."
 ROC_POINTS: Final = 100
-_SCORES: Final = {
-    "log_loss": "log loss",
-    "brier": "Brier",
-    "ece": "ECE",
-    "roc_auc": "ROC-AUC",
-    "accuracy": "accuracy",
-    "precision": "precision",
-    "recall": "recall",
-    "f1": "F1",
-}
+
+
+class Curves(Protocol):
+    """What is used of KFP's artifact `ClassificationMetrics`."""
+
+    def log_roc_curve(self, fpr: list[float], tpr: list[float], threshold: list[float]) -> None:
+        """Draw a curve of these points."""
+
+    def log_confusion_matrix(self, categories: list[str], matrix: list[list[int]]) -> None:
+        """Draw these numbers of shots."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,12 @@ def models_table(scores: Mapping[str, "Scores"], best: str) -> str:
     ranked = sorted(scores.items(), key=lambda item: item[1].log_loss)
     rows = [
         [f"**{name}**" if name == best else name]
-        + [numbers.number(getattr(score, field), ".4f") for field in _SCORES]
+        + [numbers.number(getattr(score, field), ".4f") for field in SHOWN]
         for name, score in ranked
     ]
     first = ranked[0][1]
     games = f"{first.n_shots:,} shots in {first.n_games:,} later games\n\n"
-    return games + table(["model", *_SCORES.values()], rows)
+    return games + table(["model", *(LABELS[field] for field in SHOWN)], rows)
 
 
 def decision_text(decision: "Decision", champion: str | None) -> str:
@@ -95,9 +97,9 @@ def drift_text(outcome: "DriftOutcome") -> str:
         f"**{summary.verdict}**: {summary.n_current:,} shots against champion version "
         f"{outcome.champion}\n\n"
     )
-    found = "".join(f"- {reason}\n" for reason in summary.reasons)
+    reasons = "".join(f"- {reason}\n" for reason in summary.reasons)
     rows = [(c.name, c.verdict, f"{c.severity:.2f}", c.reason) for c in summary.columns]
-    return lead + found + "\n" + table(("column", "verdict", "severity", "decided by"), rows)
+    return lead + reasons + "\n" + table(("column", "verdict", "severity", "decided by"), rows)
 
 
 def counts_text(counts: Mapping[str, int]) -> str:
@@ -109,7 +111,7 @@ def counts_text(counts: Mapping[str, int]) -> str:
 
 
 def confusion(scores: "Scores") -> ConfusionMatrix:
-    """Shots by what happened (rows) and what was said (columns)."""
+    """Shots by what happened (rows) and what was predicted (columns)."""
     counts = scores.confusion
     matrix = [[counts.true_missed, counts.false_made], [counts.false_missed, counts.true_made]]
     return ConfusionMatrix(["missed", "made"], matrix)
@@ -125,6 +127,14 @@ def roc_points(judgement: "Judgement", model: str) -> RocPoints:
         tpr=_share_above(p_made[made], threshold),
         threshold=threshold.tolist(),
     )
+
+
+def log_curves(evaluation: "Evaluation", curves: Curves) -> None:
+    """Give the best model's ROC curve and confusion matrix to the artifact that the UI draws."""
+    roc = roc_points(evaluation.judgement, evaluation.best)
+    curves.log_roc_curve(roc.fpr, roc.tpr, roc.threshold)
+    matrix = confusion(evaluation.scores[evaluation.best])
+    curves.log_confusion_matrix(matrix.categories, matrix.matrix)
 
 
 def _share_above(p_made: Floats, threshold: Floats) -> list[float]:
