@@ -14,6 +14,7 @@ def _description(family: str, feature_set: str) -> str:
     return f"{FAMILIES[family].title or family} on the {feature_set} feature set."
 
 
+# Here `model` stands for each of the trained models; what KFP sees has an input for every one.
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 @rewritten(
     {

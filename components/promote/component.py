@@ -5,6 +5,8 @@ from kfp import dsl
 from kfp.dsl import Dataset, Input, Markdown, Model, Output
 
 
+# The decision is the output `Output` and not one of a name, because `kfp.local` 2.17 finds no other
+# in a condition.
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 def promote(
     shots: Input[Dataset],
@@ -18,9 +20,6 @@ def promote(
     cause: str = "",
 ) -> bool:
     """Decide by an evaluation, and move the alias if a challenger is shown to be better.
-
-    The decision is the output `Output` and not one of a name, because `kfp.local` 2.17 finds no
-    other in a condition.
 
     Args:
         shots: The snapshot that `refine` wrote.
