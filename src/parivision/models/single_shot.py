@@ -8,7 +8,7 @@ order. Tests hold both ways to each other for every family.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -87,24 +87,23 @@ class CourtPosition(NamedTuple):
         # The last digit decides on which side of a line a shot is. NumPy's hypot is the C
         # library's, as abs is (math.hypot is not).
         r = abs(complex(x_ft, y_ft))
-        angle = math.degrees(_atan2(x_ft, y_ft))
+        angle = math.degrees(_arctan2()(x_ft, y_ft))
         is_low = y_ft <= court.CORNER_TOP_Y_FT
         is_three = abs(x_ft) >= court.CORNER_X_FT if is_low else r >= court.ARC_RADIUS_FT
         return cls(r, angle, 3 if is_three else 2, _zone(x_ft, y_ft, r, angle, is_three=is_three))
 
 
-def _same_arctan2() -> Callable[[float, float], float]:
-    """NumPy's arctan2: the C library's, which is called in a third of the time, or its own.
+@cache
+def _arctan2() -> Callable[[float, float], float]:
+    """The arctangent of y / x that gives NumPy's result to the last digit, and is fastest.
 
-    It has its own for processors with AVX-512, whose last digit differs now and then.
+    NumPy calls the C library's, as `math` does in a third of the time. On processors with AVX-512
+    NumPy has code of its own, whose last digit differs now and then: then it is NumPy's.
     """
     x, y = np.meshgrid(np.linspace(-26, 26, 97), np.linspace(-6, 90, 97))
-    places = zip(x.ravel().tolist(), y.ravel().tolist(), strict=True)
-    is_same = np.arctan2(x, y).ravel().tolist() == [math.atan2(*place) for place in places]
+    pairs = zip(x.ravel().tolist(), y.ravel().tolist(), strict=True)
+    is_same = np.arctan2(x, y).ravel().tolist() == [math.atan2(*pair) for pair in pairs]
     return math.atan2 if is_same else np.arctan2
-
-
-_atan2: Final = _same_arctan2()
 
 
 def _zone(x: float, y: float, r: float, angle: float, *, is_three: bool) -> int:
