@@ -6,7 +6,7 @@ import re
 import pytest
 
 from parivision.cli import context, demo, demo_drift
-from parivision.kubeflow.local_runs import Outputs, Run, Written
+from parivision.kubeflow.local_runs import Artifact, Run, TaskOutputs
 from parivision.stages import drift
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("mlflow")]
@@ -48,11 +48,11 @@ def _reports_of_a_first_run(settings):
     """The pipeline's own drift page, which says that there is no champion yet, is not listed."""
     page = settings.home / "page.html"
     page.write_text("There is no champion yet")
-    artifacts = {name: Written(page, {}) for name in ("report", "evidently")}
+    artifacts = {name: Artifact(page, {}) for name in ("report", "evidently")}
     for has_champion, listed in ((False, 0), (True, 2)):
         tasks = {
-            "evaluate": Outputs({}, artifacts),
-            "drift": Outputs({"Output": has_champion}, artifacts),
+            "evaluate": TaskOutputs({}, artifacts),
+            "drift": TaskOutputs({"Output": has_champion}, artifacts),
         }
         reports = demo._reports(settings, Run("training", page.parent, page, tasks))
         assert {"evaluate", "shots"} <= reports.keys()

@@ -12,8 +12,9 @@ import kfp_standin
 from kfp_standin import Fault, Standin, node, playing, running_for_real
 from parivision import cli, settings
 from parivision.errors import PipelineError, SettingsError
-from parivision.kubeflow import client, runs
-from parivision.kubeflow.client import KfpAccess, connect
+from parivision.kubeflow import pipeline_runs, runs
+from parivision.kubeflow.access import KfpAccess
+from parivision.kubeflow.client import connect
 from parivision.kubeflow.compiled import Compiled, compiled_file
 
 SOURCE = "synthetic:?seed=3&seasons=2023&games=6"
@@ -192,12 +193,12 @@ def test_all_runs_of_the_project_are_told_to_who_counts_them(run: Run, server: S
         server.runs[f"r{number}"] = {**model, "run_id": f"r{number}"}
     server.runs["r0"]["state"] = "RUNNING"
     server.runs["other"] = {**model, "run_id": "other", "experiment_id": "somebody's"}
-    found = connect(server.url).runs()
+    found = connect(server.url).runs.summaries()
     assert len(found) == 251
     assert {item.pipeline for item in found} == {"etl"}
     assert [item.finished_at for item in found if item.state == "RUNNING"] == [None]
     assert all(item.finished_at for item in found if item.state == "SUCCEEDED")
-    assert len(connect(server.url).runs(newest=120)) == 120
+    assert len(connect(server.url).runs.summaries(newest=120)) == 120
 
 
 def test_a_hundred_other_recurring_runs_hide_none_of_ours(run: Run, server: Standin) -> None:
@@ -251,10 +252,12 @@ def test_the_last_success_of_a_pipeline_is_found_however_old_it_is(
     server.page = 100
     for number in range(700):
         server.runs[f"r{number}"] = {**model, "run_id": f"r{number}"}
-    assert [past.run_id for past in connect(server.url).past("training")] == [trained["run_id"]]
+    assert [past.run_id for past in connect(server.url).runs.past("training")] == [
+        trained["run_id"]
+    ]
     # Once both are known there is nothing more to find.
     server.requests.clear()
-    assert len(connect(server.url).past("etl")) == client.NEWEST_RUNS
+    assert len(connect(server.url).runs.past("etl")) == pipeline_runs.NEWEST_RUNS
     assert server.requests.count("GET /apis/v2beta1/runs") == 5
 
 
@@ -419,7 +422,7 @@ def test_a_token_in_a_file_is_read_again_for_every_request(
     kubeflow = connect(server.url, KfpAccess(token_file=str(file)))
     server.token = renewed
     file.write_text(f"{renewed}\n")
-    assert kubeflow.runs() == []
+    assert kubeflow.runs.summaries() == []
     assert run("submit", "etl")[0] == 0
 
 
@@ -461,13 +464,13 @@ def test_a_run_that_kfp_does_not_start_says_why(run: Run, server: Standin) -> No
 
 def test_two_who_upload_at_once_get_the_same_version(server: Standin) -> None:
     """Who comes second finds the version that the first one made meanwhile."""
-    kubeflow = connect(server.url)
+    pipelines = connect(server.url).pipelines
     compiled = Compiled.read(compiled_file("etl"))
-    first = kubeflow.upload(compiled)
-    looked = kubeflow._version_id
+    first = pipelines.upload(compiled)
+    lookup = pipelines._version_id
     answers = iter([""])
-    kubeflow._version_id = lambda *names: next(answers, looked(*names))  # type: ignore[method-assign]
-    assert kubeflow.upload(compiled).version_id == first.version_id
+    pipelines._version_id = lambda *names: next(answers, lookup(*names))  # type: ignore[method-assign]
+    assert pipelines.upload(compiled).version_id == first.version_id
     assert len(server.versions) == 1
 
 

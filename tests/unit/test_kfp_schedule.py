@@ -3,10 +3,10 @@
 import pytest
 
 from parivision.errors import SettingsError
-from parivision.kubeflow.schedule import DEFAULTS, Existing, Recurring, Trigger, plan
+from parivision.kubeflow.schedule import DEFAULTS, RecurringRun, StoredRecurringRun, Trigger, plan
 
 
-def recurring(name: str = "etl", **changed: object) -> Recurring:
+def recurring(name: str = "etl", **changed: object) -> RecurringRun:
     """A recurring run, hourly."""
     values = {
         "name": name,
@@ -15,13 +15,15 @@ def recurring(name: str = "etl", **changed: object) -> Recurring:
         "trigger": Trigger(interval_s=3600),
         "arguments": {"source": "http://stats-api:8000"},
     }
-    return Recurring(**(values | changed))  # type: ignore[arg-type]
+    return RecurringRun(**(values | changed))  # type: ignore[arg-type]
 
 
-def outcomes(wanted: list[Recurring], there: list[Existing]) -> dict[str, tuple[str, bool, tuple]]:
+def outcomes(
+    wanted: list[RecurringRun], there: list[StoredRecurringRun]
+) -> dict[str, tuple[str, bool, tuple]]:
     """What happens by name: the word for it, whether one is made, which are dropped."""
     changes = plan(wanted, there, ("etl", "training"))
-    return {c.name: (c.outcome, c.make is not None, c.drop) for c in changes}
+    return {c.name: (c.outcome, c.create is not None, c.delete) for c in changes}
 
 
 @pytest.mark.parametrize(
@@ -57,7 +59,7 @@ def test_the_defaults_are_an_hour_a_day_and_a_week() -> None:
 def test_what_is_missing_is_made_and_what_is_right_stays() -> None:
     """The second time nothing changes."""
     assert outcomes([recurring()], []) == {"etl": ("created", True, ())}
-    assert outcomes([recurring()], [Existing("1", recurring())]) == {
+    assert outcomes([recurring()], [StoredRecurringRun("1", recurring())]) == {
         "etl": ("unchanged", False, ())
     }
 
@@ -73,18 +75,18 @@ def test_what_is_missing_is_made_and_what_is_right_stays() -> None:
 )
 def test_what_differs_is_made_anew(other: dict[str, object]) -> None:
     """Another version, time or argument, or a hand that switched it off: the old one goes."""
-    there = [Existing("1", recurring(**other))]
+    there = [StoredRecurringRun("1", recurring(**other))]
     assert outcomes([recurring()], there) == {"etl": ("replaced", True, ("1",))}
 
 
 def test_doubles_go() -> None:
     """Of two equal recurring runs one stays."""
-    there = [Existing("1", recurring()), Existing("2", recurring())]
+    there = [StoredRecurringRun("1", recurring()), StoredRecurringRun("2", recurring())]
     assert outcomes([recurring()], there) == {"etl": ("replaced", False, ("2",))}
 
 
 def test_what_is_not_wanted_goes_and_what_is_not_ours_stays() -> None:
     """Only recurring runs of our names are touched."""
-    there = [Existing("1", recurring()), Existing("2", recurring("somebody's"))]
+    there = [StoredRecurringRun("1", recurring()), StoredRecurringRun("2", recurring("somebody's"))]
     assert outcomes([], there) == {"etl": ("removed", False, ("1",))}
     assert outcomes([], []) == {}

@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from parivision.errors import DataError, PipelineError
-from parivision.kubeflow.client import PipelineVersion
 from parivision.kubeflow.compiled import Compiled, compiled_file
+from parivision.kubeflow.pipeline_versions import PipelineVersion
 from parivision.kubeflow.runs import RunState
 from parivision.retraining.notices import MOST_BYTES, Notice, read
 from parivision.retraining.policy import AlertAnswer, RetrainingPolicy, decide
@@ -144,6 +144,7 @@ class Kubeflow:
     def __init__(self):
         self.listed, self.asked, self.is_away = [], 0, False
         self.started = []
+        self.runs = self.pipelines = self
 
     def connect(self):
         """Itself, unless it is away."""
@@ -161,9 +162,9 @@ class Kubeflow:
         """A version."""
         return PipelineVersion("p", "v", f"parivision-{compiled.name}-0", is_new=True)
 
-    def start(self, version, arguments, why=""):
+    def start(self, version, arguments, reason=""):
         """A run that goes on."""
-        self.started.append((version.name, dict(arguments), why))
+        self.started.append((version.name, dict(arguments), reason))
         run_id = f"run-{len(self.started)}"
         self.listed.insert(0, RunState(run_id, run_id, "RUNNING", pipeline_id="p", created_at=NOW))
         return run_id

@@ -57,7 +57,7 @@ def exporter(
 
 
 def _runs(kubeflow: "Kubeflow") -> list[PipelineRun]:
-    return [PipelineRun(*run) for run in kubeflow.runs()]
+    return [PipelineRun(*run) for run in kubeflow.runs.summaries()]
 
 
 def _end(*_: object) -> NoReturn:

@@ -17,7 +17,7 @@ from parivision.kubeflow.schedule import DEFAULTS, OFF
 if TYPE_CHECKING:
     from parivision.kubeflow.client import Kubeflow
     from parivision.kubeflow.local_runs import Event, OnEvent
-    from parivision.kubeflow.schedule import Recurring, Trigger
+    from parivision.kubeflow.schedule import RecurringRun, Trigger
 
 commands = typer.Typer()
 
@@ -83,7 +83,7 @@ def runs(
 ) -> None:
     """List the newest runs on Kubeflow Pipelines."""
     kubeflow = context.kubeflow(context.current(), endpoint)
-    names = kubeflow.pipelines()
+    names = kubeflow.pipelines.names()
     rows = [
         {
             "run": run.run_id,
@@ -92,7 +92,7 @@ def runs(
             "began": run.created_at and f"{run.created_at:%Y-%m-%d %H:%M:%S}",
             "ended": run.finished_at and f"{run.finished_at:%Y-%m-%d %H:%M:%S}",
         }
-        for run in kubeflow.recent(limit)
+        for run in kubeflow.runs.recent(limit)
     ]
     if json:
         print_json({"runs": rows})
@@ -132,12 +132,12 @@ def schedule(
         for name, trigger in triggers.items()
         if trigger is not None
     ]
-    for change in plan(wanted, kubeflow.recurring(), PIPELINES):
+    for change in plan(wanted, kubeflow.recurring_runs.list(), PIPELINES):
         # The new one first: a schedule is never without its run.
-        if change.make is not None:
-            kubeflow.repeat(change.make)
-        for recurring_id in change.drop:
-            kubeflow.drop(recurring_id)
+        if change.create is not None:
+            kubeflow.recurring_runs.create(change.create)
+        for recurring_id in change.delete:
+            kubeflow.recurring_runs.delete(recurring_id)
         out.print(f"{change.name}: {change.outcome}", markup=False)
 
 
@@ -152,18 +152,18 @@ def compiled_pipeline(name: str, image: str) -> Compiled:
 def _start(kubeflow: "Kubeflow", compiled: Compiled, given: Mapping[str, Any]) -> str:
     """Upload the pipeline unless it is there, and start a run; returns the run's id."""
     arguments = compiled.arguments({k: v for k, v in given.items() if v is not None})
-    version = kubeflow.upload(compiled)
+    version = kubeflow.pipelines.upload(compiled)
     say(f"version {version.name} ({'uploaded' if version.is_new else 'was there'})")
-    return kubeflow.start(version, arguments)
+    return kubeflow.runs.start(version, arguments)
 
 
 def _recurring(
     kubeflow: "Kubeflow", compiled: Compiled, trigger: "Trigger", arguments: Mapping[str, Any]
-) -> "Recurring":
-    from parivision.kubeflow.schedule import Recurring
+) -> "RecurringRun":
+    from parivision.kubeflow.schedule import RecurringRun
 
-    version = kubeflow.upload(compiled)
-    return Recurring(
+    version = kubeflow.pipelines.upload(compiled)
+    return RecurringRun(
         name=compiled.name,
         pipeline_id=version.pipeline_id,
         version_id=version.version_id,
@@ -176,14 +176,14 @@ def _follow(kubeflow: "Kubeflow", run_id: str) -> None:
     """Tell of a run's tasks until it has ended; raises a PipelineError if it failed."""
     from parivision.kubeflow.runs import Follower, check, follow
 
-    run = kubeflow.run(run_id)
-    pipeline = kubeflow.pipelines().get(run.pipeline_id, run.name)
+    run = kubeflow.runs.get(run_id)
+    pipeline = kubeflow.pipelines.names().get(run.pipeline_id, run.name)
     tasks = Compiled.read(compiled_file(pipeline)).tasks() if pipeline in PIPELINES else []
     again = f"parivision submit --attach {run_id}"
-    say(f"run {run_id} of the pipeline {pipeline}: {kubeflow.page(run_id)}")
+    say(f"run {run_id} of the pipeline {pipeline}: {kubeflow.runs.page(run_id)}")
     try:
         with _telling() as tell:
-            run = follow(lambda: kubeflow.run(run_id), Follower(tasks, tell))
+            run = follow(lambda: kubeflow.runs.get(run_id), Follower(tasks, tell))
     except KeyboardInterrupt:
         say(f"the run goes on: `parivision runs` lists it, `{again}` follows it again")
         raise typer.Exit(INTERRUPTED) from None
@@ -192,7 +192,7 @@ def _follow(kubeflow: "Kubeflow", run_id: str) -> None:
     try:
         check(run, pipeline, tasks)
     except PipelineError as error:
-        raise PipelineError(f"{error}\n{kubeflow.page(run_id)}") from error
+        raise PipelineError(f"{error}\n{kubeflow.runs.page(run_id)}") from error
     say(f"{run.name}: {run.state.lower()}")
 
 

@@ -60,15 +60,15 @@ class Compiled:
     def tasks(self) -> list[Task]:
         """The tasks that are processes, those under conditions too, in no order."""
         components = self.spec["components"]
-        found = []
+        tasks = []
         for task in self._task_specs():
             name = task["componentRef"]["name"]
             if "executorLabel" in components[name]:
                 outputs = components[name].get("outputDefinitions", {}).get("parameters", {})
                 kinds = {key: value["parameterType"] for key, value in outputs.items()}
                 title = task["taskInfo"]["name"]
-                found.append(Task(name.removeprefix(_COMPONENT_PREFIX), title, kinds))
-        return found
+                tasks.append(Task(name.removeprefix(_COMPONENT_PREFIX), title, kinds))
+        return tasks
 
     def arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments of a run; raises SettingsError for one that is not known or not its kind.

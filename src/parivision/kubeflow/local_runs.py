@@ -1,6 +1,6 @@
 """Run a compiled pipeline on this machine, without a cluster: each task is a process.
 
-The file that runs is the one that a cluster runs. What a task wrote is found in the run's folder.
+The file that runs is the one that a cluster runs. What a task wrote is in the run's folder.
 """
 
 import json
@@ -52,7 +52,7 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Written:
+class Artifact:
     """An artifact: where it is and what is noted with it."""
 
     path: Path
@@ -60,11 +60,11 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Outputs:
-    """What a task gave: parameters, and artifacts by name."""
+class TaskOutputs:
+    """What a task returned: parameters, and artifacts by name."""
 
     parameters: Mapping[str, Any]
-    artifacts: Mapping[str, Written]
+    artifacts: Mapping[str, Artifact]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Run:
     pipeline: str
     folder: Path
     log: Path
-    tasks: Mapping[str, Outputs] = field(default_factory=dict)
+    tasks: Mapping[str, TaskOutputs] = field(default_factory=dict)
 
 
 OnEvent = Callable[[Event], None]
@@ -90,7 +90,7 @@ def run_local(
     *,
     on_event: OnEvent | None = None,
 ) -> Run:
-    """Run etl, training or monitoring, or a compiled file, and return what its tasks gave.
+    """Run etl, training or monitoring, or a compiled file, and return what its tasks returned.
 
     The first task that fails ends the run with a PipelineError that names it and says why. Running
     again does nothing twice.
@@ -191,14 +191,14 @@ def _title(tasks: Mapping[str, Task], name: str) -> str:
 
 def _failure(what: str, lines: list[str], log: Path) -> PipelineError:
     """The error of a failed task: the exception it ended with, or else the end of its output."""
-    said = [line.removeprefix("    ").rstrip() for line in lines]
-    raised = [number for number, line in enumerate(said) if _RAISED.match(line)]
-    start = raised[-1] if raised else max(0, len(said) - _TAIL_LINES)
-    end = "\n".join(line for line in said[start : start + _TAIL_LINES] if line)
+    output = [line.removeprefix("    ").rstrip() for line in lines]
+    raised = [number for number, line in enumerate(output) if _RAISED.match(line)]
+    start = raised[-1] if raised else max(0, len(output) - _TAIL_LINES)
+    end = "\n".join(line for line in output[start : start + _TAIL_LINES] if line)
     return PipelineError(f"{what} failed: {_MODULE.sub('', end)}\nThe whole log: {log}")
 
 
-def _outputs(folder: Path, tasks: Mapping[str, Task]) -> Iterator[tuple[str, Outputs]]:
+def _outputs(folder: Path, tasks: Mapping[str, Task]) -> Iterator[tuple[str, TaskOutputs]]:
     for file in sorted(folder.glob("*/*/executor_output.json")):
         task = tasks[file.parent.name]
         output = json.loads(file.read_text())
@@ -209,7 +209,7 @@ def _outputs(folder: Path, tasks: Mapping[str, Task]) -> Iterator[tuple[str, Out
                 text = path.read_text()
                 parameters[name] = text if kind == "STRING" else json.loads(text)
         artifacts = {
-            name: Written(Path(found["artifacts"][0]["uri"]), found["artifacts"][0]["metadata"])
-            for name, found in output.get("artifacts", {}).items()
+            name: Artifact(Path(listed["artifacts"][0]["uri"]), listed["artifacts"][0]["metadata"])
+            for name, listed in output.get("artifacts", {}).items()
         }
-        yield task.title, Outputs(parameters, artifacts)
+        yield task.title, TaskOutputs(parameters, artifacts)

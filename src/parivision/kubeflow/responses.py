@@ -1,4 +1,4 @@
-"""What Kubeflow Pipelines answers, in our own words: runs, recurring runs, and refusals.
+"""What Kubeflow Pipelines answers, as data and messages: runs, recurring runs, and refusals.
 
 Answers come as the objects of KFP's generated client; nothing here needs that client.
 """
@@ -7,7 +7,7 @@ import json
 from typing import Any, Final
 
 from parivision.kubeflow.runs import ENDED, Node, RunState
-from parivision.kubeflow.schedule import Existing, Recurring, Trigger
+from parivision.kubeflow.schedule import RecurringRun, StoredRecurringRun, Trigger
 
 _MESSAGE_CHARACTERS: Final = 500
 _BROKEN_OFF: Final = ("RemoteDisconnected", "BadStatusLine", "Connection aborted", "reset by peer")
@@ -76,14 +76,14 @@ def _message(error: Any) -> str:
     return (error.message or "").strip() if error else ""
 
 
-def existing(run: Any) -> Existing:
+def recurring_run(run: Any) -> StoredRecurringRun:
     """A recurring run; whole numbers of 64 bits come as text."""
     trigger = run.trigger
     cron, period = (trigger.cron_schedule, trigger.periodic_schedule) if trigger else (None, None)
     reference = run.pipeline_version_reference
-    return Existing(
+    return StoredRecurringRun(
         run.recurring_run_id,
-        Recurring(
+        RecurringRun(
             name=run.display_name,
             pipeline_id=reference.pipeline_id if reference else "",
             version_id=reference.pipeline_version_id if reference else "",
@@ -96,35 +96,36 @@ def existing(run: Any) -> Existing:
     )
 
 
-def refusal(endpoint: str, status: int | None, body: object) -> str:
+def refusal_message(endpoint: str, status: int | None, body: object) -> str:
     """What a wrong answer means; the body may be KFP's JSON or anything else."""
     if status in (401, 403):
         return (
-            f"{endpoint} refuses ({status}: {said(body)}): set KFP_EXISTING_TOKEN or KFP_COOKIES "
-            "to what KFP asks for, and KFP_NAMESPACE to your namespace if it has many users"
+            f"{endpoint} refuses ({status}: {error_text(body)}): "
+            "set KFP_EXISTING_TOKEN or KFP_COOKIES to what KFP asks for, and KFP_NAMESPACE to your "
+            "namespace if it has many users"
         )
     if status == 404:
-        return f"{endpoint} does not have what was asked for: {said(body)}"
-    return f"{endpoint} answered {status}: {said(body)}"
+        return f"{endpoint} does not have what was asked for: {error_text(body)}"
+    return f"{endpoint} answered {status}: {error_text(body)}"
 
 
-def silence(endpoint: str, why: str) -> str:
+def no_answer_message(endpoint: str, reason: str) -> str:
     """What it means that no answer came."""
-    hint = next((hint for sign, hint in _SIGNS if sign in why.lower()), "")
-    if not hint and endpoint.startswith("http:") and any(sign in why for sign in _BROKEN_OFF):
+    hint = next((hint for sign, hint in _SIGNS if sign in reason.lower()), "")
+    if not hint and endpoint.startswith("http:") and any(sign in reason for sign in _BROKEN_OFF):
         hint = "is it running, or is this an encrypted port, which needs https://?"
-    return f"no answer from Kubeflow Pipelines at {endpoint} ({_short(why)}): " + (
+    return f"no answer from Kubeflow Pipelines at {endpoint} ({_short(reason)}): " + (
         hint or "is it running and its port forwarded?"
     )
 
 
-def spoken(text: str) -> str:
+def encryption_hint(text: str) -> str:
     """A hint where a server says that it was spoken to without encryption; else nothing."""
     is_https = "HTTPS server" in text or "HTTPS port" in text
     return ". This is an encrypted port: write https://" if is_https else ""
 
 
-def said(body: object) -> str:
+def error_text(body: object) -> str:
     """The sentence in an answer: KFP's `message` or `error`, or else its beginning."""
     text = body.decode(errors="replace") if isinstance(body, bytes) else str(body or "")
     try:

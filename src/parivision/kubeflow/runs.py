@@ -30,7 +30,7 @@ _NEWS: Final[Mapping[str, Literal["running", "done", "failed"]]] = {
 _DRIVER: Final = "-driver"
 
 
-class Finished(NamedTuple):
+class RunSummary(NamedTuple):
     """A run in short: its pipeline, its state as KFP names it, when it ended (None: not yet)."""
 
     pipeline: str
@@ -78,17 +78,17 @@ class Follower:
 
     tasks: Iterable[Task]
     on_event: OnEvent
-    told: dict[str, str] = field(default_factory=dict)
+    reported: dict[str, str] = field(default_factory=dict)
 
-    def look(self, run: RunState) -> None:
-        """Tell of every task whose state is not the one that was told last."""
+    def report(self, run: RunState) -> None:
+        """Report every task whose state is not the one that was reported last."""
         titles = _titles(self.tasks)
         for node in run.nodes:
             news = _NEWS.get(node.state)
             title = titles.get(node.name)
-            if title is None or news is None or self.told.get(title) == news:
+            if title is None or news is None or self.reported.get(title) == news:
                 continue
-            self.told[title] = news
+            self.reported[title] = news
             self.on_event(Event(title, news, node.seconds))
 
 
@@ -104,16 +104,16 @@ def follow(
     KFP may be away for a while: an answer that does not come is asked for again. When it stays
     away the last PipelineError is raised, and the run goes on.
     """
-    heard_s = clock()
+    answered_s = clock()
     while True:
         try:
             run = ask()
         except PipelineError:
-            if clock() - heard_s > PATIENCE_S:
+            if clock() - answered_s > PATIENCE_S:
                 raise
         else:
-            heard_s = clock()
-            follower.look(run)
+            answered_s = clock()
+            follower.report(run)
             if run.has_ended:
                 return run
         sleep(POLL_S)
@@ -126,12 +126,12 @@ def check(run: RunState, pipeline: str, tasks: Iterable[Task]) -> None:
     verb = "failed" if run.state == "FAILED" else "was cancelled"
     nodes, titles = {node.key: node for node in run.nodes}, _titles(tasks)
     cause = _first_cause(nodes, titles)
-    said = (cause.message if cause else "") or run.message or "KFP says no more"
+    message = (cause.message if cause else "") or run.message or "KFP says no more"
     if cause is None:
-        raise PipelineError(f"the run {run.name} of the pipeline {pipeline} {verb}: {said}")
+        raise PipelineError(f"the run {run.name} of the pipeline {pipeline} {verb}: {message}")
     name = _owner(cause, nodes, titles).name.removesuffix(_DRIVER)
     raise PipelineError(
-        f"the task {titles.get(name, name)!r} of the pipeline {pipeline} {verb}: {said}"
+        f"the task {titles.get(name, name)!r} of the pipeline {pipeline} {verb}: {message}"
     )
 
 
@@ -147,11 +147,11 @@ def _first_cause(nodes: Mapping[str, Node], titles: Mapping[str, str]) -> Node |
     An attempt that failed before a later one succeeded broke nothing.
     """
     broken = [node for node in nodes.values() if node.state in _BROKEN]
-    above = {higher.key for node in broken for higher in _ancestors(node, nodes)}
+    ancestors = {higher.key for node in broken for higher in _ancestors(node, nodes)}
     causes = [
         node
         for node in broken
-        if node.key not in above and _owner(node, nodes, titles).state in _BROKEN
+        if node.key not in ancestors and _owner(node, nodes, titles).state in _BROKEN
     ]
     return next((node for node in causes if node.message), causes[0] if causes else None)
 

@@ -51,7 +51,7 @@ class Trigger:
 
 
 @dataclass(frozen=True)
-class Recurring:
+class RecurringRun:
     """A recurring run as it should be or is: its name, what it runs, when, with which arguments."""
 
     name: str
@@ -63,47 +63,49 @@ class Recurring:
 
 
 @dataclass(frozen=True)
-class Existing:
+class StoredRecurringRun:
     """A recurring run that KFP has, by its id."""
 
     recurring_id: str
-    run: Recurring
+    run: RecurringRun
 
 
 Outcome = Literal["created", "replaced", "unchanged", "removed"]
 
 
 @dataclass(frozen=True)
-class Change:
-    """What happens to a recurring run: make it (or not), and drop these."""
+class ScheduleChange:
+    """What happens to the recurring runs of a name: one to create or None, and ids to delete."""
 
     name: str
     outcome: Outcome
-    make: Recurring | None
-    drop: tuple[str, ...]
+    create: RecurringRun | None
+    delete: tuple[str, ...]
 
 
 def plan(
-    wanted: Iterable[Recurring], there: Iterable[Existing], names: Iterable[str]
-) -> list[Change]:
+    wanted: Iterable[RecurringRun], stored: Iterable[StoredRecurringRun], names: Iterable[str]
+) -> list[ScheduleChange]:
     """The changes that leave exactly `wanted` of these names; other recurring runs stay alone."""
     by_name = {run.name: run for run in wanted}
-    found = list(there)
+    existing = list(stored)
     changes = []
     for name in names:
-        mine = [item for item in found if item.run.name == name]
-        change = _change(name, by_name.get(name), mine)
+        same_name = [item for item in existing if item.run.name == name]
+        change = _change(name, by_name.get(name), same_name)
         if change is not None:
             changes.append(change)
     return changes
 
 
-def _change(name: str, wanted: Recurring | None, mine: list[Existing]) -> Change | None:
+def _change(
+    name: str, wanted: RecurringRun | None, same_name: list[StoredRecurringRun]
+) -> ScheduleChange | None:
     if wanted is None:
-        drop = tuple(item.recurring_id for item in mine)
-        return Change(name, "removed", None, drop) if drop else None
-    equal = next((item for item in mine if item.run == wanted), None)
-    drop = tuple(item.recurring_id for item in mine if item is not equal)
+        delete = tuple(item.recurring_id for item in same_name)
+        return ScheduleChange(name, "removed", None, delete) if delete else None
+    equal = next((item for item in same_name if item.run == wanted), None)
+    delete = tuple(item.recurring_id for item in same_name if item is not equal)
     if equal is not None:
-        return Change(name, "replaced" if drop else "unchanged", None, drop)
-    return Change(name, "replaced" if drop else "created", wanted, drop)
+        return ScheduleChange(name, "replaced" if delete else "unchanged", None, delete)
+    return ScheduleChange(name, "replaced" if delete else "created", wanted, delete)

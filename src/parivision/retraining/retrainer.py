@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from parivision.kubeflow.compiled import Compiled
-from parivision.kubeflow.runs import RunState
 from parivision.retraining.notices import Notice
 from parivision.retraining.policy import (
     AlertAnswer,
@@ -20,7 +19,7 @@ from parivision.retraining.policy import (
 )
 
 if TYPE_CHECKING:
-    from parivision.kubeflow.client import PipelineVersion
+    from parivision.kubeflow.client import Kubeflow
 
 CAUSE: Final = "cause"
 """The pipeline's parameter that keeps why a run was started."""
@@ -31,21 +30,6 @@ _SHOWN_CHARACTERS: Final = 60
 _logger = logging.getLogger(__name__)
 
 
-class Pipelines(Protocol):
-    """What is asked of Kubeflow Pipelines (`kfp_client.Kubeflow`); all raise PipelineError."""
-
-    def past(self, pipeline: str) -> list[RunState]:
-        """A pipeline's runs, back to the last that succeeded or further."""
-
-    def upload(self, compiled: Compiled) -> "PipelineVersion":
-        """Have the pipeline there."""
-
-    def start(
-        self, version: "PipelineVersion", arguments: Mapping[str, Any], why: str = ...
-    ) -> str:
-        """Start a run; returns its id."""
-
-
 @dataclass
 class Retrainer:
     """Decides about alerts; safe to ask from many threads at once.
@@ -53,7 +37,7 @@ class Retrainer:
     `connect` gives Kubeflow each time anew, so that one that was away is found again.
     """
 
-    connect: Callable[[], Pipelines]
+    connect: Callable[[], "Kubeflow"]
     compiled: Compiled
     arguments: Mapping[str, Any]
     policy: RetrainingPolicy = field(default_factory=RetrainingPolicy)
@@ -87,15 +71,15 @@ class Retrainer:
         with self._lock:
             return self._decided(self.connect())
 
-    def _decided(self, kubeflow: Pipelines) -> RunDecision:
-        runs = kubeflow.past(self.compiled.name)
+    def _decided(self, kubeflow: "Kubeflow") -> RunDecision:
+        runs = kubeflow.runs.past(self.compiled.name)
         self.failures = failures_in_a_row(runs)
         return decide(runs, self.now(), self.policy)
 
-    def _start(self, kubeflow: Pipelines, notice: Notice, decision: RunDecision) -> RunDecision:
+    def _start(self, kubeflow: "Kubeflow", notice: Notice, decision: RunDecision) -> RunDecision:
         arguments = self.compiled.arguments({**self.arguments, CAUSE: notice.cause})
-        why = ", ".join(notice.names)[:_SHOWN_CHARACTERS]
-        run_id = kubeflow.start(kubeflow.upload(self.compiled), arguments, why)
+        reason = ", ".join(notice.names)[:_SHOWN_CHARACTERS]
+        run_id = kubeflow.runs.start(kubeflow.pipelines.upload(self.compiled), arguments, reason)
         self.started_at = self.now()
         return RunDecision(AlertAnswer.STARTED, f"{decision.reason}; started {run_id}", run_id)
 
