@@ -24,7 +24,7 @@ from parivision.serving.app import create_app
 from parivision.serving.logs import Logs, spill_to
 from parivision.serving.openapi import FULL_SHOT
 from parivision.serving.predictor import ChampionRecord, Predictor
-from parivision.serving.protocol import Protocol, Shared
+from parivision.serving.protocol import ProcessState, Protocol
 from parivision.serving.server import config
 
 SECONDS = 8.0
@@ -68,10 +68,12 @@ def sampled(bundle: Path, seconds: float = SECONDS) -> Counter[Stack]:
 
 
 async def _run(app: Any, seconds: float, note: Any) -> None:
-    settings = config(Shared(app))
+    settings = config(ProcessState(app))
     settings.load()
     state = uvicorn.Server(settings).server_state
-    protocol = Protocol(config=settings, server_state=state, app_state={}, shared=Shared(app))
+    protocol = Protocol(
+        config=settings, server_state=state, app_state={}, process=ProcessState(app)
+    )
     protocol.connection_made(Nowhere())
     request = http_request("localhost", "/predict", json.dumps(FULL_SHOT).encode())
     signal.signal(signal.SIGPROF, note)

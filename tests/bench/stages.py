@@ -139,10 +139,10 @@ def training(
 
 def _one_row_us(bundle: Bundle, history: History) -> float:
     """CPU to answer one shot, features and recalibration included, without HTTP."""
-    from parivision.models.single_shot import Single
+    from parivision.models.single_shot import SingleShotPredictor
     from parivision.serving.openapi import FULL_SHOT
 
-    single, times = Single(bundle), 200
+    single, times = SingleShotPredictor(bundle), 200
     single(FULL_SHOT)
     began = time.process_time()
     for _ in range(times):

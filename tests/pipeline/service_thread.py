@@ -10,16 +10,16 @@ from typing import Any
 import uvicorn
 
 from parivision.serving.app import App
+from parivision.serving.process_state import ProcessState
 from parivision.serving.server import config
-from parivision.serving.shared import Shared
 
 
 class Running:
     """The service on a port of its own, in a thread."""
 
     def __init__(self, app: App, **limits: Any) -> None:
-        self.shared = Shared(app, **limits)
-        options = config(self.shared, host="127.0.0.1", port=0, loop="uvloop")
+        self.process = ProcessState(app, **limits)
+        options = config(self.process, host="127.0.0.1", port=0, loop="uvloop")
         self.server = uvicorn.Server(options)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()

@@ -13,10 +13,10 @@ import pytest
 from parivision.errors import ModelError
 from parivision.models.bundle import Bundle
 from parivision.serving.app import create_app
-from parivision.serving.bodies import MAX_LARGE
 from parivision.serving.edge import Edge
 from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
 from parivision.serving.predictor import AnswerOfOne, ChampionRecord, Predictor
+from parivision.serving.request_body import MAX_LARGE
 from parivision.serving.requests import MAX_BODY_BYTES
 from parivision.serving.shot import Shot
 from pipeline.service_thread import Running, answer, expect_close, get, post
@@ -108,7 +108,7 @@ class TestTheStraightWay:
         """A host that is not listed gets no prediction; an absolute target's host is the one."""
         service = start()
         edge = Edge.of(["https://a.example"], ["shots.example"])
-        service.shared.app.serve(predictor, edge=edge)
+        service.process.app.serve(predictor, edge=edge)
         for host, target, status in (
             ("shots.example", "/predict", 200),
             ("x", "/predict", 421),
@@ -130,7 +130,7 @@ class TestTheStraightWay:
         service = start()
         service.ask(post(BODY))
         service.ask(post(b"{}"))
-        counts = service.shared.app._loaded.counts.render().decode()
+        counts = service.process.app._handlers.counters.render().decode()
         assert 'route="/predict",status="200"} 1.0' in counts
         assert 'route="/predict",status="422"} 1.0' in counts
 
@@ -190,7 +190,7 @@ class TestTooMuch:
         for connection in held:
             connection.sendall(post(body)[:-1])
         deadline = time.monotonic() + 10
-        while service.shared.app._bodies.large < MAX_LARGE:
+        while service.process.app._bodies.large < MAX_LARGE:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         status, headers, _ = service.ask(post(body))
@@ -257,7 +257,7 @@ class TestSlowClients:
                 assert (status, headers["connection"]) == (408, "close")
                 expect_close(connection)
         deadline = time.monotonic() + 10
-        while service.shared.app._bodies.large:
+        while service.process.app._bodies.large:
             assert time.monotonic() < deadline
             time.sleep(0.01)
 

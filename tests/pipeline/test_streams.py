@@ -128,7 +128,7 @@ class TestWhileTheyCome:
     def test_many_lines_at_once_are_answered_in_few_blocks(self, start: Start) -> None:
         """Lines that come fast cost little: thousands of them are answered together."""
         service, blocks = start(), []
-        loaded = service.shared.app._loaded
+        loaded = service.process.app._handlers
         answer_lines = type(loaded).answer_lines
 
         def noting(self: object, block: list[bytes], done: int) -> bytes:
@@ -189,7 +189,7 @@ class TestWhileTheyCome:
         for each in streams:
             each.close()
         deadline = time.monotonic() + 10
-        while service.shared.app._streams:
+        while service.process.app._streams:
             assert time.monotonic() < deadline
             time.sleep(0.01)
 
@@ -249,7 +249,7 @@ class TestWhatStandsStill:
         with service.connect() as connection:
             connection.sendall(post(b" " * 70_000)[:-5])
             assert answer(connection)[0] == 408
-        counts = service.shared.app._loaded.counts.render().decode()
+        counts = service.process.app._handlers.counters.render().decode()
         assert 'route="other",status="408"} 1.0' in counts
         assert 'route="/predict",status="408"' not in counts
 
@@ -263,6 +263,6 @@ def test_a_client_that_leaves_a_stream(start: Start) -> None:
     lines.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     lines.close()
     deadline = time.monotonic() + 10
-    while service.shared.app._streams or service.server.server_state.tasks:
+    while service.process.app._streams or service.server.server_state.tasks:
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -18,13 +18,13 @@ from asgi import Answer, Asker
 from malformed import BODIES, mutated_bodies
 from parivision import telemetry
 from parivision.features import tables
-from parivision.models.single_shot import Said
+from parivision.models.single_shot import ShotPrediction
 from parivision.models.training import History, Recipe, train
 from parivision.serving.app import App, create_app
-from parivision.serving.bodies import INLINE_BYTES
 from parivision.serving.client import requests_of
 from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
 from parivision.serving.predictor import ChampionRecord, Predictor
+from parivision.serving.request_body import INLINE_BYTES
 from parivision.serving.requests import MAX_BODY_BYTES
 from parivision.shots import court
 from parivision.shots.split import time_split
@@ -226,7 +226,7 @@ class TestRefused:
     ) -> None:
         """A bug is a 500 without its details, which are in the log."""
         monkeypatch.setattr(predictor.bundle, "predict", lambda _: np.array([np.nan]))
-        monkeypatch.setattr(predictor, "_single", lambda _: Said(np.nan, 2, 1))
+        monkeypatch.setattr(predictor, "_single", lambda _: ShotPrediction(np.nan, 2, 1))
         with caplog.at_level(logging.ERROR):
             for body in (SMALL_SHOT, {"shots": [SMALL_SHOT]}):
                 self.check(ask(body_of(body)), 500, "its log says why")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parivision.serving import heads
+from parivision.serving import request_head
 from parivision.serving.refusals import EVERY_S, Refused
 from parivision.serving.requests import Refusal
 
@@ -27,46 +27,46 @@ HOST = (b"host", b"a")
 )
 def test_targets(target: bytes, path: bytes, query: bytes, host: bytes) -> None:
     """An absolute target's host holds, and not the field's (RFC 9112, 3.2.2)."""
-    head = heads.read(b"GET", "1.1", target, [HOST])
+    head = request_head.read(b"GET", "1.1", target, [HOST])
     assert (head.path, head.query, head.host) == (path, query, host)
 
 
 def test_a_body_is_as_long_as_it_says() -> None:
     """By its length, in chunks, or there is none."""
-    sized = heads.read(b"POST", "1.1", b"/", [HOST, (b"content-length", b" 007 ")])
+    sized = request_head.read(b"POST", "1.1", b"/", [HOST, (b"content-length", b" 007 ")])
     assert (sized.length, sized.is_chunked) == (7, False)
-    chunked = heads.read(b"POST", "1.1", b"/", [HOST, (b"transfer-encoding", b"Chunked")])
+    chunked = request_head.read(b"POST", "1.1", b"/", [HOST, (b"transfer-encoding", b"Chunked")])
     assert (chunked.length, chunked.is_chunked) == (0, True)
-    assert heads.read(b"POST", "1.0", b"/", [(b"expect", b"100-continue")]).waits is False
+    assert request_head.read(b"POST", "1.0", b"/", [(b"expect", b"100-continue")]).waits is False
 
 
 @pytest.mark.parametrize(
     ("fields", "status"),
     [
-        ([(b"a", b"b")] * (heads.MAX_FIELDS - 1), None),
-        ([(b"a", b"b")] * heads.MAX_FIELDS, 431),
-        ([(b"a" * heads.MAX_NAME, b"")], None),
-        ([(b"a" * (heads.MAX_NAME + 1), b"")], 431),
-        ([(b"a", b"b" * (heads.MAX_HEAD - 20))], None),
-        ([(b"a", b"b" * heads.MAX_HEAD)], 431),
-        ([(b"a", b"b" * (heads.MAX_HEAD // 2))] * 2, 431),
+        ([(b"a", b"b")] * (request_head.MAX_FIELDS - 1), None),
+        ([(b"a", b"b")] * request_head.MAX_FIELDS, 431),
+        ([(b"a" * request_head.MAX_NAME, b"")], None),
+        ([(b"a" * (request_head.MAX_NAME + 1), b"")], 431),
+        ([(b"a", b"b" * (request_head.MAX_HEAD - 20))], None),
+        ([(b"a", b"b" * request_head.MAX_HEAD)], 431),
+        ([(b"a", b"b" * (request_head.MAX_HEAD // 2))] * 2, 431),
     ],
 )
 def test_bounds_of_fields(fields: list[tuple[bytes, bytes]], status: int | None) -> None:
     """At the bound and one above: count, name, value, and the sum of all."""
     if status is None:
-        heads.read(b"GET", "1.1", b"/", [HOST, *fields])
+        request_head.read(b"GET", "1.1", b"/", [HOST, *fields])
         return
     with pytest.raises(Refusal) as caught:
-        heads.read(b"GET", "1.1", b"/", [HOST, *fields])
+        request_head.read(b"GET", "1.1", b"/", [HOST, *fields])
     assert caught.value.status == status
 
 
 def test_bound_of_a_target() -> None:
     """At the bound and one above."""
-    heads.read(b"GET", "1.1", b"/" + b"a" * (heads.MAX_TARGET - 1), [HOST])
+    request_head.read(b"GET", "1.1", b"/" + b"a" * (request_head.MAX_TARGET - 1), [HOST])
     with pytest.raises(Refusal) as caught:
-        heads.read(b"GET", "1.1", b"/" + b"a" * heads.MAX_TARGET, [HOST])
+        request_head.read(b"GET", "1.1", b"/" + b"a" * request_head.MAX_TARGET, [HOST])
     assert caught.value.status == 414
 
 
@@ -87,7 +87,7 @@ def test_any_head_is_taken_or_refused(
     """Whatever bytes come, there is a head with one host, or a refusal with a sentence."""
     head, refused = None, None
     try:
-        head = heads.read(method, "1.1", target, fields)
+        head = request_head.read(method, "1.1", target, fields)
     except Refusal as refusal:
         refused = refusal
     if head is not None:

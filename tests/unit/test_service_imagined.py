@@ -14,9 +14,9 @@ from parivision import telemetry
 from parivision.models.bundle import Bundle
 from parivision.models.explanation import GROUPS, PLACE, band
 from parivision.serving.app import create_app
-from parivision.serving.bodies import INLINE_BYTES
 from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
 from parivision.serving.predictor import ChampionRecord, Predictor
+from parivision.serving.request_body import INLINE_BYTES
 
 CHAMPION = ChampionRecord("shots", "12", "d1", {"log_loss": 0.64})
 BINS = [

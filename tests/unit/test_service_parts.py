@@ -21,7 +21,7 @@ from parivision.models.estimators import Constant
 from parivision.packaging import bento
 from parivision.serving import openapi
 from parivision.serving.client import requests_of
-from parivision.serving.counts import Buckets
+from parivision.serving.metrics import Histogram
 from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
 from parivision.serving.predictor import BUNDLE_FOLDER, ChampionRecord, Predictor
 from parivision.serving.requests import parse
@@ -126,7 +126,7 @@ class TestBuckets:
         """Each bucket counts what is at most its bound, as Prometheus defines it."""
         from prometheus_client.core import HistogramMetricFamily
 
-        buckets, family = Buckets((0.5, 1.0)), HistogramMetricFamily("h", "", labels=["a"])
+        buckets, family = Histogram((0.5, 1.0)), HistogramMetricFamily("h", "", labels=["a"])
         buckets.observe(np.array(values))
         buckets.add_to(family, ["x"])
         found = {sample.labels.get("le", sample.name): sample.value for sample in family.samples}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from parivision.features import matrix as features
 from parivision.features.form import Form
 from parivision.models.bundle import WITH_ACTION, WITHOUT_ACTION, Bundle, Part, blended
-from parivision.models.single_shot import CourtPosition, Single
+from parivision.models.single_shot import CourtPosition, SingleShotPredictor
 from parivision.models.training import History
 from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
 from parivision.shots.actions import MODIFIERS
@@ -120,7 +120,7 @@ def test_features_of_one_shot_are_those_of_many(feature_set, form, players, data
     bundle = Bundle("seen", "full", {key: Part(names, seen[key]) for key in seen}, form)
     facts = _facts(shot)
     asked = seen[WITHOUT_ACTION if facts.action[0] == NO_ACTION else WITH_ACTION]
-    said = Single(bundle)(shot)
+    said = SingleShotPredictor(bundle)(shot)
     alone = asked.row
     bundle.predict(facts)
     assert alone is not None
@@ -145,11 +145,13 @@ def test_places_are_those_of_the_court(place):
 
 
 @pytest.fixture(scope="module", params=["alone", "with an older model"])
-def asked(league_bundle: Bundle, request: pytest.FixtureRequest) -> tuple[Bundle, Single]:
+def asked(
+    league_bundle: Bundle, request: pytest.FixtureRequest
+) -> tuple[Bundle, SingleShotPredictor]:
     """A model, and the same ready for single shots."""
     alone = request.param == "alone"
     bundle = league_bundle if alone else blended(league_bundle, league_bundle)
-    return bundle, Single(bundle)
+    return bundle, SingleShotPredictor(bundle)
 
 
 @given(data=st.data())
@@ -166,4 +168,4 @@ def test_a_bundle_without_trees_for_actions_answers_them_too(league_bundle):
     plain = replace(league_bundle, parts={WITHOUT_ACTION: league_bundle.parts[WITHOUT_ACTION]})
     for shot in (SMALL_SHOT, FULL_SHOT):
         expected = plain.predict(from_records([shot | {"game_date": None}], TODAY))[0]
-        assert Single(plain)(shot).p_made == pytest.approx(expected, rel=0, abs=1e-12)
+        assert SingleShotPredictor(plain)(shot).p_made == pytest.approx(expected, rel=0, abs=1e-12)

@@ -65,7 +65,7 @@ _ALIASES: Final = {
 }
 
 
-class Said(NamedTuple):
+class ShotPrediction(NamedTuple):
     """What is said about one shot."""
 
     p_made: float
@@ -122,7 +122,7 @@ def _zone(x: float, y: float, r: float, angle: float, *, is_three: bool) -> int:
     return int(court.Zone.MID_RANGE_LEFT if is_left else court.Zone.MID_RANGE_RIGHT_CENTRE)
 
 
-class Single:
+class SingleShotPredictor:
     """Answers shots one by one; threads may share it, and it never changes."""
 
     def __init__(self, bundle: Bundle) -> None:
@@ -133,7 +133,7 @@ class Single:
         self._with = self._without if given is None else _scorer(given)
         self._action = lru_cache(_WORDS)(self._form.action)
 
-    def __call__(self, shot: Mapping[str, Any]) -> Said:
+    def __call__(self, shot: Mapping[str, Any]) -> ShotPrediction:
         """What is said about a shot; it holds what `facts.from_records` takes, places in range."""
         get = shot.get
         x, y = shot["x_ft"], shot["y_ft"]
@@ -158,7 +158,7 @@ class Single:
             *self._form.of_action(self._action(words), place, player, near[1]),
         )
         p_made = self._with(row) if words else self._without(row)
-        return Said(p_made, value, place.zone)
+        return ShotPrediction(p_made, value, place.zone)
 
 
 def _elapsed_s(period: int, clock_s: float) -> float:
@@ -268,7 +268,7 @@ class _Rates:
 
 
 def _scorer(part: Part) -> Callable[[Row], float]:
-    """From what `Single` computes to a part's probability, as `Part.predict` gives it."""
+    """From the features in `_COMPUTED` to a part's probability, as `Part.predict` gives it."""
     names = [_COMPUTED.index(_ALIASES.get(name, name)) for name in part.names]
     # With one index it would not give a tuple.
     pick = itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from parivision.serving.predictor import Answer, Predictor
 from parivision.serving.requests import Problem, Refusal, contradiction, quote, read
@@ -44,14 +45,14 @@ _OUTPUTS: Final = (("p_made", "FP64"), ("expected_points", "FP64"), ("zone_code"
 
 
 @dataclass(frozen=True)
-class Asked:
+class InferenceRequest:
     """An inference request: its shots, and the id that it wants back."""
 
     shots: Rows
     id: str | None
 
 
-def parse(body: bytes) -> Asked:
+def parse(body: bytes) -> InferenceRequest:
     """The shots of an inference request; raises Refusal (400 or 422) for anything else."""
     try:
         content = read(body)
@@ -73,21 +74,23 @@ def parse(body: bytes) -> Asked:
     rows = Rows(columns, sizes.pop())
     _check_together(rows)
     id_ = content.get("id")
-    return Asked(rows, id_ if isinstance(id_, str) else None)
+    return InferenceRequest(rows, id_ if isinstance(id_, str) else None)
 
 
-def answer(asked: Asked, said: Answer, predictor: Predictor, request_id: str) -> bytes:
-    """The answer; a shot's outcome may be reported by the prediction's id, "-" and its place."""
-    values = (said.p_made, said.expected_points, said.zone)
+def response(
+    request: InferenceRequest, answer: Answer, predictor: Predictor, request_id: str
+) -> bytes:
+    """The response body. An outcome may be reported by the prediction's id, "-" and the row."""
+    values = (answer.p_made, answer.expected_points, answer.zone)
     outputs = [
-        {"name": name, "datatype": kind, "shape": [asked.shots.size], "data": column.tolist()}
+        {"name": name, "datatype": kind, "shape": [request.shots.size], "data": column.tolist()}
         for (name, kind), column in zip(_OUTPUTS, values, strict=True)
     ]
     return msgspec.json.encode(
         {
             "model_name": predictor.champion.name,
             "model_version": predictor.champion.version,
-            **({} if asked.id is None else {"id": asked.id}),
+            **({} if request.id is None else {"id": request.id}),
             "parameters": {"prediction_id": request_id},
             "outputs": outputs,
         }
@@ -151,8 +154,8 @@ def _texts(name: str, data: list[Any], rules: Mapping[str, Any]) -> Column:
     known = {text: _meaning(name, text, rules) for text in set(data) - {None}} if are_texts else {}
     if not are_texts or None in known.values():
         wrong = (value is not None and _meaning(name, value, rules) is None for value in data)
-        place = next(place for place, is_wrong in enumerate(wrong) if is_wrong)
-        raise _at(name, place, data[place])
+        row = next(row for row, is_wrong in enumerate(wrong) if is_wrong)
+        raise _at(name, row, data[row])
     return list(map(known.get, data)) if rules.get("format") == "date" else data
 
 
@@ -169,32 +172,44 @@ def _meaning(name: str, value: Any, rules: Mapping[str, Any]) -> str | date | No
 
 def _numbers(name: str, data: list[Any], rules: Mapping[str, Any]) -> Column:
     """The values, or an array of them if all are known; integers keep all their digits."""
-    is_whole, is_listed = rules.get("type") == "integer", "enum" in rules
-    allowed = {type(None), int, *([bool, float] if is_listed else [] if is_whole else [float])}
-    kinds = set(map(type, data))
-    if is_whole and float in kinds:
+    is_whole = rules.get("type") == "integer"
+    types = set(map(type, data))
+    if is_whole and float in types:
         data = list(map(whole, data))
-        kinds = set(map(type, data))
-    if not kinds <= allowed:
-        place = next(i for i, value in enumerate(data) if type(value) not in allowed)
-        raise _at(name, place, data[place])
-    is_full = type(None) not in kinds
-    known = data if is_full else [value for value in data if value is not None]
+        types = set(map(type, data))
+    _check_types(name, data, types, rules)
+    known = [value for value in data if value is not None] if type(None) in types else data
     try:
-        values = np.array(known, np.int64 if is_whole and not is_listed else np.float64)
+        kind = np.int64 if is_whole and "enum" not in rules else np.float64
+        values = np.array(known, kind)
     except OverflowError:
         raise _outside(name, data, rules) from None
-    if is_listed:
-        fits = all(value in rules["enum"] for value in set(known))
-    else:
-        fits = not len(values) or (
-            values.min() >= rules["minimum"] and values.max() <= rules["maximum"]
-        )
-    if not fits:
+    if not _are_in_range(values, known, rules):
         raise _outside(name, data, rules)
-    if not is_full:
+    if known is not data:
         return data
     return values.astype(np.int64) if is_whole else values  # type: ignore[return-value]
+
+
+def _check_types(name: str, data: list[Any], types: set[type], rules: Mapping[str, Any]) -> None:
+    """Raises Refusal (422) for the first value of a type that the column does not allow."""
+    allowed = {type(None), int}
+    if "enum" in rules:
+        allowed |= {bool, float}
+    elif rules.get("type") != "integer":
+        allowed.add(float)
+    if not types <= allowed:
+        row = next(i for i, value in enumerate(data) if type(value) not in allowed)
+        raise _at(name, row, data[row])
+
+
+def _are_in_range(values: NDArray[Any], known: Sequence[Any], rules: Mapping[str, Any]) -> bool:
+    """Whether all values of a column, which is also `values` of shape (n,), are allowed."""
+    if "enum" in rules:
+        return all(value in rules["enum"] for value in set(known))
+    if not len(values):
+        return True
+    return bool(values.min() >= rules["minimum"] and values.max() <= rules["maximum"])
 
 
 def _outside(name: str, data: list[Any], rules: Mapping[str, Any]) -> Refusal:
@@ -205,8 +220,8 @@ def _outside(name: str, data: list[Any], rules: Mapping[str, Any]) -> Refusal:
             return value in rules["enum"]
         return bool(rules["minimum"] <= value <= rules["maximum"])
 
-    place = next(i for i, value in enumerate(data) if value is not None and not fits(value))
-    return _at(name, place, data[place])
+    row = next(i for i, value in enumerate(data) if value is not None and not fits(value))
+    return _at(name, row, data[row])
 
 
 def _check_together(rows: Rows) -> None:
@@ -215,11 +230,11 @@ def _check_together(rows: Rows) -> None:
     missing = [name for name in REQUIRED if name not in columns]
     if missing:
         raise Refusal.of(*(Problem(name, FIELDS[name], "nothing") for name in missing))
-    found = first_of_columns(columns)
-    if found is not None:
-        place, rule = found
-        shot = {name: _plain(columns[name][place]) for name in rule.names}
-        raise Refusal.of(contradiction(rule, shot, f"{rule.field}[{place}]"))
+    contradictory = first_of_columns(columns)
+    if contradictory is not None:
+        row, rule = contradictory
+        shot = {name: _plain(columns[name][row]) for name in rule.names}
+        raise Refusal.of(contradiction(rule, shot, f"{rule.field}[{row}]"))
 
 
 def _plain(value: Any) -> Any:
@@ -227,8 +242,8 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _at(name: str, place: int, came: Any) -> Refusal:
-    return _wrong(f"{name}[{place}]", FIELDS[name], came)
+def _at(name: str, row: int, came: Any) -> Refusal:
+    return _wrong(f"{name}[{row}]", FIELDS[name], came)
 
 
 def _wrong(field: str, expected: str, came: Any) -> Refusal:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from parivision.serving import trace
-from parivision.serving.heads import bare
+from parivision.serving.request_head import bare
 
 Headers = tuple[tuple[bytes, bytes], ...]
 

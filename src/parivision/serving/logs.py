@@ -66,7 +66,7 @@ class Logs:
         at = instant(time.time())
         self.predictions.add(blocks(id_, at, columns, p_made.tolist(), trace.fields))
 
-    def told(self, outcomes: Sequence[Record]) -> bool:
+    def add_outcomes(self, outcomes: Sequence[Record]) -> bool:
         """Log outcomes, all or none; False when there is no room for them."""
         return self.outcomes.add([Entry(line(outcome)) for outcome in outcomes])
 

@@ -12,7 +12,7 @@ import numpy as np
 from parivision import strict_json
 from parivision.errors import ModelError, ServiceError
 from parivision.models.bundle import PLAYERS, Bundle
-from parivision.models.single_shot import Single
+from parivision.models.single_shot import SingleShotPredictor
 from parivision.serving.shot import Rows, Shot
 from parivision.shots import court
 from parivision.shots.facts import EPOCH, Floats, Ints, from_columns
@@ -91,7 +91,7 @@ class Predictor:
             "family": bundle.family,
         }
         """Name, version and family, as every answer carries them."""
-        self._single = Single(bundle)
+        self._single = SingleShotPredictor(bundle)
         self._today = today
 
     @classmethod

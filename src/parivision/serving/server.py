@@ -11,8 +11,8 @@ from typing import Any, Final
 import uvicorn
 
 from parivision.serving.app import App
+from parivision.serving.process_state import ProcessState
 from parivision.serving.protocol import Protocol
-from parivision.serving.shared import Shared
 
 _logger = logging.getLogger(__name__)
 
@@ -41,12 +41,14 @@ def straight(app: App, around: Application) -> Application:
     return answer
 
 
-def config(shared: Shared, around: Application | None = None, **options: Any) -> uvicorn.Config:
+def config(
+    process: ProcessState, around: Application | None = None, **options: Any
+) -> uvicorn.Config:
     """How uvicorn runs the application, and BentoML's around it if it is a Bento's."""
-    app = shared.app
+    app = process.app
     return uvicorn.Config(
         straight(app, around or app),
-        http=partial(Protocol, shared=shared),  # type: ignore[arg-type]
+        http=partial(Protocol, process=process),  # type: ignore[arg-type]
         log_config=None,
         access_log=False,
         proxy_headers=False,
@@ -81,4 +83,4 @@ def serve(app: App, around: Application, host: str, port: int) -> None:
     # What was loaded stays; to look for garbage in it again and again would delay answers.
     gc.collect()
     gc.freeze()
-    uvicorn.Server(config(Shared(app), around)).run(sockets)
+    uvicorn.Server(config(ProcessState(app), around)).run(sockets)

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from parivision.serving import lines
 from parivision.serving.asgi import Message, Receive, Send
-from parivision.serving.bodies import INLINE_BYTES
-from parivision.serving.loaded import Loaded
+from parivision.serving.handlers import RequestHandlers
+from parivision.serving.request_body import INLINE_BYTES
 from parivision.serving.requests import Refusal
 
 MAX_STREAMS: Final = 32
@@ -20,14 +20,14 @@ class Stream:
 
     def __init__(
         self,
-        loaded: Loaded,
+        handlers: RequestHandlers,
         send: Send,
         headers: tuple[tuple[bytes, bytes], ...],
         in_thread: Callable[..., Awaitable[bytes]],
         on_begin: Callable[[], None],
     ) -> None:
         self._on_begin = on_begin
-        self._loaded = loaded
+        self._handlers = handlers
         self._send = send
         self._in_thread = in_thread
         self._start: Message = {
@@ -46,22 +46,22 @@ class Stream:
             done = 0
             async with aclosing(lines.blocks(receive)) as blocks:
                 async for block in blocks:
-                    await self._say(await self._answer_to(block, done))
+                    await self._send_text(await self._answer_to(block, done))
                     done += len(block)
         except Refusal as refusal:
             if not self._is_begun:
                 raise
-            await self._say(lines.fault(refusal))
+            await self._send_text(lines.fault(refusal))
         if not self._is_begun:
             raise Refusal(400, _EMPTY)
         await self._send({"type": "http.response.body", "body": b""})
 
     async def _answer_to(self, block: list[bytes], done: int) -> bytes:
         if sum(map(len, block)) <= INLINE_BYTES:
-            return self._loaded.answer_lines(block, done)
-        return await self._in_thread(self._loaded.answer_lines, block, done)
+            return self._handlers.answer_lines(block, done)
+        return await self._in_thread(self._handlers.answer_lines, block, done)
 
-    async def _say(self, text: bytes) -> None:
+    async def _send_text(self, text: bytes) -> None:
         if not self._is_begun:
             self._is_begun = True
             self._on_begin()

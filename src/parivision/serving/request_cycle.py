@@ -1,7 +1,7 @@
-"""Parts of a connection: one request and its answer, when to read on, and a body after an upgrade.
+"""Parts of a connection: a request with its response, flow control, and a body after an upgrade.
 
-Uvicorn's, with what it leaves out: a request that will never be whole is refused in the
-application's own words, HTTP/1.0 gets no chunks, and a client that pipelines is not read ahead of.
+Uvicorn's, with what it leaves out: a request that will never be complete is refused with the
+application's message, HTTP/1.0 gets no chunks, and little is read ahead of a client that pipelines.
 """
 
 import asyncio
@@ -18,22 +18,22 @@ from parivision.serving.requests import Refusal
 _ENDLESS: Final = sys.maxsize
 
 
-class Flow(FlowControl):
+class ConnectionFlow(FlowControl):
     """When a connection is read and written: not while requests wait that came before."""
 
-    def __init__(self, transport: asyncio.Transport, go_on: Callable[[], bool]) -> None:
-        """`go_on` begins with what waits, and says whether more is to be read now."""
+    def __init__(self, transport: asyncio.Transport, resume: Callable[[], bool]) -> None:
+        """`resume` begins with what waits, and says whether more is to be read now."""
         super().__init__(transport)
-        self._go_on = go_on
+        self._resume = resume
 
     def resume_reading(self) -> None:
         """Read on, unless there is work enough: else a client could fill the memory with it."""
-        if self.read_paused and self._go_on():
+        if self.read_paused and self._resume():
             super().resume_reading()
 
 
-class Cycle(RequestResponseCycle):
-    """One request and its answer."""
+class RequestCycle(RequestResponseCycle):
+    """One request and its response."""
 
     def __init__(self, *, close: Callable[[], None], **more: Any) -> None:
         """`close` ends the connection when an answer came before its request's end."""
@@ -78,39 +78,39 @@ class Cycle(RequestResponseCycle):
             self.expected_content_length = len(message.get("body", b""))
 
 
-class Resumed:
-    """What a second parser tells a connection of a request whose head the first one read.
+class BodyParserCallbacks:
+    """Callbacks of the second parser, which reads the body of a request with an upgrade.
 
     llhttp stops behind a head that asks for an upgrade, as if no body followed. The second parser
-    is given a head of its own, of which nothing is told, and then the body.
+    is given a head of its own, whose callbacks are dropped, and then the body.
     """
 
-    def __init__(self, to: Any) -> None:
-        self._to = to
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
         self._is_begun = False
-        self.on_body = to.on_body
-        self.on_chunk_header = to.on_chunk_header
-        self.on_message_complete = to.on_message_complete
+        self.on_body = connection.on_body
+        self.on_chunk_header = connection.on_chunk_header
+        self.on_message_complete = connection.on_message_complete
 
     def on_message_begin(self) -> None:
         """The next request begins."""
         if self._is_begun:
-            self._to.on_message_begin()
+            self._connection.on_message_begin()
 
     def on_url(self, url: bytes) -> None:
         """A part of its target."""
         if self._is_begun:
-            self._to.on_url(url)
+            self._connection.on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One of its fields, or of the trailers of the body."""
         if self._is_begun:
-            self._to.on_header(name, value)
+            self._connection.on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """The second parser's own head is read; from now on all is told."""
+        """The second parser's own head is read; from now on all is passed on."""
         if self._is_begun:
-            self._to.on_headers_complete()
+            self._connection.on_headers_complete()
         self._is_begun = True
 
 

@@ -1,4 +1,4 @@
-"""What the service counts for Prometheus.
+"""The service's metrics for Prometheus.
 
 Kept in lists of its own and not in prometheus_client's counters: one prediction is counted by
 adding to numbers, and ten thousand with two calls of NumPy. One process counts for itself, so a
@@ -27,7 +27,7 @@ from parivision.shots.court import Zone
 from parivision.shots.facts import Floats, Ints
 
 
-class Buckets:
+class Histogram:
     """A histogram: how many values were at most each bound, and their sum."""
 
     def __init__(self, bounds: Sequence[float]) -> None:
@@ -52,10 +52,10 @@ class Buckets:
         family.add_metric(labels, [(name, float(count)) for name, count in pairs], self._sum)
 
 
-def _add(counts: list[int], places: Ints) -> None:
-    """Count each place."""
-    for place, count in enumerate(np.bincount(places).tolist()):
-        counts[place] += count
+def _add(counts: list[int], indices: Ints) -> None:
+    """Add 1 to the count at each index; an index may come several times."""
+    for index, count in enumerate(np.bincount(indices).tolist()):
+        counts[index] += count
 
 
 class VersionCounters(Collector):
@@ -65,11 +65,11 @@ class VersionCounters(Collector):
         self._version = version
         self._model = {"name": name, "family": family, "feature_set": feature_set}
         self._requests: dict[tuple[str, int], int] = defaultdict(int)
-        self._seconds: dict[str, Buckets] = defaultdict(
-            lambda: Buckets(telemetry.REQUEST_BUCKETS_S)
+        self._seconds: dict[str, Histogram] = defaultdict(
+            lambda: Histogram(telemetry.REQUEST_BUCKETS_S)
         )
         self._zones = [0] * (max(Zone) + 1)
-        self._p_made = Buckets(telemetry.P_MADE_BUCKETS)
+        self._p_made = Histogram(telemetry.P_MADE_BUCKETS)
         self._lock = threading.Lock()
         self._registry = CollectorRegistry()
         self._registry.register(self)

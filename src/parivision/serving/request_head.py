@@ -34,7 +34,7 @@ _TARGET: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=:@/?\[\]-]|%[0-9A-Fa-f
 _ABSOLUTE: Final = re.compile(rb"https?://(?P<authority>[^/?]+)(?P<rest>.*)", re.IGNORECASE)
 
 
-class Head(NamedTuple):
+class RequestHead(NamedTuple):
     """What the rest of the way needs of a head that is in order.
 
     `path` and `query` are as they came, `host` is in lower case and without its port, empty where
@@ -50,7 +50,7 @@ class Head(NamedTuple):
     """Whether the client waits for a 100 before it sends the body."""
 
 
-def read(method: bytes, version: str, target: bytes, fields: Fields) -> Head:
+def read(method: bytes, version: str, target: bytes, fields: Fields) -> RequestHead:
     """A head that is complete, with its names in lower case.
 
     Raises Refusal: 400, 414, 417, 431, 501 or 505, after each of which the connection must close.
@@ -68,7 +68,7 @@ def read(method: bytes, version: str, target: bytes, fields: Fields) -> Head:
     length = _values(fields, b"content-length")
     waits = _expects(_values(fields, b"expect")) and version == "1.1"
     named = bare(authority) if authority else host
-    return Head(path, query, named, int(length[0]) if length else 0, bool(coding), waits)
+    return RequestHead(path, query, named, int(length[0]) if length else 0, bool(coding), waits)
 
 
 def check_begun(size: int, target: bytes, fields: Fields, *, is_oldest: bool) -> None:

@@ -1,4 +1,4 @@
-"""Bodies of requests: small ones are answered at once, large ones in a thread and few at a time."""
+"""Request bodies: small ones are answered at once, large ones in a thread and few at a time."""
 
 import asyncio
 import math
@@ -17,7 +17,7 @@ from parivision.serving.asgi import (
 )
 from parivision.serving.requests import Refusal
 
-Said = TypeVar("Said")
+Result = TypeVar("Result")
 
 INLINE_BYTES: Final = 32 * 2**10
 """Bodies beyond this are answered in a thread, so that health checks and small requests go on."""
@@ -29,8 +29,8 @@ TOO_MUCH: Final = "The service has more to do than it can; try again in a second
 TOO_SLOW: Final = "The request did not arrive in time."
 
 
-class Bodies:
-    """How many large bodies are held, and the thread that answers them."""
+class BodyProcessor:
+    """Reads bodies and has them answered; bounds how many large ones are held at a time."""
 
     def __init__(self) -> None:
         self.large = 0
@@ -38,12 +38,12 @@ class Bodies:
 
     async def answered(
         self,
-        answer: Callable[[bytes], Said],
+        answer: Callable[[bytes], Result],
         scope: Scope,
         receive: Receive,
         *,
         inline: int = INLINE_BYTES,
-    ) -> Said:
+    ) -> Result:
         """What `answer` makes of the request's body, in a thread if it is larger than `inline`.
 
         Of large ones only so many are held at a time, from their first byte on.
@@ -65,7 +65,7 @@ class Bodies:
         finally:
             self.large -= 1
 
-    async def in_thread(self, function: Callable[..., Said], *arguments: Any) -> Said:
+    async def in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """Run what takes long beside the event loop, one at a time."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="large-requests")

@@ -22,11 +22,11 @@ LINGER_S: Final = 0.5
 
 
 @dataclass
-class Shared:
+class ProcessState:
     """What the connections of one process share.
 
     `turn_began` is when the event loop began to answer what had come in meanwhile; 0 between turns.
-    `waiting` is how many bytes came that are not parsed yet.
+    `waiting_bytes` is how many bytes came that are not parsed yet.
     """
 
     app: App
@@ -36,8 +36,8 @@ class Shared:
     answer_s: float = ANSWER_S
     linger_s: float = LINGER_S
     turn_began: float = 0.0
-    waiting: int = 0
-    _heads: dict[int, bytes] = field(default_factory=dict)
+    waiting_bytes: int = 0
+    _response_heads: dict[int, bytes] = field(default_factory=dict)
     _headers: Headers = field(default_factory=list)
 
     def is_late(self, loop: asyncio.AbstractEventLoop) -> bool:
@@ -54,15 +54,15 @@ class Shared:
     def _end_turn(self) -> None:
         self.turn_began = 0.0
 
-    def head(self, status: int, headers: Headers) -> bytes:
+    def response_head(self, status: int, headers: Headers) -> bytes:
         """An answer's first lines up to its length; `headers` are uvicorn's, new every second."""
         if headers is not self._headers:
             self._headers = headers
-            self._heads.clear()
-        head = self._heads.get(status)
+            self._response_heads.clear()
+        head = self._response_heads.get(status)
         if head is None:
             lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()]
             lines += [name + b": " + value for name, value in headers]
             head = b"\r\n".join([*lines, b"content-type: application/json", b"content-length: "])
-            self._heads[status] = head
+            self._response_heads[status] = head
         return head
