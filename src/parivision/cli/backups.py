@@ -23,8 +23,8 @@ def backup(file: Annotated[str, typer.Argument(help=FILE_HELP)]) -> None:
 
     with _opened(file, "wb") as stream, bar("documents") as progress:
         counts = dump(_databases(), stream, progress)
-    for place, count in counts.items():
-        say(f"{count:,} documents of {place}")
+    for collection, count in counts.items():
+        say(f"{count:,} documents of {collection}")
 
 
 @commands.command()
@@ -34,21 +34,21 @@ def restore(file: Annotated[str, typer.Argument(help=FILE_HELP)]) -> None:
 
     with _opened(file, "rb") as stream, bar("documents") as progress:
         new = load(_databases(), stream, progress)
-    for place, count in new.items():
-        say(f"{count:,} documents of {place} were not there")
+    for collection, count in new.items():
+        say(f"{count:,} documents of {collection} were not there")
 
 
 def _databases() -> Mapping[str, str]:
     """URLs by their names in a backup."""
     chosen = context.current()
     urls = {"lake": chosen.lake, "predictions": chosen.prediction_log}
-    found = {name: url for name, url in urls.items() if url.startswith("mongodb")}
-    if not found:
+    stores = {name: url for name, url in urls.items() if url.startswith("mongodb")}
+    if not stores:
         raise SettingsError(
             "neither PARIVISION_LAKE nor PARIVISION_PREDICTION_LOG is in MongoDB: a folder is "
             "copied as any other"
         )
-    return found
+    return stores
 
 
 def _opened(file: str, mode: str) -> AbstractContextManager[IO[bytes]]:

@@ -118,12 +118,12 @@ def _lines_that_move() -> Iterator[Progress]:
     if _moving:
         yield _moving[0]
         return
-    told = (TextColumn("{task.description}"), _KnownBar(), TextColumn("{task.fields[amount]}"))
+    columns = (TextColumn("{task.description}"), _KnownBar(), TextColumn("{task.fields[amount]}"))
     # What is piped away must not end up among the lines of the terminal.
     is_shared = sys.stdout.isatty()
     with Progress(
         SpinnerColumn(),
-        *told,
+        *columns,
         TimeElapsedColumn(),
         console=err,
         transient=True,

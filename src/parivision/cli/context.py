@@ -23,9 +23,9 @@ ANSWER_S: Final = 10
 
 def current() -> Settings:
     """Settings of this process; the home folder exists afterwards."""
-    found = settings.read(os.environ)
-    found.home.mkdir(parents=True, exist_ok=True)
-    return found
+    chosen = settings.read(os.environ)
+    chosen.home.mkdir(parents=True, exist_ok=True)
+    return chosen
 
 
 def lake(chosen: Settings) -> Lake:

@@ -238,7 +238,7 @@ def _reports(settings: Settings, run: "Run") -> dict[str, Path]:
 
     folder = settings.reports
     folder.mkdir(parents=True, exist_ok=True)
-    found = {}
+    copied = {}
     wanted = [("evaluate", "report"), ("drift", "report"), ("drift", "evidently")]
     if not run.tasks["drift"].parameters["Output"]:  # no champion to compare with, at that time
         wanted = wanted[:1]
@@ -246,10 +246,10 @@ def _reports(settings: Settings, run: "Run") -> dict[str, Path]:
         written = run.tasks[task].artifacts.get(artifact)
         if written is not None and written.path.is_file():
             name = task if artifact == "report" else f"{task} ({artifact})"
-            found[name] = folder / f"{task}-{artifact}.html"
-            shutil.copyfile(written.path, found[name])
+            copied[name] = folder / f"{task}-{artifact}.html"
+            shutil.copyfile(written.path, copied[name])
     with bar("exploring the shots") as progress:
-        found["shots"] = write(
+        copied["shots"] = write(
             context.lake(settings).silver(), folder / "eda.html", progress=progress
         )
-    return found
+    return copied

@@ -42,8 +42,8 @@ def show_drift(settings: Settings, *, is_synthetic: bool) -> dict[str, Path]:
         out.print("  there is no champion to compare with")
         return {}
     drifted = ", ".join(summary.drifted_columns) or "no column"
-    found = f"{summary.verdict}: {drifted} drifted, in {summary.n_current:,} shots"
-    out.print(f"  {found}", markup=False, soft_wrap=True)
+    conclusion = f"{summary.verdict}: {drifted} drifted, in {summary.n_current:,} shots"
+    out.print(f"  {conclusion}", markup=False, soft_wrap=True)
     for reason in summary.reasons[:_SHOWN]:
         out.print(f"    {reason}", markup=False, soft_wrap=True)
     out.print(f"  report: {outcome.page}", markup=False, soft_wrap=True)

@@ -126,8 +126,8 @@ def drift_metrics(drift: DriftReport | None) -> Iterator[Metric]:
     """What the newest drift report found; nothing before the first."""
     if drift is None:
         return
-    found = float(drift.verdict == "drift")
-    yield from _number(telemetry.DRIFT_DETECTED, "Whether the newest report found drift.", found)
+    is_drift = float(drift.verdict == "drift")
+    yield from _number(telemetry.DRIFT_DETECTED, "Whether the newest report found drift.", is_drift)
     yield from _moment(telemetry.DRIFT_TIMESTAMP, "When the newest report was made.", drift.at)
     yield _gauge(
         telemetry.DRIFT_SEVERITY,

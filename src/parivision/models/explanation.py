@@ -88,15 +88,15 @@ def band(bins: Sequence[Mapping[str, float]], p_made: float) -> Band | None:
     """
     if not bins:
         return None
-    said = np.array([row["mean_p_made"] for row in bins])
+    predicted = np.array([row["mean_p_made"] for row in bins])
     low, high = (
-        _moved(said, np.array([row[name] for row in bins]), p_made) for name in ("low", "high")
+        _moved(predicted, np.array([row[name] for row in bins]), p_made) for name in ("low", "high")
     )
     return Band(low, high)
 
 
-def _moved(said: Floats, edge: Floats, p_made: float) -> float:
-    return float(np.clip(p_made + np.interp(p_made, said, edge - said), 0, 1))
+def _moved(predicted: Floats, edge: Floats, p_made: float) -> float:
+    return float(np.clip(p_made + np.interp(p_made, predicted, edge - predicted), 0, 1))
 
 
 def _told(shot: Mapping[str, Any], mask: Sequence[bool]) -> dict[str, Any]:

@@ -73,8 +73,8 @@ class Forest:
         self._pack = struct.Struct(f"{self.columns}f").pack_into
         self._size, self._answer = ctypes.c_int64(), ctypes.c_double()
         data = (ctypes.c_char * len(self._row)).from_buffer(self._row)
-        places = (data, self._size, self._answer)
-        self._arguments = (self._fast.value, *map(ctypes.addressof, places))
+        buffers = (data, self._size, self._answer)
+        self._arguments = (self._fast.value, *map(ctypes.addressof, buffers))
         self._one = _one_row()
         self._lock = threading.Lock()
 
@@ -83,7 +83,7 @@ class Forest:
         with self._lock:
             self._pack(self._row, 0, *row)
             if self._one(*self._arguments):
-                raise ModelError(self._said())
+                raise ModelError(self._last_error())
             return self._answer.value
 
     def many(self, features: NDArray[np.float32]) -> Floats:
@@ -119,9 +119,9 @@ class Forest:
 
     def _call(self, function: str, *arguments: Any) -> None:
         if getattr(self._library, function)(*arguments):
-            raise ModelError(self._said())
+            raise ModelError(self._last_error())
 
-    def _said(self) -> str:
+    def _last_error(self) -> str:
         return f"LightGBM: {self._library.LGBM_GetLastError().decode(errors='replace')}"
 
     def __deepcopy__(self, _memo: object) -> "Forest":
@@ -182,8 +182,8 @@ def _lines(number: int, tree: Tree) -> list[str]:
     """One tree in LightGBM's format: inner nodes and leaves are counted apart, leaves negated."""
     is_leaf = tree.left < 0
     inner, leaves = np.flatnonzero(~is_leaf), np.flatnonzero(is_leaf)
-    place = np.empty(len(is_leaf), np.int64)
-    place[inner], place[leaves] = np.arange(len(inner)), ~np.arange(len(leaves))
+    number_of = np.empty(len(is_leaf), np.int64)
+    number_of[inner], number_of[leaves] = np.arange(len(inner)), ~np.arange(len(leaves))
     threshold = np.clip(tree.threshold[inner].astype(np.float64), -_LARGEST, _LARGEST)
     lines = [f"Tree={number}", f"num_leaves={len(leaves)}", "num_cat=0"]
     if len(inner):
@@ -193,8 +193,8 @@ def _lines(number: int, tree: Tree) -> list[str]:
             _line("split_gain", np.zeros(len(inner), np.int64)),
             _line("threshold", threshold),
             _line("decision_type", decision),
-            _line("left_child", place[tree.left[inner]]),
-            _line("right_child", place[tree.right[inner]]),
+            _line("left_child", number_of[tree.left[inner]]),
+            _line("right_child", number_of[tree.right[inner]]),
         ]
     return [*lines, _line("leaf_value", tree.value[leaves].astype(np.float64)), "shrinkage=1", ""]
 
@@ -206,13 +206,13 @@ def _line(name: str, values: NDArray[Any]) -> str:
 @cache
 def _path() -> str:
     """Where LightGBM's shared library is; raises ModelError where it is not installed."""
-    found = find_spec("lightgbm")
-    if found is None or found.origin is None:
+    package = find_spec("lightgbm")
+    if package is None or package.origin is None:
         raise ModelError("lightgbm is not installed, which evaluates all trees: install it")
     # In lib/ or bin/, with the system's ending.
-    path = next(Path(found.origin).parent.glob("*/lib_lightgbm.*"), None)
+    path = next(Path(package.origin).parent.glob("*/lib_lightgbm.*"), None)
     if path is None:
-        raise ModelError(f"{found.origin} comes without its C library: install lightgbm's wheel")
+        raise ModelError(f"{package.origin} comes without its C library: install lightgbm's wheel")
     return str(path)
 
 

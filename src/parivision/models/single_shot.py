@@ -1,8 +1,8 @@
-"""One shot at a time: what `Bundle.predict` says of it, without arrays.
+"""One shot at a time: the prediction of `Bundle.predict`, without arrays.
 
 A request is one row, and an array of one costs as much as one of a hundred. So the form is spread
 out once into plain numbers, and a row's features are computed by the same formulas, in the same
-order. Tests hold both ways to each other for every family.
+order. Tests compare both ways for every family.
 """
 
 import math
@@ -66,7 +66,7 @@ _ALIASES: Final = {
 
 
 class ShotPrediction(NamedTuple):
-    """What is said about one shot."""
+    """The prediction of one shot: a probability, the points it is worth, and its zone's number."""
 
     p_made: float
     shot_value: int
@@ -129,16 +129,16 @@ class SingleShotPredictor:
         """Spread out a bundle; games that the bundle follows later are not seen."""
         self._form = _Form(bundle.form)
         self._without = _scorer(bundle.parts[WITHOUT_ACTION])
-        given = bundle.parts.get(WITH_ACTION)
-        self._with = self._without if given is None else _scorer(given)
+        part = bundle.parts.get(WITH_ACTION)
+        self._with = self._without if part is None else _scorer(part)
         self._action = lru_cache(_WORDS)(self._form.action)
 
     def __call__(self, shot: Mapping[str, Any]) -> ShotPrediction:
-        """What is said about a shot; it holds what `facts.from_records` takes, places in range."""
+        """The prediction of a shot: what `facts.from_records` takes, with its place in range."""
         get = shot.get
         x, y = shot["x_ft"], shot["y_ft"]
-        place = CourtPosition.of(x, y)
-        value = get("shot_value") or place.value
+        position = CourtPosition.of(x, y)
+        value = get("shot_value") or position.value
         words = normal_action(get("action_type") or "")
         team = get("team_id") or league.UNKNOWN_TEAM
         home = get("home_team") or ""
@@ -147,18 +147,18 @@ class SingleShotPredictor:
         if opponent != league.UNKNOWN_TEAM:
             is_home = float(team == league.franchise(home))
         period, clock_s, player = shot["period"], shot["clock_s"], shot["player_id"]
-        near = self._form.near(place)
+        league_rates = self._form.near(position)
         row = (
-            *(x, y, abs(x), place.distance_ft, place.angle_deg, place.zone, value),
+            *(x, y, abs(x), position.distance_ft, position.angle_deg, position.zone, value),
             *(period, clock_s, _elapsed_s(period, clock_s), is_home),
-            *near,
-            *self._form.of(place, player, team, opponent),
-            *[_NAN if given is None else given for given in map(get, matrix.GAME)],
-            *(place.distance_ft * court.FEET_TO_METRES, player),
-            *self._form.of_action(self._action(words), place, player, near[1]),
+            *league_rates,
+            *self._form.of(position, player, team, opponent),
+            *[_NAN if fact is None else fact for fact in map(get, matrix.GAME)],
+            *(position.distance_ft * court.FEET_TO_METRES, player),
+            *self._form.of_action(self._action(words), position, player, league_rates[1]),
         )
         p_made = self._with(row) if words else self._without(row)
-        return ShotPrediction(p_made, value, place.zone)
+        return ShotPrediction(p_made, value, position.zone)
 
 
 def _elapsed_s(period: int, clock_s: float) -> float:
@@ -169,7 +169,7 @@ def _elapsed_s(period: int, clock_s: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Action:
-    """What the words of an action say: its row in the form, its family, and its modifiers."""
+    """What is known of an action: its row in the form, its family, and its modifiers."""
 
     row: int
     family: int
@@ -192,14 +192,14 @@ class _Form:
         self._successes = tallies["action"].successes.tolist()
         self._by_foot = [_to_the_end(row, 1) for row in rates.residual("action_distance")]
 
-    def near(self, place: CourtPosition) -> Row:
+    def near(self, position: CourtPosition) -> Row:
         """The league's rates from the zone and from the place."""
-        rates: Row = self._league[place.zone - 1][int(place.distance_ft // BIN_FT)]
+        rates: Row = self._league[position.zone - 1][int(position.distance_ft // BIN_FT)]
         return rates
 
-    def of(self, place: CourtPosition, player: int, team: int, opponent: int) -> Row:
+    def of(self, position: CourtPosition, player: int, team: int, opponent: int) -> Row:
         """What the shooter and the teams do from there."""
-        zone, teams = place.zone - 1, self._teams.get
+        zone, teams = position.zone - 1, self._teams.get
         return (
             *self._of_player[self._players.get(player, 0)][zone],
             self._team[teams(team, 0)][zone],
@@ -207,14 +207,14 @@ class _Form:
         )
 
     def of_action(
-        self, action: _Action, place: CourtPosition, player: int, rate_place: float
+        self, action: _Action, position: CourtPosition, player: int, rate_place: float
     ) -> Row:
         """What needs the action, or what is known of no action in particular."""
-        zone, row = place.zone - 1, action.row
+        zone, row = position.zone - 1, action.row
         rate = self._successes[row][zone] + _OF_ACTION * rate_place
         return (
             rate / (self._attempts[row][zone] + _OF_ACTION),
-            self._by_foot[row][int(place.distance_ft)],
+            self._by_foot[row][int(position.distance_ft)],
             self._families[self._players.get(player, 0)][action.family],
             action.family,
             *action.flags,
@@ -251,7 +251,7 @@ class _Rates:
         by_zone = self._tallies["zone"].rate((), PRIOR_RATE, SHRINKAGE["zone"])[:, None]
         by_place = self._tallies["place"].rate((), by_zone, SHRINKAGE["place"])
         table = np.stack(np.broadcast_arrays(by_zone, by_place), axis=-1)
-        return [[tuple(place) for place in zone] for zone in table.tolist()]
+        return [[tuple(position) for position in zone] for zone in table.tolist()]
 
     def players(self) -> Any:
         """By player and zone: the features `_OF_PLAYER`."""
@@ -272,11 +272,11 @@ def _scorer(part: Part) -> Callable[[Row], float]:
     names = [_COMPUTED.index(_ALIASES.get(name, name)) for name in part.names]
     # With one index it would not give a tuple.
     pick = itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
-    one = part.estimator.one
+    predict_row = part.estimator.one
     shift, slope = part.recalibration.shift_and_slope
 
     def own(row: Row) -> float:
-        return _sigmoid(shift + slope * _logit(one(pick(row))))
+        return _sigmoid(shift + slope * _logit(predict_row(pick(row))))
 
     if part.partner is None:
         return own

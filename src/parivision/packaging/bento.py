@@ -138,14 +138,14 @@ def packages(kinds: Iterable[str]) -> list[str]:
         if name in pins:
             continue
         try:
-            found = metadata.distribution(name)
+            package = metadata.distribution(name)
         except metadata.PackageNotFoundError as error:
             raise ServiceError(
                 f"{name} is not installed here, and a Bento of this model needs it: "
                 "install parivision[serving,training]"
             ) from error
-        pins[name] = f"{name}=={found.version}"
-        requirements = map(Requirement, found.requires or [])
+        pins[name] = f"{name}=={package.version}"
+        requirements = map(Requirement, package.requires or [])
         wanted += [
             needed.name
             for needed in requirements
@@ -156,20 +156,20 @@ def packages(kinds: Iterable[str]) -> list[str]:
 
 def library_files() -> list[Path]:
     """The files of this library that the service imports, by following its imports."""
-    found: set[Path] = set()
+    files: set[Path] = set()
     wanted = list(ENTRY_MODULES)
     while wanted:
         path = _module_file(wanted.pop())
-        if path is None or path in found:
+        if path is None or path in files:
             continue
-        found.add(path)
+        files.add(path)
         wanted += _imported(path)
-    return sorted(found)
+    return sorted(files)
 
 
 def _module_file(module: str) -> Path | None:
-    place = LIBRARY.joinpath(*module.split(".")[1:])
-    candidates = (place / "__init__.py", place.with_suffix(".py"))
+    module_path = LIBRARY.joinpath(*module.split(".")[1:])
+    candidates = (module_path / "__init__.py", module_path.with_suffix(".py"))
     return next((path for path in candidates if path.is_file()), None)
 
 
@@ -278,8 +278,8 @@ def _run_build(scratch: Path, champion: ChampionRecord) -> Path:
             timeout=BUILD_TIMEOUT_S,
         )
     except subprocess.CalledProcessError as error:
-        said = (error.stdout + error.stderr).decode(errors="replace")[-2000:]
-        raise ServiceError(f"bentoml could not build {champion.name}: {said}") from error
+        output = (error.stdout + error.stderr).decode(errors="replace")[-2000:]
+        raise ServiceError(f"bentoml could not build {champion.name}: {output}") from error
     except subprocess.TimeoutExpired as error:
         raise ServiceError(
             f"bentoml took longer than {BUILD_TIMEOUT_S:g} s to build {champion.name}: "

@@ -111,7 +111,7 @@ def of_shots(answer: Answer, ids: Sequence[str], predictor: Predictor) -> bytes:
 def of_one(answer: AnswerOfOne, id_: str, predictor: Predictor) -> bytes:
     """The answer to a request that is one shot."""
     zone = answer.zone
-    said: PredictionOfOne = {
+    content: PredictionOfOne = {
         "id": id_,
         "p_made": answer.p_made,
         "expected_points": answer.expected_points,
@@ -119,7 +119,7 @@ def of_one(answer: AnswerOfOne, id_: str, predictor: Predictor) -> bytes:
         "zone_code": zone,
         "model": cast("Model", predictor.model),
     }
-    return as_json(said)
+    return as_json(content)
 
 
 def of_refusal(refusal: Refusal) -> bytes:

@@ -44,7 +44,7 @@ class Edge:
         name = bare(host).rstrip(b".")
         if name in self.hosts:
             return True
-        parents = (name[place:] for place, letter in enumerate(name) if letter == ord("."))
+        parents = (name[index:] for index, letter in enumerate(name) if letter == ord("."))
         return any(b"*" + parent in self.hosts for parent in parents)
 
     def headers(self, request: Iterable[tuple[bytes, bytes]]) -> Headers:
@@ -79,12 +79,12 @@ class Edge:
 
     def _allowed(self, request: list[tuple[bytes, bytes]]) -> bytes:
         """The origin that is named to the browser; empty if the request's is not listed."""
-        given = next((value for name, value in request if name == b"origin"), b"")
-        if not given:
+        requested = next((value for name, value in request if name == b"origin"), b"")
+        if not requested:
             return b""
         if ANY in self.origins:
             return ANY
-        return given if given.lower() in self.origins else b""
+        return requested if requested.lower() in self.origins else b""
 
 
 OPEN: Final = Edge()

@@ -25,13 +25,13 @@ _TEAMS: Final = frozenset((*FRANCHISE, *ALL_STAR_TEAMS, None))
 
 
 def shot(body: bytes) -> Shot | None:
-    """The shot that a body is, or None for a closer look."""
+    """The shot that a body is, or None where the general code has to look."""
     try:
-        found = _ONE.decode(body)
+        decoded = _ONE.decode(body)
     except ValueError:
         return None
     # What the body does not name is left out; null stays.
-    facts: Shot = msgspec.to_builtins(found, builtin_types=_DATES)
+    facts: Shot = msgspec.to_builtins(decoded, builtin_types=_DATES)
     day, words = facts.get("game_date"), facts.get("action_type")
     if day is not None and not MIN_DATE <= day <= MAX_DATE:
         return None
@@ -61,7 +61,7 @@ def _rows(shots: Sequence[Any]) -> Rows | None:
     """Shots in columns; None if one of them cannot be or is unusual, or there are none."""
     # A fifth of the time that it takes to walk over all shots for each column.
     values, width = list(chain.from_iterable(map(astuple, shots))), len(FIELDS)
-    columns = {name: values[place::width] for place, name in enumerate(FIELDS)}
+    columns = {name: values[index::width] for index, name in enumerate(FIELDS)}
     known = {
         name: column
         for name, column in columns.items()
@@ -98,8 +98,8 @@ def _kind(rules: Mapping[str, Any]) -> Any:
             return date
         bounds = msgspec.Meta(min_length=rules["minLength"], max_length=rules["maxLength"])
         return Annotated[str, bounds]
-    of = {"integer": int, "number": float}[rules["type"]]
-    return Annotated[of, msgspec.Meta(ge=rules.get("minimum"), le=rules.get("maximum"))]
+    number_type = {"integer": int, "number": float}[rules["type"]]
+    return Annotated[number_type, msgspec.Meta(ge=rules.get("minimum"), le=rules.get("maximum"))]
 
 
 _ROW: Final = _struct(None)

@@ -117,9 +117,9 @@ def answer(predictor: Predictor, lines: list[bytes], first: int) -> tuple[bytes,
     `first` is the number of lines before the block.
     """
     rows = fast_path.of_lines(lines) or Rows.of(parse_lines(lines, first))
-    said = predictor.answer_rows(rows)
-    values = (said.p_made.tolist(), said.expected_points.tolist(), said.zone.tolist())
-    return _ENCODER.encode_lines(map(_Line, *values)), said
+    answered = predictor.answer_rows(rows)
+    values = (answered.p_made.tolist(), answered.expected_points.tolist(), answered.zone.tolist())
+    return _ENCODER.encode_lines(map(_Line, *values)), answered
 
 
 def fault(refusal: Refusal) -> bytes:

@@ -129,10 +129,10 @@ class Predictor:
 
     def answer_one(self, shot: Shot) -> AnswerOfOne:
         """What `answer` says of one shot, some hundred times as fast; raises ModelError too."""
-        said = self._single(shot)
-        if not 0 <= said.p_made <= 1:
+        p_made, shot_value, zone = self._single(shot)
+        if not 0 <= p_made <= 1:
             raise self._no_probabilities()
-        return AnswerOfOne(said.p_made, said.p_made * said.shot_value, said.zone)
+        return AnswerOfOne(p_made, p_made * shot_value, zone)
 
     def _no_probabilities(self) -> ModelError:
         return ModelError(

@@ -18,7 +18,7 @@ from parivision.serving.shot import FIELDS, MAX_SHOTS, SHOT, SHOTS, Rows, Shot
 from parivision.shots import contradictions
 from parivision.shots.contradictions import Contradiction
 
-Thing = TypeVar("Thing", bound=Mapping[str, Any])
+Item = TypeVar("Item", bound=Mapping[str, Any])
 
 MAX_BODY_BYTES: Final = 8 * 2**20
 
@@ -56,23 +56,23 @@ class Refusal(Exception):  # noqa: N818 - an answer to a client, not a failure o
 
 
 @dataclass(frozen=True)
-class BodyShape(Generic[Thing]):
-    """What a body may hold: one thing, or `{plural: [...]}` with several.
+class BodyShape(Generic[Item]):
+    """What a body may hold: one item, or `{plural: [...]}` with several.
 
-    `many` should stop at the first unusable thing: a body with ten thousand of them is then refused
-    as fast as with one. `check` raises Refusal for what types cannot say; it is given the thing and
+    `many` should stop at the first unusable item: a body with ten thousand of them is then refused
+    as fast as with one. `check` raises Refusal for what types cannot say; it is given the item and
     the prefix of its fields' names.
     """
 
-    one: TypeAdapter[Thing]
-    many: TypeAdapter[list[Thing]]
+    one: TypeAdapter[Item]
+    many: TypeAdapter[list[Item]]
     fields: Mapping[str, str]
     noun: str
     plural: str
-    check: Callable[[Thing, str], None]
+    check: Callable[[Item, str], None]
 
-    def parse(self, body: bytes) -> tuple[list[Thing], bool]:
-        """The things of a body, and whether it is one alone; raises Refusal (400 or 422)."""
+    def parse(self, body: bytes) -> tuple[list[Item], bool]:
+        """The items of a body, and whether it is one alone; raises Refusal (400 or 422)."""
         shown = f'{{"{self.plural}": [...]}}'
         try:
             content = read(body)
@@ -88,49 +88,49 @@ class BodyShape(Generic[Thing]):
             return self._parse_many(content), False
         return [self._parse_one(content)], True
 
-    def _parse_one(self, content: dict[str, Any]) -> Thing:
+    def _parse_one(self, content: dict[str, Any]) -> Item:
         self._check_size(content, "")
         try:
-            thing: Thing = self.one.validator.validate_python(content)
+            item: Item = self.one.validator.validate_python(content)
         except ValidationError as error:
             raise self._refusal(error, "", 0) from error
-        self.check(thing, "")
-        return thing
+        self.check(item, "")
+        return item
 
-    def _parse_many(self, content: dict[str, Any]) -> list[Thing]:
+    def _parse_many(self, content: dict[str, Any]) -> list[Item]:
         beside = next((name for name in content if name != self.plural), None)
         if beside is not None:
             raise Refusal.of(Problem(_short(beside), f'no field beside "{self.plural}"', "one"))
-        things = content[self.plural]
-        if not isinstance(things, list) or not 1 <= len(things) <= MAX_SHOTS:
+        items = content[self.plural]
+        if not isinstance(items, list) or not 1 <= len(items) <= MAX_SHOTS:
             expected = f"a list of 1 to {MAX_SHOTS} {self.plural}"
-            raise Refusal.of(Problem(self.plural, expected, quote(things)))
-        for index, thing in enumerate(things):
+            raise Refusal.of(Problem(self.plural, expected, quote(items)))
+        for index, item in enumerate(items):
             prefix = f"{self.plural}[{index}]"
-            if not isinstance(thing, dict):
-                raise Refusal.of(Problem(prefix, f"an object, one {self.noun}", quote(thing)))
-            self._check_size(thing, f"{prefix}.")
+            if not isinstance(item, dict):
+                raise Refusal.of(Problem(prefix, f"an object, one {self.noun}", quote(item)))
+            self._check_size(item, f"{prefix}.")
         try:
-            checked = self.many.validate_python(things)
+            checked = self.many.validate_python(items)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]["loc"][0]
             raise self._refusal(error, f"{self.plural}[{first}].", 1) from error
-        for index, thing in enumerate(checked):
-            self.check(thing, f"{self.plural}[{index}].")
+        for index, item in enumerate(checked):
+            self.check(item, f"{self.plural}[{index}].")
         return checked
 
-    def _check_size(self, thing: dict[str, Any], prefix: str) -> None:
-        """Refuse a thing with so many fields that naming them all would be work."""
-        if len(thing) > _MAX_KEYS:
+    def _check_size(self, item: dict[str, Any], prefix: str) -> None:
+        """Refuse an item with so many fields that naming them all would be work."""
+        if len(item) > _MAX_KEYS:
             problem = Problem(
-                f"{prefix}{_short(next(iter(thing)))} and others",
+                f"{prefix}{_short(next(iter(item)))} and others",
                 f"at most the {len(self.fields)} fields {', '.join(self.fields)}",
-                f"{len(thing)} fields",
+                f"{len(item)} fields",
             )
             raise Refusal.of(problem)
 
     def _refusal(self, error: ValidationError, prefix: str, depth: int) -> Refusal:
-        """All problems of one thing; `depth` is where its fields begin in pydantic's locations."""
+        """All problems of one item; `depth` is where its fields begin in pydantic's locations."""
         problems = []
         for fault in error.errors(include_url=False, include_context=False):
             name = str(fault["loc"][depth])
@@ -161,9 +161,9 @@ def parse(body: bytes) -> Request:
 def parse_rows(body: bytes) -> Shot | Rows:
     """The one shot of a body, or those of a list in columns; refuses what `parse` refuses."""
     body = body.removeprefix(BOM_UTF8)
-    asked = _quick(body) or fast_path.of_list(body)
-    if asked is not None:
-        return asked
+    shot_or_rows = _quick(body) or fast_path.of_list(body)
+    if shot_or_rows is not None:
+        return shot_or_rows
     shots, is_single = _SHOTS.parse(body)
     return shots[0] if is_single else Rows.of(shots)
 

@@ -83,7 +83,7 @@ def explained(predictor: Predictor, body: bytes) -> bytes:
     answer = predictor.answer_one(shot)
     why = explanation.explain(predictor.bundle, shot, predictor.today())
     around = explanation.band(predictor.reliability, answer.p_made)
-    told = sorted(why.contributions.items(), key=lambda item: -abs(item[1]))
+    ranked = sorted(why.contributions.items(), key=lambda item: -abs(item[1]))
     return as_json(
         Explained(
             p_made=answer.p_made,
@@ -91,7 +91,7 @@ def explained(predictor: Predictor, body: bytes) -> bytes:
             expected_points=answer.expected_points,
             zone=ZONE_LABELS[answer.zone],
             league_rate=why.league_rate,
-            contributions=[Contribution(group=name, log_odds=value) for name, value in told],
+            contributions=[Contribution(group=name, log_odds=value) for name, value in ranked],
             model=_model(predictor),
         )
     )

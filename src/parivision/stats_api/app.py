@@ -172,23 +172,23 @@ async def _unavailable(_: Request, error: Exception) -> Response:
 def _offset(cursor: str | None, archive: Archive) -> int:
     if cursor is None:
         return 0
-    found = _CURSOR.fullmatch(cursor)
-    if not found:
+    match = _CURSOR.fullmatch(cursor)
+    if not match:
         raise ValueError(
             f"after is {cursor[:80]!r}; expected the 'next' of an earlier answer, such as "
             f"'{archive.identity}-1500'. Leave it out to start from the first record."
         )
-    if found[1] != archive.identity:
+    if match[1] != archive.identity:
         raise LookupError(
-            f"after belongs to the archive {found[1]}, but this is {archive.identity}. "
+            f"after belongs to the archive {match[1]}, but this is {archive.identity}. "
             "Leave it out to start from the first record."
         )
-    if int(found[2]) > archive.size:
+    if int(match[2]) > archive.size:
         raise ValueError(
-            f"after points to record {found[2]}; expected at most {archive.size}, the archive's "
+            f"after points to record {match[2]}; expected at most {archive.size}, the archive's "
             "size. Leave it out to start from the first record."
         )
-    return int(found[2])
+    return int(match[2])
 
 
 def _add_data_routes(app: FastAPI, feed: Feed, given: Counter) -> None:

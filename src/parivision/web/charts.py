@@ -42,15 +42,15 @@ def heat_map(cells: Sequence[Mapping[str, float]], column: str) -> alt.Chart:
 
 def reliability(bins: Sequence[Mapping[str, float]]) -> alt.LayerChart | alt.FacetChart:
     """What was said and what was seen in bins of the judged games, with 95 % intervals."""
-    said = alt.X("mean_p_made:Q", title="said", axis=alt.Axis(format="%"))
+    predicted = alt.X("mean_p_made:Q", title="said", axis=alt.Axis(format="%"))
     seen = alt.Y("low:Q", title="seen", axis=alt.Axis(format="%"))
     tooltip = [alt.Tooltip(f"{name}:Q", format=".1%") for name in ("mean_p_made", "made_rate")]
     data = alt.Chart(alt.InlineData(values=[dict(row) for row in bins]))
     diagonal = alt.Chart(alt.InlineData(values=[{"p": 0.1}, {"p": 0.9}]))
     return alt.layer(
         diagonal.mark_line(color=palette.MUTED, strokeDash=[4, 4]).encode(x="p:Q", y="p:Q"),
-        data.mark_rule(color=palette.BLUE).encode(x=said, y=seen, y2="high:Q"),
+        data.mark_rule(color=palette.BLUE).encode(x=predicted, y=seen, y2="high:Q"),
         data.mark_point(color=palette.BLUE, filled=True, size=50).encode(
-            x=said, y="made_rate:Q", tooltip=tooltip
+            x=predicted, y="made_rate:Q", tooltip=tooltip
         ),
     )

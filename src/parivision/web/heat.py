@@ -17,9 +17,9 @@ SOMEBODY: Final = 1
 
 def shots(shot: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The shot from every place, by its shooter and then by somebody nobody knows."""
-    told = {name: value for name, value in shot.items() if name != "action_type"}
+    facts = {name: value for name, value in shot.items() if name != "action_type"}
     return [
-        {**told, "player_id": player, "x_ft": x_ft, "y_ft": y_ft}
+        {**facts, "player_id": player, "x_ft": x_ft, "y_ft": y_ft}
         for player in (shot["player_id"], SOMEBODY)
         for x_ft, y_ft in SPOTS
     ]
@@ -36,8 +36,8 @@ def cells(answers: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
             # As the court is drawn: left is on the left.
             "x": -x_ft,
             "y": y_ft,
-            "points": said["expected_points"],
-            "more": said["expected_points"] - usual["expected_points"],
+            "points": player["expected_points"],
+            "more": player["expected_points"] - usual["expected_points"],
         }
-        for (x_ft, y_ft), said, usual in zip(SPOTS, own, league, strict=True)
+        for (x_ft, y_ft), player, usual in zip(SPOTS, own, league, strict=True)
     ]

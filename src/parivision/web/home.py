@@ -10,17 +10,23 @@ from parivision.web.parts import SystemPart, health_of
 def draw(parts: Sequence[SystemPart]) -> None:
     """Draw it; every run asks anew."""
     st.title("Every part")
-    found = health_of(parts)
-    ill = [one for one in found if not one.is_well]
+    healths = health_of(parts)
+    ill = [health for health in healths if not health.is_well]
     if ill:
-        st.error(f"{len(ill)} of {len(found)} parts: " + "; ".join(one.part.name for one in ill))
+        st.error(
+            f"{len(ill)} of {len(healths)} parts: " + "; ".join(health.part.name for health in ill)
+        )
     else:
         st.success("All parts answer.")
-    for one in found:
+    for health in healths:
         with st.container(border=True):
-            mark = "✅ well" if one.is_well else "❌ down"
-            name = f"[{one.part.name}]({one.part.link})" if one.part.link else one.part.name
+            mark = "✅ well" if health.is_well else "❌ down"
+            name = (
+                f"[{health.part.name}]({health.part.link})"
+                if health.part.link
+                else health.part.name
+            )
             st.markdown(f"**{name}** {mark}")
             # No markdown: it is what another program said.
-            st.text(f"{one.part.about}. {one.said}.")
+            st.text(f"{health.part.about}. {health.message}.")
     st.button("Ask again")

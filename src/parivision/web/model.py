@@ -38,12 +38,12 @@ def draw(
     client: ServiceClient, parts: Sequence[SystemPart], reports: Reports | None = None
 ) -> None:
     """Draw it; raises ServiceError when the prediction service does not answer."""
-    said = client.model()
-    st.title(f"Champion {said['version']}")
-    _about(said)
+    champion = client.model()
+    st.title(f"Champion {champion['version']}")
+    _about(champion)
     st.subheader("Does it keep its word?")
-    if said["reliability"]:
-        st.altair_chart(charts.reliability(said["reliability"]), height=300)
+    if champion["reliability"]:
+        st.altair_chart(charts.reliability(champion["reliability"]), height=300)
         st.write("On games that it did not know when it was promoted; bars are 95 % intervals.")
     else:
         st.write("This champion was promoted before its reliability was kept.")
@@ -58,21 +58,21 @@ def draw(
     _reports(reports)
 
 
-def _about(said: Mapping[str, Any]) -> None:
-    age = said["known_for_days"]
+def _about(champion: Mapping[str, Any]) -> None:
+    age = champion["known_for_days"]
     left, middle, right = st.columns(3)
-    left.metric("Family", said["family"].replace("_", " "))
-    middle.metric("Newest game it knows", said["known_through"] or "none")
+    left.metric("Family", champion["family"].replace("_", " "))
+    middle.metric("Newest game it knows", champion["known_through"] or "none")
     right.metric("Days since", "unknown" if age is None else f"{age}")
     known = [
-        {"when promoted": label, "": f"{said['metrics'][name]:.4f}"}
+        {"when promoted": label, "": f"{champion['metrics'][name]:.4f}"}
         for name, label in (("log_loss", "log loss"), ("ece", "ECE"), ("roc_auc", "ROC-AUC"))
-        if said["metrics"].get(name) is not None
+        if champion["metrics"].get(name) is not None
     ]
     if known:
         st.table(known)
     with st.expander("Features"):
-        for part, names in said["features"].items():
+        for part, names in champion["features"].items():
             st.markdown(f"**{part.replace('_', ' ')}**: " + ", ".join(names))
 
 
@@ -82,27 +82,27 @@ def _live(prometheus: SystemPart | None) -> None:
         return
     rows = []
     for label, (query, form) in LIVE.items():
-        found = _ask(prometheus, query)
-        if found is None:
+        samples = _ask(prometheus, query)
+        if samples is None:
             return
-        value = float(found[0]["value"][1]) if found else math.nan
+        value = float(samples[0]["value"][1]) if samples else math.nan
         shown = "no data" if math.isnan(value) else form.format(value)
         rows.append({"last five minutes": label, "": shown})
     st.table(rows)
 
 
 def _drift(prometheus: SystemPart | None) -> None:
-    found = _ask(prometheus, DRIFT) if prometheus is not None else None
-    if not found:
+    samples = _ask(prometheus, DRIFT) if prometheus is not None else None
+    if not samples:
         st.write("No drift report is known.")
         return
     st.table(
         [
             {
-                "column": one["metric"].get("column", ""),
-                "severity (above 1: drift)": number(float(one["value"][1]), ".2f"),
+                "column": row["metric"].get("column", ""),
+                "severity (above 1: drift)": number(float(row["value"][1]), ".2f"),
             }
-            for one in found[:SHOWN]
+            for row in samples[:SHOWN]
         ]
     )
 
@@ -112,11 +112,11 @@ def _ask(prometheus: SystemPart, query: str) -> list[dict[str, Any]] | None:
     url = prometheus.url.rstrip("/") + "/api/v1/query"
     try:
         answer = httpx.get(url, params={"query": query}, timeout=PATIENCE_S, trust_env=False)
-        found: list[dict[str, Any]] = answer.raise_for_status().json()["data"]["result"]
+        samples: list[dict[str, Any]] = answer.raise_for_status().json()["data"]["result"]
     except (httpx.HTTPError, ValueError, KeyError) as error:
         st.warning(f"Prometheus does not answer: {error}")
         return None
-    return found
+    return samples
 
 
 def _rollouts(verdict: SystemPart | None) -> None:
@@ -136,13 +136,13 @@ def _rollouts(verdict: SystemPart | None) -> None:
     st.table(
         [
             {
-                "version": one["version"],
-                "against": one["former"],
-                "began": f"{datetime.fromtimestamp(one['started_at'], tz=UTC):%Y-%m-%d %H:%M}",
-                "came out": (one["end"] or one["stage"]).replace("_", " "),
-                "why": one["reason"],
+                "version": row["version"],
+                "against": row["former"],
+                "began": f"{datetime.fromtimestamp(row['started_at'], tz=UTC):%Y-%m-%d %H:%M}",
+                "came out": (row["end"] or row["stage"]).replace("_", " "),
+                "why": row["reason"],
             }
-            for one in rollouts[:SHOWN]
+            for row in rollouts[:SHOWN]
         ]
     )
     if verdict.link:
@@ -155,7 +155,7 @@ def _reports(reports: Reports | None) -> None:
         st.write("No MLflow is named to this page.")
         return
     try:
-        known = {_titled(one): one for one in reports.newest()}
+        known = {_titled(row): row for row in reports.newest()}
         chosen = st.selectbox("Read", list(known), index=None, key="report")
         if chosen is None:
             return

@@ -36,11 +36,11 @@ class SystemPart:
 
 @dataclass(frozen=True)
 class Health:
-    """What a part answered; `said` says plainly what is wrong."""
+    """What a part answered; `message` says plainly what is wrong."""
 
     part: SystemPart
     is_well: bool
-    said: str
+    message: str
 
 
 def of_service(service: str) -> list[SystemPart]:
@@ -51,7 +51,7 @@ def of_service(service: str) -> list[SystemPart]:
 def read(file: Path) -> list[SystemPart]:
     """The parts of a JSON list of `SystemPart` objects; raises SettingsError."""
     try:
-        return [SystemPart(**one) for one in json.loads(file.read_text())]
+        return [SystemPart(**entry) for entry in json.loads(file.read_text())]
     except (OSError, TypeError, ValueError) as error:
         raise SettingsError(
             f"{file} is no list of parts ({error}): expected "
@@ -73,14 +73,14 @@ def _health(client: httpx.Client, part: SystemPart) -> Health:
     try:
         answer = client.get(part.url.rstrip("/") + part.health)
     except httpx.TimeoutException:
-        return Health(part, is_well=False, said=f"no answer within {PATIENCE_S:.0f} seconds")
+        return Health(part, is_well=False, message=f"no answer within {PATIENCE_S:.0f} seconds")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return Health(part, is_well=False, said=f"nothing answers at {part.url} ({error})")
+        return Health(part, is_well=False, message=f"nothing answers at {part.url} ({error})")
     if answer.is_error:
         words = " ".join(answer.text.split())[:120]
-        return Health(part, is_well=False, said=f"it answers {answer.status_code}: {words}")
+        return Health(part, is_well=False, message=f"it answers {answer.status_code}: {words}")
     took_ms = 1000 * (time.monotonic() - began_s)
-    return Health(part, is_well=True, said=f"well, in {took_ms:.0f} ms")
+    return Health(part, is_well=True, message=f"well, in {took_ms:.0f} ms")
 
 
 def find(parts: Sequence[SystemPart], name: str) -> SystemPart | None:

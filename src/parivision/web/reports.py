@@ -38,26 +38,26 @@ class Reports:
 
     def newest(self) -> list[Report]:
         """The HTML files of the newest finished run of each kind."""
-        found: list[Report] = []
+        reports: list[Report] = []
         with self._client() as client:
-            named = {"experiment_name": EXPERIMENT}
-            experiment = _asked(client, "GET", "experiments/get-by-name", params=named)
+            query = {"experiment_name": EXPERIMENT}
+            experiment = _ask_api(client, "GET", "experiments/get-by-name", params=query)
             for kind in KINDS:
-                asked = {
+                search = {
                     "experiment_ids": [experiment["experiment"]["experiment_id"]],
                     "filter": f"tags.kind = '{kind}' and attributes.status = 'FINISHED'",
                     "order_by": ["attributes.start_time DESC"],
                     "max_results": 1,
                 }
-                for run in _asked(client, "POST", "runs/search", json=asked).get("runs", ()):
-                    found += _pages(client, kind, run["info"])
-        return found
+                for run in _ask_api(client, "POST", "runs/search", json=search).get("runs", ()):
+                    reports += _pages(client, kind, run["info"])
+        return reports
 
     def read(self, report: Report) -> str:
         """A report's HTML."""
-        asked = {"run_id": report.run_id, "path": report.file}
+        query = {"run_id": report.run_id, "path": report.file}
         with self._client() as client:
-            return _answer(client, "GET", "/get-artifact", params=asked).text
+            return _request(client, "GET", "/get-artifact", params=query).text
 
     def _client(self) -> httpx.Client:
         return httpx.Client(
@@ -66,21 +66,21 @@ class Reports:
 
 
 def _pages(client: httpx.Client, kind: str, run: dict[str, Any]) -> Iterator[Report]:
-    listed = _asked(client, "GET", "artifacts/list", params={"run_id": run["run_id"]})
+    listed = _ask_api(client, "GET", "artifacts/list", params={"run_id": run["run_id"]})
     for file in listed.get("files", ()):
         if file["path"].endswith(".html"):
             yield Report(kind, file["path"], run["run_id"], run["end_time"] / 1000)
 
 
-def _asked(client: httpx.Client, method: str, path: str, **content: Any) -> dict[str, Any]:
-    answer = _answer(client, method, f"/api/2.0/mlflow/{path}", **content)
+def _ask_api(client: httpx.Client, method: str, path: str, **content: Any) -> dict[str, Any]:
+    answer = _request(client, method, f"/api/2.0/mlflow/{path}", **content)
     try:
         return dict(answer.json())
     except ValueError as error:
         raise ServiceError(f"{answer.url} answered no JSON: is MLflow there?") from error
 
 
-def _answer(client: httpx.Client, method: str, path: str, **content: Any) -> httpx.Response:
+def _request(client: httpx.Client, method: str, path: str, **content: Any) -> httpx.Response:
     try:
         answer = client.request(method, path, **content)
         return answer.raise_for_status()

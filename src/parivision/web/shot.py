@@ -40,12 +40,12 @@ def draw(client: ServiceClient) -> None:
     # seen without scrolling.
     answer = st.container()
     shot = _asked(players)
-    said = client.explain(shot)
+    prediction = client.explain(shot)
     # First of all: a new input may end this run at the next thing it draws.
-    _remember(shot, said)
+    _remember(shot, prediction)
     with answer:
-        _answer(said, client.model()["known_for_days"])
-    _why(said)
+        _answer(prediction, client.model()["known_for_days"])
+    _why(prediction)
     _instead(client, shot, players)
     _heat_map(client, shot)
     _history(_named(players))
@@ -91,27 +91,27 @@ def _court() -> Any:
     return components.declare_component("court", path=str(Path(__file__).parent / "court"))
 
 
-def _answer(said: dict[str, Any], age_days: int | None) -> None:
-    around = said["interval"]
+def _answer(prediction: dict[str, Any], age_days: int | None) -> None:
+    around = prediction["interval"]
     left, right = st.columns(2)
-    left.metric("Probability", f"{said['p_made']:.1%}")
-    right.metric("Expected points", f"{said['expected_points']:.2f}")
+    left.metric("Probability", f"{prediction['p_made']:.1%}")
+    right.metric("Expected points", f"{prediction['expected_points']:.2f}")
     if around:
         st.write(f"Shots like this go in {around['low']:.1%} to {around['high']:.1%} of the time.")
     else:
         st.write("No interval: this champion was promoted before its reliability was kept.")
-    model = said["model"]
+    model = prediction["model"]
     who = f"{model['name']} {model['version']}, {model['family']}"
     age = "" if age_days is None else f", {age_days} days after the newest game that it knows"
-    st.write(f"{said['zone']}; {who}{age}.")
+    st.write(f"{prediction['zone']}; {who}{age}.")
 
 
-def _why(said: dict[str, Any]) -> None:
+def _why(prediction: dict[str, Any]) -> None:
     st.subheader("Why")
     st.table(
         [
             {"what": each["group"], "log odds": f"{each['log_odds']:+.2f}"}
-            for each in said["contributions"]
+            for each in prediction["contributions"]
         ]
     )
 
@@ -127,10 +127,10 @@ def _instead(client: ServiceClient, shot: dict[str, Any], players: Mapping[int, 
         [
             {
                 "shot": label,
-                "probability": f"{said['p_made']:.1%}",
-                "points": f"{said['expected_points']:.2f}",
+                "probability": f"{prediction['p_made']:.1%}",
+                "points": f"{prediction['expected_points']:.2f}",
             }
-            for label, said in zip(labels, client.what_if(asked), strict=True)
+            for label, prediction in zip(labels, client.what_if(asked), strict=True)
         ]
     )
 
@@ -146,9 +146,9 @@ def _heat_map(client: ServiceClient, shot: dict[str, Any]) -> None:
         st.write("With no action told; the league is a shooter that the model knows nothing of.")
 
 
-def _remember(shot: dict[str, Any], said: dict[str, Any]) -> None:
+def _remember(shot: dict[str, Any], prediction: dict[str, Any]) -> None:
     history = st.session_state.setdefault("history", [])
-    row = {**shot, "p_made": said["p_made"], "expected_points": said["expected_points"]}
+    row = {**shot, "p_made": prediction["p_made"], "expected_points": prediction["expected_points"]}
     if not history or history[-1] != row:
         history.append(row)
 

@@ -113,8 +113,8 @@ def _config(base: _Base, layer: Layer, champion: ChampionRecord) -> dict[str, An
     config = deepcopy(dict(base.config))
     config["rootfs"]["diff_ids"].append(layer.diff_id)
     if "history" in config:
-        said = {"created": config.get("created"), "created_by": "parivision package"}
-        config["history"].append({key: value for key, value in said.items() if value})
+        entry = {"created": config.get("created"), "created_by": "parivision package"}
+        config["history"].append({key: value for key, value in entry.items() if value})
     labels = config.setdefault("config", {}).get("Labels") or {}
     config["config"]["Labels"] = {
         **labels,

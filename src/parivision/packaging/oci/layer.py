@@ -31,11 +31,11 @@ class Layer:
 
 
 def write_layer(
-    folder: Path, place: PurePosixPath, target: Path, replaced: Mapping[str, bytes]
+    folder: Path, prefix: PurePosixPath, target: Path, replaced: Mapping[str, bytes]
 ) -> Layer:
-    """Write a folder's files to `target` as a layer that puts them at `place`.
+    """Write a folder's files to `target` as a layer that puts them under `prefix`.
 
-    `place` has no leading slash. `replaced` gives other content for files, by their names in the
+    `prefix` has no leading slash. `replaced` gives other content for files, by their names in the
     folder: that which is not the same in two builds of the same thing.
     """
     with target.open("wb") as file:
@@ -43,27 +43,27 @@ def write_layer(
         with gzip.GzipFile("", "wb", COMPRESSION, packed, mtime=0) as compressed:
             plain = _Measured(compressed)
             with tarfile.open(mode="w|", fileobj=plain, format=tarfile.PAX_FORMAT) as archive:
-                for member, content in _members(folder, place, replaced):
+                for member, content in _members(folder, prefix, replaced):
                     archive.addfile(member, io.BytesIO(content))
     return Layer(target, packed.digest, plain.digest, packed.size)
 
 
 def _members(
-    folder: Path, place: PurePosixPath, replaced: Mapping[str, bytes]
+    folder: Path, prefix: PurePosixPath, replaced: Mapping[str, bytes]
 ) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
-    yield _member(place, None), b""
+    yield _member(prefix, None), b""
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_dir():
-            yield _member(place / name, None), b""
+            yield _member(prefix / name, None), b""
         else:
             content = replaced[name] if name in replaced else path.read_bytes()
-            yield _member(place / name, content), content
+            yield _member(prefix / name, content), content
 
 
-def _member(place: PurePosixPath, content: bytes | None) -> tarfile.TarInfo:
+def _member(prefix: PurePosixPath, content: bytes | None) -> tarfile.TarInfo:
     """The entry of a file, or of a folder where there is no content."""
-    member = tarfile.TarInfo(place.as_posix())
+    member = tarfile.TarInfo(prefix.as_posix())
     member.uid = member.gid = OWNER_ID
     member.mode = 0o755 if content is None else 0o644
     member.type = tarfile.DIRTYPE if content is None else tarfile.REGTYPE

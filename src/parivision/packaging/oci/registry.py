@@ -130,9 +130,9 @@ class ImageRegistry:
 
     def _finish(self, started: httpx.Response, digest: str, size: int, blob: IO[bytes]) -> None:
         """Send the bytes to where the registry said, which may be a relative address."""
-        place = started.url.join(started.headers.get("Location", ""))
+        location = started.url.join(started.headers.get("Location", ""))
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
-        address = str(place.copy_merge_params({"digest": digest}))
+        address = str(location.copy_merge_params({"digest": digest}))
         self._ask("PUT", address, 201, content=_Rewound(blob), headers=headers)
 
     def _ask(self, method: str, path: str, *expected: int, **content: Any) -> httpx.Response:
@@ -153,16 +153,16 @@ class ImageRegistry:
             ) from error
 
     def _refusal(self, response: httpx.Response) -> ServiceError:
-        asked = f"{response.request.method} {response.url.copy_with(query=None)}"
+        request = f"{response.request.method} {response.url.copy_with(query=None)}"
         if response.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
             who = f"the user {self._username!r}" if self._username else "a request without a user"
             return ServiceError(
-                f"the image registry refuses {who} ({response.status_code} to {asked}): check "
+                f"the image registry refuses {who} ({response.status_code} to {request}): check "
                 "PARIVISION_IMAGES_USERNAME and PARIVISION_IMAGES_PASSWORD"
             )
-        said = _sentence(response)
+        message = _sentence(response)
         return ServiceError(
-            f"the image registry answered {response.status_code} to {asked}: {said}"
+            f"the image registry answered {response.status_code} to {request}: {message}"
         )
 
     def _object(self, response: httpx.Response) -> dict[str, Any]:
@@ -200,8 +200,8 @@ class _Login(httpx.Auth):
             yield request
 
     def _token_request(self, challenge: str) -> httpx.Request:
-        asked = dict(_PARAMETER.findall(challenge))
-        request = httpx.Request("GET", asked.pop("realm", ""), params=asked)
+        parameters = dict(_PARAMETER.findall(challenge))
+        request = httpx.Request("GET", parameters.pop("realm", ""), params=parameters)
         _authorize(request, self._basic)
         return request
 
