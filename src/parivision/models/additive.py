@@ -1,8 +1,11 @@
-"""The linear family as what it is: a sum of functions of one feature each.
+"""The linear family as what it is: a generalized additive model, a sum of one-feature functions.
 
-scikit-learn builds a row of some hundred spline values first, which takes it milliseconds. But a
-weighted sum of splines is a cubic between two knots, so a row is a cubic or a weight a feature.
-It works in float64 and scikit-learn rounds splines to float32: they differ by some 1e-7.
+The model is a logistic regression on B-splines of continuous features (Eilers and Marx, Statistical
+Science 1996), one-hot levels and flags. scikit-learn builds a row of some hundred spline values
+first, which takes it milliseconds. But a weighted sum of cubic B-splines is one cubic polynomial
+between two knots (the pp-form in de Boor, A Practical Guide to Splines), so each feature
+costs one cubic or one weight. This works in float64, and scikit-learn rounds splines to float32:
+they differ by some 1e-7.
 """
 
 import math
@@ -30,7 +33,11 @@ class _Term(Protocol):
 
 @dataclass(frozen=True)
 class _Curve:
-    """Cubics in the distance from their origins, one more than bounds; `missing` stands for NaN."""
+    """A piecewise cubic; `missing` stands for NaN.
+
+    Each piece is (origin, a, b, c, d): ((a u + b) u + c) u + d with u = x - origin. There is one
+    more piece than bounds.
+    """
 
     missing: float
     bounds: list[float]
@@ -44,8 +51,8 @@ class _Curve:
 
     def many(self, x: Floats) -> Floats:
         x = np.where(np.isnan(x), self.missing, x)
-        places = np.searchsorted(self.bounds, x, side="right")
-        origin, a, b, c, d = np.array(self.pieces).T[:, places]
+        indices = np.searchsorted(self.bounds, x, side="right")
+        origin, a, b, c, d = np.array(self.pieces).T[:, indices]
         x = x - origin
         value: Floats = ((a * x + b) * x + c) * x + d
         return value
@@ -62,8 +69,8 @@ class _Levels:
         return self.missing if math.isnan(x) else self.weights.get(x, 0.0)
 
     def many(self, x: Floats) -> Floats:
-        known, places = np.unique(x, return_inverse=True)
-        return np.array([self.one(each) for each in known.tolist()])[places]
+        distinct, indices = np.unique(x, return_inverse=True)
+        return np.array([self.one(value) for value in distinct.tolist()])[indices]
 
 
 @dataclass(frozen=True)
@@ -118,32 +125,33 @@ def of_sklearn(classifier: Any) -> Additive | None:
         return None
     constant = float(linear.intercept_[0])
     terms: list[tuple[int, _Term]] = []
-    for name, step, places in table.transformers_:
-        if name not in _STEPS or not places:
+    for name, step, columns in table.transformers_:
+        if name not in _STEPS or not columns:
             continue
         weights = linear.coef_[0][table.output_indices_[name]]
         if name == "flags":
-            made: Sequence[_Term] = [_Slope(weight) for weight in weights.tolist()]
+            step_terms: Sequence[_Term] = [_Slope(weight) for weight in weights.tolist()]
         elif name == "levels":
-            made = _levels(step, weights)
+            step_terms = _levels(step, weights)
         else:
+            # Standardization is linear, so it goes into the weights and the constant.
             scaler = step[-1]
             weights = weights / scaler.scale_
             constant -= float(weights @ scaler.mean_)
-            made = _curves(step[0], step[1], weights)
-        terms += zip(places, made, strict=True)
+            step_terms = _curves(step[0], step[1], weights)
+        terms += zip(columns, step_terms, strict=True)
     return Additive(classifier.n_features_in_, constant, terms)
 
 
 def _levels(encoder: Any, weights: Floats) -> list[_Levels]:
-    """By what the encoder makes of each category: rare ones share a weight."""
+    """The weight of each category, by encoding it: rare categories share one."""
     terms, start = [], 0
     usual = [known[0] for known in encoder.categories_]
-    for place, (known, rare) in enumerate(
+    for feature, (known, rare) in enumerate(
         zip(encoder.categories_, encoder.infrequent_categories_, strict=True)
     ):
         rows = np.array([usual] * len(known))
-        rows[:, place] = known
+        rows[:, feature] = known
         end = start + len(known) - (0 if rare is None else len(rare) - 1)
         of_known = encoder.transform(rows)[:, start:end] @ weights[start:end]
         by_value = dict(zip(known.tolist(), of_known.tolist(), strict=True))
@@ -158,11 +166,14 @@ def _curves(imputer: Any, splines: Any, weights: Floats) -> list[_Curve]:
     from scipy.interpolate import BSpline, PPoly
 
     terms = []
-    each = np.split(weights, len(splines.bsplines_))
-    for spline, own, missing in zip(splines.bsplines_, each, imputer.statistics_, strict=True):
+    by_feature = np.split(weights, len(splines.bsplines_))
+    for spline, own, missing in zip(
+        splines.bsplines_, by_feature, imputer.statistics_, strict=True
+    ):
         degree, knots = spline.k, spline.t
         inside = PPoly.from_spline(BSpline(knots, own, degree))
         first, last = knots[degree], knots[-degree - 1]
+        # Beyond the ends scikit-learn goes on in a straight line: value and slope of the end.
         starts = np.unique(knots[(knots >= first) & (knots < last)])
         ends = [
             (float(x), 0.0, 0.0, float(inside(x, nu=1)), float(inside(x))) for x in (first, last)

@@ -1,11 +1,15 @@
-"""Why the model says what it says of a shot, and how far what it said was from what was seen.
+"""Why the model predicts what it predicts for a shot, and how far its predictions have been off.
 
-The log odds of a shot are the league's, and what the place adds, and what each group of other facts
-adds to a plain shot from that place: nobody in particular shoots, teams and action are not told, in
-the middle of the second period. Groups are put back in every order and what each adds is averaged
-(the Shapley value, exact over all combinations), so that the contributions add up to the answer.
-Facts are withheld, not features: no row is asked about that no request could ask about. It works
-for every family, blends and recalibration included.
+The attribution method is the Shapley value (Shapley 1953; for models Strumbelj and Kononenko, JMLR
+2010), with one baseline shot as reference ("baseline Shapley", Sundararajan and Najmi, ICML 2020).
+The log odds of a shot are the league's, plus what the place adds, plus what each group of other
+facts adds to a plain shot from that place: unknown shooter, no teams, no action, in the middle of
+the second period. Groups are put back in every order, and what each adds is averaged. There are
+four groups, so all 16 combinations are evaluated and the value is exact, not sampled as in SHAP.
+The contributions add up to the prediction (efficiency).
+
+Facts are withheld, not features, so the model never sees a row that no request could produce. It
+works for every family, blends and recalibration included.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +40,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
 # No player of the league has this number: form knows it as nobody.
 NOBODY: Final = 0
 _PLAIN: Final = {"player_id": NOBODY, "period": 2, "clock_s": 360.0}
-_TOLD: Final = frozenset(name for names in GROUPS.values() for name in names)
+_GROUPED: Final = frozenset(name for names in GROUPS.values() for name in names)
 _MASKS: Final = tuple(product((False, True), repeat=len(GROUPS)))
 
 
@@ -62,8 +66,8 @@ class Band:
 
 def explain(bundle: Bundle, shot: Mapping[str, Any], today: date) -> Explanation:
     """The explanation of a shot that holds what `facts.from_records` takes."""
-    asked = [_told(shot, mask) for mask in _MASKS]
-    p_made = bundle.predict(from_records(asked, today))
+    combinations = [_with_groups(shot, mask) for mask in _MASKS]
+    p_made = bundle.predict(from_records(combinations, today))
     log_odds = dict(zip(_MASKS, logit(p_made).tolist(), strict=True))
     league = league_rate(bundle.form)
     plain = log_odds[_MASKS[0]] - float(logit(np.array(league)))
@@ -82,9 +86,9 @@ def band(bins: Sequence[Mapping[str, float]], p_made: float) -> Band | None:
     """How far the made rate of shots that were given `p_made` may be from it; None without bins.
 
     `bins` are rows of `evaluate.reliability`, from low to high, seen on games that the model did
-    not know. What a bin's 95 % Wilson interval leaves between seen and said is carried over to
-    `p_made`, linearly between the bins. It is the uncertainty of the rate of such shots; a single
-    shot goes in or not.
+    not know. The distance of a bin's 95 % Wilson interval from its mean prediction is carried
+    over to `p_made`, linearly between the bins. It is the uncertainty of the rate of such shots; a
+    single shot goes in or not.
     """
     if not bins:
         return None
@@ -99,20 +103,24 @@ def _moved(predicted: Floats, edge: Floats, p_made: float) -> float:
     return float(np.clip(p_made + np.interp(p_made, predicted, edge - predicted), 0, 1))
 
 
-def _told(shot: Mapping[str, Any], mask: Sequence[bool]) -> dict[str, Any]:
+def _with_groups(shot: Mapping[str, Any], mask: Sequence[bool]) -> dict[str, Any]:
     """The plain shot from this place, with the groups of `mask` as they were."""
     kept = {
         name
-        for names, is_told in zip(GROUPS.values(), mask, strict=True)
-        if is_told
+        for names, is_kept in zip(GROUPS.values(), mask, strict=True)
+        if is_kept
         for name in names
     }
-    facts = {name: value for name, value in shot.items() if name in kept or name not in _TOLD}
+    facts = {name: value for name, value in shot.items() if name in kept or name not in _GROUPED}
     return {**_PLAIN, **facts}
 
 
 def _shapley(log_odds: Mapping[tuple[bool, ...], float], at: int) -> float:
-    """What the group `at` adds, averaged over all orders in which groups can be told."""
+    """What the group `at` adds, averaged over all orders in which groups can be added.
+
+    A combination S with the group counts with weight (|S| - 1)! (n - |S|)! / n!, which is
+    1 / (n * comb(n - 1, |S| - 1)): the share of the n! orders in which S comes about so.
+    """
     size = len(GROUPS)
     return sum(
         (value - log_odds[(*mask[:at], False, *mask[at + 1 :])])

@@ -4,6 +4,9 @@ One row takes some microseconds and a million a second or two, on one thread. Th
 bring pandas and SciPy into the process where they are installed; the library alone brings neither.
 XGBoost's and scikit-learn's trees are written in LightGBM's text format, split by split: a value
 goes left if it is at most the threshold, and a missing one where its own library would send it.
+
+The C API is documented at https://lightgbm.readthedocs.io/en/stable/C-API.html. Its call for single
+rows ("SingleRowFast") keeps what it needs between calls, so a call allocates nothing.
 """
 
 import ctypes
@@ -179,7 +182,11 @@ def forest(trees: Sequence[Tree], columns: int, link: str) -> Forest:
 
 
 def _lines(number: int, tree: Tree) -> list[str]:
-    """One tree in LightGBM's format: inner nodes and leaves are counted apart, leaves negated."""
+    """One tree in LightGBM's format.
+
+    Inner nodes and leaves are numbered apart, each from 0. A child is written as its number if it
+    is an inner node, and as ~number, a negative one, if it is a leaf.
+    """
     is_leaf = tree.left < 0
     inner, leaves = np.flatnonzero(~is_leaf), np.flatnonzero(is_leaf)
     number_of = np.empty(len(is_leaf), np.int64)

@@ -1,8 +1,14 @@
-"""Recalibration on recent games: two numbers that keep a model level while the league moves.
+"""Recalibration on recent games: two numbers that keep a model calibrated while the league changes.
 
-One Newton step of Platt scaling, from the identity, on exponentially decayed sums over the games
-played so far. A day's shots are answered before they are counted. Cheap enough to run every night,
-and what a "recalibrated champion" is made of.
+This is Platt scaling (Platt 1999): logit(q) = shift + slope * logit(p). It is neither isotonic
+regression nor beta calibration: two numbers need few shots to be known. They are found by one
+Newton step of the logistic log likelihood from the identity (shift 0, slope 1), with a Gaussian
+prior around the identity. One step is enough since they stay near the identity, and then the
+gradient (2,) and the information matrix (2, 2) at the identity are sums over shots: they can be
+added up day by day, and older days fade exponentially.
+
+A day's shots are predicted before they are counted. It is cheap enough to run every night, and the
+"recalibrated champion" is made by it.
 """
 
 from collections.abc import Iterable
@@ -41,8 +47,10 @@ class Recalibration:
 
     @property
     def shift_and_slope(self) -> tuple[float, float]:
-        """What is added to the log odds, and what they are multiplied by."""
+        """What is added to the log odds, and the factor that they are multiplied by first."""
         prior = np.diag(PRIOR_PRECISION)
+        # Newton: the identity plus (information + prior)^-1 times the gradient. The prior's own
+        # gradient is zero at the identity.
         step = np.linalg.solve(self.information + prior, self.gradient)
         return float(step[0]), float(1.0 + step[1])
 
@@ -70,6 +78,7 @@ class Recalibration:
         return out
 
     def _count(self, p: Floats, made: Floats) -> None:
+        """Add a day's shots: the derivatives of the log likelihood at the identity."""
         basis = np.column_stack([np.ones_like(p), logit(p)])
         self.gradient += basis.T @ (made - p)
         self.information += (basis * (p * (1 - p))[:, None]).T @ basis

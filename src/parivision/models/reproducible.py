@@ -2,7 +2,8 @@
 
 skops numbers objects by their place in memory, and stamps its files with the time; scikit-learn's
 trees hold bytes that nothing was ever written to. Here all of that gets fixed values, so that equal
-models give equal bytes.
+models give equal bytes: the idea of reproducible builds (https://reproducible-builds.org), where
+times, order and uninitialized memory are the usual sources of differences, too.
 """
 
 import io

@@ -1,4 +1,8 @@
-"""The trees of XGBoost's and scikit-learn's models, as `native` evaluates them."""
+"""The trees of XGBoost's and scikit-learn's models, as `native` evaluates them.
+
+The libraries differ in three things, which are translated here: whether a value equal to the
+threshold goes left, where a missing value goes, and what is added to the sum of the leaves.
+"""
 
 import json
 from typing import Any, Final
@@ -51,7 +55,7 @@ def of_sklearn(classifier: Any) -> Forest | None:
     """Probability of class 1 by a classifier's trees; None if it has no such trees."""
     kind = type(classifier).__name__
     if kind == "RandomForestClassifier":
-        trees = [_of_forest(each.tree_) for each in classifier.estimators_]
+        trees = [_of_forest(estimator.tree_) for estimator in classifier.estimators_]
         return forest(trees, classifier.n_features_in_, MEAN)
     if kind == "HistGradientBoostingClassifier":
         return _of_boosting(classifier)
@@ -59,6 +63,7 @@ def of_sklearn(classifier: Any) -> Forest | None:
 
 
 def _of_forest(tree: Any) -> Tree:
+    # A leaf of a random forest holds the share of each class among its training rows.
     return Tree(
         left=tree.children_left,
         right=tree.children_right,
@@ -70,6 +75,7 @@ def _of_forest(tree: Any) -> Tree:
 
 
 def _of_boosting(classifier: Any) -> Forest:
+    # scikit-learn has no public access to these trees. The baseline is the prior's log odds.
     trees = [_of_hist(predictors[0].nodes) for predictors in classifier._predictors]  # noqa: SLF001
     base = float(np.ravel(classifier._baseline_prediction)[0])  # noqa: SLF001
     return forest([_leaf(base), *trees], classifier.n_features_in_, LOG_ODDS)

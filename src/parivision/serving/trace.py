@@ -1,7 +1,10 @@
-"""The names that others gave a request: X-Request-Id, and the trace of the W3C's Trace Context.
+"""The identifiers that a request brings: X-Request-Id, and `traceparent` of W3C Trace Context.
 
-Both are taken over where they are well formed, answered, and kept with what is predicted. What is
-not well formed is as if it had not come: it must not end up in answers and logs.
+A `traceparent` is VERSION-TRACE_ID-PARENT_ID-FLAGS in hexadecimal (https://www.w3.org/TR/trace-context/,
+section 3.2). The service makes no spans of its own, so it hands the value back as it came.
+
+Both are returned and logged with the prediction where they are well formed. What is not well formed
+is ignored: it must not end up in answers and logs.
 """
 
 import re
@@ -17,13 +20,14 @@ _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=@~-]{1,128}")
 _TRACEPARENT: Final = re.compile(
     rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-[!-~]{0,64})?"
 )
+# Version ff is invalid by the standard; only later versions than 00 may append more fields.
 _NO_VERSION: Final = b"ff"
 _FIRST_VERSION: Final = b"00"
 _NO_IDS: Final = (b"0" * 32, b"0" * 16)
 
 
 class Trace(NamedTuple):
-    """What a request is called, as it is logged and as it is answered."""
+    """A request's identifiers: as fields of the log, and as headers of the response."""
 
     fields: Mapping[str, str]
     headers: tuple[tuple[bytes, bytes], ...]

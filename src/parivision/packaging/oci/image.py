@@ -110,6 +110,7 @@ def _of_this_machine(index: ImageManifest, runtime: str) -> str:
 
 
 def _config(base: _Base, layer: Layer, champion: ChampionRecord) -> dict[str, Any]:
+    """The base's configuration with one layer more, which it names by its uncompressed digest."""
     config = deepcopy(dict(base.config))
     config["rootfs"]["diff_ids"].append(layer.diff_id)
     if "history" in config:
@@ -126,6 +127,7 @@ def _config(base: _Base, layer: Layer, champion: ChampionRecord) -> dict[str, An
 
 
 def _manifest(base: _Base, layer: Layer, config: bytes) -> dict[str, Any]:
+    """The base's manifest with one layer more, which it names by its compressed digest."""
     manifest = deepcopy(dict(base.manifest.content))
     manifest["config"] |= {"digest": digest_of(config), "size": len(config)}
     kind = _DOCKER_LAYER if base.manifest.media_type == DOCKER_MANIFEST else _OCI_LAYER

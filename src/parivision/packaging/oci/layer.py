@@ -1,5 +1,9 @@
 """A layer: a folder as a compressed archive, of which every byte follows from the content.
 
+A layer has two digests in the OCI image specification: `digest`, of the compressed bytes, by which
+it is stored and pulled, and `diff_id`, of the tar archive in it, by which the configuration lists
+it: compressing anew must not change which files an image has.
+
 Names are sorted, times are zero, and the owner is the user that the runtime image runs as.
 """
 

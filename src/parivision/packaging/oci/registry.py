@@ -1,5 +1,8 @@
 """A client of an image registry: the part of the OCI distribution specification that a push needs.
 
+Blobs first, then the manifest that names them: a registry refuses one whose blobs it does not hold.
+See https://github.com/opencontainers/distribution-spec/blob/main/spec.md#push.
+
 Logs in as the registry asks for it, with a password or a token. Proxies are not asked.
 """
 
