@@ -2,7 +2,7 @@
 
 import pytest
 
-from parivision.cli import context, demo
+from parivision.cli import context, pipelines
 from parivision.errors import PipelineError, RegistryError, SettingsError
 from parivision.kubeflow.local_runs import Run
 
@@ -33,7 +33,7 @@ def run(monkeypatch, tmp_path):
 
         monkeypatch.setattr("parivision.kubeflow.local_runs.run_local", run_local)
         monkeypatch.setattr(context, "registry", lambda settings, **_: registry)
-        return demo.run_pipeline("etl", {}, settings=None)
+        return pipelines.run_pipeline("etl", {}, settings=None)
 
     return run_with
 

@@ -13,6 +13,7 @@ from parivision.cli import (
     kubeflow,
     models,
     page,
+    pipelines,
     prediction_log,
     retraining,
     rollout_orders,
@@ -30,8 +31,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for group in (
-    *(demo, data, models, serving, page, studies, exporter, verdict_service),
-    *(cluster, kubeflow, retraining, backups),
+    *(pipelines, demo, data, models, serving, page, studies, exporter),
+    *(verdict_service, cluster, kubeflow, retraining, backups),
 ):
     app.registered_commands += group.commands.registered_commands
 app.add_typer(prediction_log.predictions, name="predictions", help="What was served, from its log.")

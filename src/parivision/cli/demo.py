@@ -2,8 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,17 +12,16 @@ import typer
 from parivision.cli import context
 from parivision.cli.console import bar, out, print_json, print_scores, say, working
 from parivision.cli.demo_drift import show_drift
-from parivision.cli.serving import TARGET_HELP, bento_of_champion
-from parivision.errors import PipelineError, RegistryError
+from parivision.cli.pipelines import SYNTHETIC, run_pipeline
+from parivision.cli.serving import bento_of_champion
 from parivision.settings import Settings
 
 if TYPE_CHECKING:
-    from parivision.kubeflow.local_runs import Event, Run
+    from parivision.kubeflow.local_runs import Run
     from parivision.promotion.holdout import Judgement
 
 commands = typer.Typer()
 
-SYNTHETIC = "synthetic:?seed=1&seasons=2021-2023&games=300"
 SHOT: Mapping[str, Any] = {
     "player_id": 201939,
     "period": 4,
@@ -33,25 +31,6 @@ SHOT: Mapping[str, Any] = {
     "action_type": "Jump Shot",
 }
 """A corner three late in the fourth quarter, from the league's right."""
-
-
-@commands.command()
-def run(
-    pipeline: Annotated[str, typer.Argument(help="etl, training or monitoring")],
-    source: Annotated[str, typer.Option(help="Source of shots, for etl and training.")] = SYNTHETIC,
-    until: Annotated[str, typer.Option(help="First day to leave out; empty for none.")] = "",
-    target: Annotated[str, typer.Option(help=TARGET_HELP)] = "auto",
-) -> None:
-    """Run a compiled pipeline on this machine, each task a process of its own."""
-    given = {
-        "etl": {"source": source},
-        "training": {"source": source, "until": until, "target": target},
-        "monitoring": {"target": target},
-    }
-    result = run_pipeline(pipeline, given.get(pipeline, {}), context.current())
-    for task, outputs in result.tasks.items():
-        for name, value in outputs.parameters.items():
-            out.print(f"{task}.{name}: {value}", markup=False, soft_wrap=True)
 
 
 @commands.command()
@@ -79,46 +58,6 @@ def demo(
     out.print("\nreports")
     for name, path in reports.items():
         out.print(f"  {name}: {path}", markup=False, soft_wrap=True)
-
-
-def run_pipeline(name: str, arguments: Mapping[str, Any], settings: Settings) -> "Run":
-    """Run a pipeline, tell of its tasks as they end, and let the registry know how it went."""
-    from parivision.kubeflow.local_runs import run_local
-
-    say(f"pipeline {name}")
-    with _recorded(name, settings), working(f"starting the pipeline {name}") as stage:
-
-        def tell(event: "Event") -> None:
-            if event.state == "running":
-                stage.rename(event.task)
-            else:
-                say(f"  {event.task:32} {event.state} in {event.seconds:5.1f} s")
-                stage.rename(f"the next task of the pipeline {name}")
-
-        return run_local(name, arguments, settings, on_event=tell)
-
-
-@contextmanager
-def _recorded(pipeline: str, settings: Settings) -> Iterator[None]:
-    """Record in the registry how the pipeline run of the block ended."""
-    began_s = time.monotonic()
-    try:
-        yield
-    except PipelineError as error:
-        _record(pipeline, settings, began_s, failure=str(error))
-        raise
-    _record(pipeline, settings, began_s)
-
-
-def _record(pipeline: str, settings: Settings, began_s: float, failure: str | None = None) -> None:
-    """Record a run; when that fails it is said and no more, since the run's own end counts."""
-    seconds = time.monotonic() - began_s
-    try:
-        context.registry(settings, is_long=True).record_pipeline(
-            pipeline, seconds=seconds, failure=failure
-        )
-    except RegistryError as error:
-        say(f"the run is not recorded: {error}")
 
 
 def _load(data: str, settings: Settings) -> date:

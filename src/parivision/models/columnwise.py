@@ -15,6 +15,7 @@ The answers are those of `native.Forest` but for the last digit; features must b
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -131,40 +132,60 @@ def _read(block: str, columns: dict[tuple[int, float], int]) -> _Tree | None:
     decisions = numbers("decision_type", int).tolist()
     if size > MAX_LEAVES or fields["num_cat"] != "0" or not set(decisions) <= _MISSING.keys():
         return None
-    children = [numbers(f"{side}_child", int).tolist() for side in ("left", "right")]
     sources = zip(numbers("split_feature", int).tolist(), map(_MISSING.get, decisions), strict=True)
-    column_of = [columns.setdefault(source, len(columns)) for source in sources]  # type: ignore[arg-type]
-    thresholds = _in_float32(numbers("threshold", float))
-    nodes: list[_Node] = []
-    order: list[int] = []
-    free: list[int] = []
-    buffers = 0
+    plan = _Plan(
+        left=numbers("left_child", int).tolist(),
+        right=numbers("right_child", int).tolist(),
+        column=[columns.setdefault(source, len(columns)) for source in sources],  # type: ignore[arg-type]
+        threshold=_in_float32(numbers("threshold", float)),
+    )
+    plan.visit(0)
+    return _Tree(plan.nodes, numbers("leaf_value", float)[plan.leaves], plan.buffers)
 
-    def visit(node: int) -> int | None:
-        """The buffer of the leaf numbers below a node, None for a leaf; children are visited first.
 
-        Buffers of children are free again once the parent has been computed.
+@dataclass
+class _Plan:
+    """The order in which a tree's nodes are evaluated, and the buffer of each.
+
+    `left` and `right` are children by node: a node's number, or ~number of a leaf.
+    """
+
+    left: Sequence[int]
+    right: Sequence[int]
+    column: Sequence[int]
+    threshold: NDArray[np.float32]
+    nodes: list[_Node] = field(default_factory=list)
+    leaves: list[int] = field(default_factory=list)
+    """Leaves from left to right, by their numbers in the file."""
+    buffers: int = 0
+    _free: list[int] = field(default_factory=list)
+
+    def visit(self, node: int) -> int | None:
+        """Plan a node behind its children; its buffer, None for a leaf.
+
+        The children's buffers are free again once the node has been computed.
         """
-        nonlocal buffers
         if node < 0:
-            order.append(~node)
+            self.leaves.append(~node)
             return None
-        before = len(order)
-        left = visit(children[0][node])
-        leaves_left = len(order) - before
-        right = visit(children[1][node])
-        if not free:
-            free.append(buffers)
-            buffers += 1
-        out = free.pop()
+        before = len(self.leaves)
+        left = self.visit(self.left[node])
+        leaves_left = len(self.leaves) - before
+        right = self.visit(self.right[node])
+        out = self._buffer()
         is_pair = leaves_left == 1 and right is None
         count = None if is_pair else np.array(leaves_left, np.uint8)
-        nodes.append(_Node(np.array(thresholds[node]), column_of[node], out, count, left, right))
-        free.extend(child for child in (left, right) if child is not None)
+        threshold = np.array(self.threshold[node])
+        self.nodes.append(_Node(threshold, self.column[node], out, count, left, right))
+        self._free.extend(child for child in (left, right) if child is not None)
         return out
 
-    visit(0)
-    return _Tree(nodes, numbers("leaf_value", float)[order], buffers)
+    def _buffer(self) -> int:
+        """A buffer that is free, or one more."""
+        if self._free:
+            return self._free.pop()
+        self.buffers += 1
+        return self.buffers - 1
 
 
 def _in_float32(thresholds: Floats) -> NDArray[np.float32]:
