@@ -260,9 +260,9 @@ def test_every_part_is_asked_and_what_is_wrong_is_said(service: str, others: str
     ]
     well, away, ill = health_of(parts)
     assert well.is_well
-    assert "nothing answers" in away.said
-    assert "503" in ill.said
-    assert "the lake is away" in ill.said
+    assert "nothing answers" in away.message
+    assert "503" in ill.message
+    assert "the lake is away" in ill.message
     page = drawn(HOME.format(parts=parts))
     assert not page.exception
     assert "MLflow; Stats API" in page.error[0].value

@@ -177,7 +177,7 @@ def _reports(settings: Settings, run: "Run") -> dict[str, Path]:
 
     folder = settings.reports
     folder.mkdir(parents=True, exist_ok=True)
-    copied = {}
+    pages = {}
     wanted = [("evaluate", "report"), ("drift", "report"), ("drift", "evidently")]
     if not run.tasks["drift"].parameters["Output"]:  # no champion to compare with, at that time
         wanted = wanted[:1]
@@ -185,10 +185,10 @@ def _reports(settings: Settings, run: "Run") -> dict[str, Path]:
         written = run.tasks[task].artifacts.get(artifact)
         if written is not None and written.path.is_file():
             name = task if artifact == "report" else f"{task} ({artifact})"
-            copied[name] = folder / f"{task}-{artifact}.html"
-            shutil.copyfile(written.path, copied[name])
+            pages[name] = folder / f"{task}-{artifact}.html"
+            shutil.copyfile(written.path, pages[name])
     with bar("exploring the shots") as progress:
-        copied["shots"] = write(
+        pages["shots"] = write(
             context.lake(settings).silver(), folder / "eda.html", progress=progress
         )
-    return copied
+    return pages

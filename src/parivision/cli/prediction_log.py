@@ -80,15 +80,15 @@ def _newest(store: "Store", count: int) -> "list[ServedPrediction]":
     from parivision.prediction_log import PREDICTIONS
     from parivision.prediction_log.records import served
 
-    matches = []
+    logged = []
     for stream, end in store.ends(PREDICTIONS).items():
         wanted, number = count, end
         while wanted > 0 and number > 0:
             number -= 1
             if batch := store.read(PREDICTIONS, stream, number):
-                matches += served(batch)
+                logged += served(batch)
                 wanted -= len(batch.records)
-    return sorted(matches, key=lambda each: each.at)[-count:]
+    return sorted(logged, key=lambda each: each.at)[-count:]
 
 
 def _predictions(store: "Store") -> Iterator[dict[str, Any]]:
