@@ -42,8 +42,20 @@ class Asker:
         method: str = "POST",
         path: str = "/predict",
         headers: Iterable[tuple[bytes, bytes]] = JSON_HEADERS,
+    ) -> Answer:
+        """The answer, which there must be; `body` may be the messages that bring it."""
+        answer = self.answer_or_none(body, method, path, headers)
+        assert answer is not None, "there was no answer"
+        return answer
+
+    def answer_or_none(
+        self,
+        body: bytes | Iterable[dict[str, Any]] = b"",
+        method: str = "POST",
+        path: str = "/predict",
+        headers: Iterable[tuple[bytes, bytes]] = JSON_HEADERS,
     ) -> Answer | None:
-        """The answer, or None if there was none; `body` may be the messages that bring it."""
+        """The answer, or None where the application sends nothing."""
         messages = [{"type": "http.request", "body": body}] if isinstance(body, bytes) else body
         scope = {"type": "http", "method": method, "path": path, "headers": list(headers)}
         sent = self.exchange(scope, messages)
@@ -65,5 +77,8 @@ class Asker:
         async def send(message: dict[str, Any]) -> None:
             sent.append(message)
 
-        self._runner.run(self._app(scope, receive, send))
+        async def exchanged() -> None:
+            await self._app(scope, receive, send)
+
+        self._runner.run(exchanged())
         return sent

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Request, sync_playwright
 
 EXECUTABLE = Path("/usr/bin/chromium")
 FLAGS = [
@@ -36,7 +36,12 @@ def opened(url: str, password: str, width: int) -> Iterator[Any]:
         view.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
         view.on("pageerror", lambda error: faults.append(str(error)))
         own = (host[0], "data:", "blob:")
-        view.on("request", lambda asked: asked.url.startswith(own) or faults.append(asked.url))
+
+        def note_foreign(request: Request) -> None:
+            if not request.url.startswith(own):
+                faults.append(request.url)
+
+        view.on("request", note_foreign)
         view.goto(url)
         log_in(view, password)
         yield view

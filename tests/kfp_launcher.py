@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ BOOLEANS = {
     **dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True),
     **dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False),
 }
-READ = {
+READ: dict[str, Callable[[str], Any]] = {
     "STRING": str,
     "NUMBER_INTEGER": lambda text: int(text.strip()),
     "NUMBER_DOUBLE": lambda text: float(text.strip()),
@@ -275,10 +275,10 @@ def _renamed(given: Given, title: str) -> Given:
     """What a training gave, as if it were that of another model."""
     name = title.removeprefix("train ")
     artifacts = {
-        key: Kept(a.name, a.kind, a.metadata | {"name": name}, a.files, a.there)
+        key: Kept(a.name, a.kind, {**a.metadata, "name": name}, a.files, a.there)
         for key, a in given.artifacts.items()
     }
-    return Given(given.parameters | {"Output": name}, artifacts, given.log)
+    return Given({**given.parameters, "Output": name}, artifacts, given.log)
 
 
 def _provisioned(name: str, kind: Json, place: Path) -> Json:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.parser import BytesParser
+from email.policy import default
 from typing import TYPE_CHECKING, Any
 
 import kfp_server_api
@@ -55,10 +56,12 @@ def dispatch(
 
 def _file(body: bytes, headers: Any) -> str:
     head = f"Content-Type: {headers['Content-Type']}\n\n".encode()
-    (part,) = BytesParser().parsebytes(head + body).get_payload()
+    (part,) = BytesParser(policy=default).parsebytes(head + body).iter_parts()
     if not str(part.get_filename()).endswith((".yaml", ".yml")):
         raise ApiError(400, f"unexpected pipeline file {part.get_filename()!r}")
-    return str(part.get_payload(decode=True).decode())
+    content = part.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    return content.decode()
 
 
 def checked(body: Json, model: str) -> Json:

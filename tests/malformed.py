@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hypothesis import strategies as st
@@ -16,7 +16,7 @@ NUMBERS = st.one_of(
     st.sampled_from([2**31, 2**63, 2**64, -(2**63) - 1, 10**50, 10**400, 1e308, -0.0, 5e-324]),
 )
 SCALARS = st.one_of(st.none(), st.booleans(), NUMBERS, st.text(max_size=200))
-VALUES = st.recursive(
+VALUES: st.SearchStrategy[Any] = st.recursive(
     SCALARS,
     lambda inner: st.one_of(
         st.lists(inner, max_size=5), st.dictionaries(st.text(max_size=20), inner, max_size=5)
@@ -24,7 +24,7 @@ VALUES = st.recursive(
     max_leaves=10,
 )
 NAMES = st.one_of(st.sampled_from([*FIELDS, "shots"]), st.text(max_size=60))
-GOOD_SHOTS = st.sampled_from([SMALL_SHOT, FULL_SHOT])
+GOOD_SHOTS: st.SearchStrategy[dict[str, Any]] = st.sampled_from([SMALL_SHOT, FULL_SHOT])
 
 
 @st.composite
@@ -85,9 +85,8 @@ def mutated_bodies(seed: int, count: int) -> Iterator[bytes]:
 
 
 def _mutated(rng: random.Random) -> str:
-    members = {
-        name: json.dumps(value) for name, value in rng.choice([SMALL_SHOT, FULL_SHOT]).items()
-    }
+    shots: list[Mapping[str, object]] = [SMALL_SHOT, FULL_SHOT]
+    members = {name: json.dumps(value) for name, value in rng.choice(shots).items()}
     for _ in range(rng.choice([1, 1, 2, 4])):
         name = rng.choice([*FIELDS, "shots", "y", ""])
         if rng.random() < 0.3:

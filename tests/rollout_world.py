@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from flagger_standin import Flagger, release
+from parivision.canary.approval import Question
 from parivision.canary.counters import PINNED, CounterReading
 from parivision.canary.interfaces import Sources
 from parivision.canary.log_reader import ServedLog
@@ -93,9 +94,9 @@ class MemoryStore:
         self._ask()
         return self.batches.get((kind, stream, number))
 
-    def games(self) -> dict[str, str]:
+    def games(self) -> set[int]:
         """Nobody asks."""
-        return {}
+        return set()
 
     def close(self) -> None:
         """Nothing is open."""
@@ -260,7 +261,10 @@ class World:
 
     def hook(self, name: str) -> bool:
         """What the webhooks answer."""
-        asked = {"confirm-traffic-increase": "increase", "confirm-promotion": "promote"}
+        asked: dict[str, Question] = {
+            "confirm-traffic-increase": "increase",
+            "confirm-promotion": "promote",
+        }
         try:
             if name == "confirm-rollout":
                 return self.watcher.confirm_rollout()[0]
@@ -324,7 +328,8 @@ class World:
         for bound in BUCKETS:
             self._count("bucket", track, pod, str(bound), count - slow * (bound < 1))
         answers = self.served.get(version, TRUTH)
-        predictions, outcomes = [], []
+        predictions: list[dict[str, Any]] = []
+        outcomes: list[dict[str, Any]] = []
         for _ in range(count):
             number = len(self.store.batches) * 1000 + len(predictions)
             shot = {"player_id": 7, "period": 1, "clock_s": 9.0, "x_ft": 0.0}
@@ -356,7 +361,8 @@ class World:
     @property
     def newest(self) -> Rollout:
         """The newest rollout, as it is stored."""
-        return self.rollouts.all()[-1]
+        newest: Rollout = self.rollouts.all()[-1]
+        return newest
 
     def is_agreed(self) -> bool:
         """Whether alias and image say the same, and nothing is left to do."""

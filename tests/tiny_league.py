@@ -55,7 +55,7 @@ def table(*rows: Mapping[str, Any]) -> pl.DataFrame:
 def drawn(seed: int, rows: int) -> pl.DataFrame:
     """A table in time order with few games, players and seconds, so that these meet."""
     rng = np.random.default_rng(seed)
-    choices = {
+    choices: dict[str, list[Any]] = {
         "player_id": [1, 2, 2**24, 2**24 + 1],
         "team_id": [BOS, LAL],
         "period": [1, 2, 4, 5, 6],

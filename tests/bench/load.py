@@ -194,7 +194,7 @@ class _Timer:
 
     def __enter__(self) -> "_Timer":
         self._libc = ctypes.CDLL(None)
-        self._file = self._libc.timerfd_create(self._CLOCK_MONOTONIC, os.O_NONBLOCK)
+        self._file: int = self._libc.timerfd_create(self._CLOCK_MONOTONIC, os.O_NONBLOCK)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -164,7 +164,7 @@ def compare(
 ) -> dict[str, Any]:
     """CPU a request, throughput and latency of all contenders, medians of rounds in turns."""
     with ExitStack() as stack:
-        running = []
+        running: list[Started] = []
         for contender in contenders(bundle, work):
             tick(f"start {contender.name}")
             log = work / f"{len(running)}.log"
@@ -176,7 +176,7 @@ def compare(
                     tick(f"{each.contender.name}, {clients} clients")
                     figures = _measure(each, clients, seconds)
                     seen.setdefault((each.contender.name, clients), []).append(figures)
-        found = [
+        found: list[dict[str, Any]] = [
             {"server": name, "clients": clients, **_medians(figures)}
             for (name, clients), figures in seen.items()
         ]
@@ -235,7 +235,8 @@ def _under_load(
 
     The floor shows what of it is the machine's and the clients'; both take turns, too.
     """
-    half, floors = [], []
+    half: list[dict[str, float]] = []
+    floors: list[dict[str, float]] = []
     for _ in range(rounds):
         for each, seen in ((ours, half), (floor, floors)):
             load = by_the_clock(each.port, each.request, 64, most / 2, seconds)

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -85,7 +86,8 @@ def _one_by_one(server: Any, source: Source, shots: pl.DataFrame) -> dict[str, f
 
     records = next(iter(source.batches())).records.head(shots.height).to_dicts()
     clean = shots.with_columns(pl.col("game_date").cast(pl.Datetime)).to_dicts()
-    with pymongo.MongoClient(server.url("plain")) as client:
+    client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(server.url("plain"))
+    with client:
         base = client.get_default_database()
 
         def to_bronze() -> None:
@@ -129,7 +131,7 @@ def training(
     for family in families:
         tick(f"train {family}")
         began = time.process_time()
-        bundle, seconds = timed(lambda family=family: train(history, split, Recipe(family)))
+        bundle, seconds = timed(partial(train, history, split, Recipe(family)))
         cpu_s = time.process_time() - began
         bundles[family] = bundle
         one = _one_row_us(bundle, history)

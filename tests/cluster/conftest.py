@@ -6,7 +6,7 @@ What fails leaves a folder of its own below tests/cluster/failures: pods, events
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import httpx
@@ -77,7 +77,8 @@ def champion(cluster: LiveCluster, gateway_url: str, http: httpx.Client) -> dict
         except httpx.TransportError as error:
             raise AssertionError(str(error)) from error
         assert answer.status_code == httpx.codes.OK, answer.text
-        return answer.json()
+        described: dict[str, object] = answer.json()
+        return described
 
     return wait_for("a champion behind the gateway", ask, timeout_s=60)
 
@@ -116,7 +117,9 @@ def bundle(stage: Stage) -> Bundle:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Collect what the cluster tells while it still is as the test left it."""
     report = yield
     live = _collected.get("cluster")

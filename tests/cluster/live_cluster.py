@@ -28,7 +28,7 @@ class NotInTimeError(AssertionError):
 
 
 def wait_for(
-    what: str, ask: Callable[[], Answer], *, timeout_s: float, poll_s: float = POLL_S
+    what: str, ask: Callable[[], Answer | None], *, timeout_s: float, poll_s: float = POLL_S
 ) -> Answer:
     """The first answer of `ask` that is true; NotInTimeError with the last one after `timeout_s`.
 
@@ -37,13 +37,13 @@ def wait_for(
     deadline = time.monotonic() + timeout_s
     while True:
         try:
-            answer: Any = ask()
+            answer = ask()
         except AssertionError as error:
-            answer, last = None, str(error)
+            last = str(error)
         else:
+            if answer:
+                return answer
             last = repr(answer)
-        if answer:
-            return answer
         if time.monotonic() > deadline:
             raise NotInTimeError(f"{what}: not within {timeout_s:.0f} s; last seen: {last[:500]}")
         time.sleep(poll_s)

@@ -84,7 +84,9 @@ class Stage:
         """
 
         def recorded() -> bool:
-            outcome = self.workshop.registry.version(version).tags.get("rollout.outcome", "")
+            registered = self.workshop.registry.version(version)
+            assert registered is not None, f"no version {version}"
+            outcome = registered.tags.get("rollout.outcome", "")
             assert outcome in wanted, f"{version}: {outcome or 'none yet'}"
             return True
 

@@ -5,6 +5,7 @@ import itertools
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 from cluster.live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, is_ready, wait_for
 from cluster.load import load
@@ -43,7 +44,7 @@ def test_pods_are_killed_under_load_and_no_request_fails(
     assert not outcome.failed
 
 
-def _two(pods: list[object]) -> list[object]:
+def _two(pods: list[Any]) -> list[Any]:
     return pods if len(pods) > 1 else []
 
 

@@ -72,7 +72,8 @@ def _as_json(shot: Shot) -> dict[str, object]:
 
 
 def _offline(bundle: Bundle, asked: list[Shot]) -> list[float]:
-    return bundle.predict(from_records(asked, utc_today())).tolist()
+    p_made: list[float] = bundle.predict(from_records(asked, utc_today())).tolist()
+    return p_made
 
 
 @pytest.mark.parametrize(

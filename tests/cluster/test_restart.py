@@ -18,7 +18,7 @@ def node(cluster: LiveCluster) -> str:
     known = subprocess.run(["docker", "inspect", nodes[0]], capture_output=True, check=False)
     if len(nodes) > 1 or known.returncode:
         pytest.skip("the cluster's node is no container of this machine")
-    return nodes[0]
+    return str(nodes[0])
 
 
 def test_the_node_is_restarted_and_all_comes_back(
@@ -36,7 +36,8 @@ def test_the_node_is_restarted_and_all_comes_back(
         try:
             assert _started(cluster).isdisjoint(started), "what ran before the restart is listed"
             assert not (waiting := _not_ready(cluster)), f"not ready: {waiting}"
-            return http.get(f"{gateway_url}/champion").raise_for_status().json() == champion
+            answer = http.get(f"{gateway_url}/champion").raise_for_status()
+            return bool(answer.json() == champion)
         except Exception as error:
             raise AssertionError(f"{type(error).__name__}: {error}"[:300]) from error
 

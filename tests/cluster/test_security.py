@@ -193,7 +193,10 @@ def test_no_secret_is_in_an_image(
 
 def test_mlflow_refuses_who_is_not_known_or_may_not(cluster: LiveCluster) -> None:
     """No login: 401. A reader may read, and may not move the champion's alias."""
-    reader = tuple(cluster.secret("parivision-mlflow-reader", k) for k in ("username", "password"))
+    name, password = (
+        cluster.secret("parivision-mlflow-reader", key) for key in ("username", "password")
+    )
+    reader = (name, password)
     alias = {"name": "shots", "alias": "champion", "version": "1"}
     with (
         cluster.tunnel("mlflow", 5000),
@@ -201,7 +204,7 @@ def test_mlflow_refuses_who_is_not_known_or_may_not(cluster: LiveCluster) -> Non
     ):
         model = {"name": "shots"}
         assert mlflow.get("registered-models/get", params=model).status_code == 401
-        wrong = (reader[0], "wrong-password")
+        wrong = (name, "wrong-password")
         assert mlflow.get("registered-models/get", params=model, auth=wrong).status_code == 401
         found = mlflow.get("registered-models/get", params=model, auth=reader)
         assert found.status_code == httpx.codes.OK, found.text
@@ -215,15 +218,16 @@ def test_mongodb_refuses_who_is_not_known(cluster: LiveCluster) -> None:
     """Neither without a login nor with a wrong one; with the right one it answers."""
     user, word = (cluster.secret("parivision-lake", k) for k in ("username", "password"))
     with cluster.tunnel("mongodb", 27017):
-        for login in ({}, {"username": user, "password": "wrong-password"}):
-            if login:
-                login["authSource"] = "parivision"
+        client: MongoClient[dict[str, Any]]
+        wrong = {"username": user, "password": "wrong-password", "authSource": "parivision"}
+        logins: tuple[dict[str, Any], ...] = ({}, wrong)
+        for login in logins:
             with (
-                MongoClient("localhost", directConnection=True, **login) as client,  # type: ignore[arg-type]
+                MongoClient("localhost", directConnection=True, **login) as client,
                 pytest.raises(OperationFailure),
             ):
                 client["parivision"]["silver"].find_one()
-        known = {"username": user, "password": word, "authSource": "parivision"}
+        known: dict[str, Any] = {**wrong, "password": word}
         with MongoClient("localhost", directConnection=True, **known) as client:
             assert client["parivision"]["silver"].find_one()
 

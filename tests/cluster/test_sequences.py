@@ -8,6 +8,7 @@ import os
 import random
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
 import pytest
@@ -65,7 +66,7 @@ def test_alias_image_and_record_agree_after_whatever_happens(
     for release in releases:
         steps.append(pool.submit(stage.deploy, release))
         # The next one comes while this one is under way.
-        wait_for("a rollout", lambda r=release: _is_target(stage, r), timeout_s=180)
+        wait_for("a rollout", partial(_is_target, stage, release), timeout_s=180)
     if part and killed_first:
         _kill(stage.cluster, *part)
     wait_for("the order", lambda: _order(stage, order), timeout_s=120)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from kubernetes import client
 
 from cluster.helm_release import helm, upgrade
 from cluster.live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, wait_for
@@ -105,12 +106,14 @@ def test_installed_from_nothing_it_trains_a_champion_and_serves_it(
     subprocess.run([ROOT / "manifests" / "cluster", "runtime"], check=True, timeout=300)
     deadline_s = time.monotonic() + CHAMPION_S
 
-    def ended() -> object:
+    def ended() -> list[client.V1JobCondition]:
         job = cluster.batch.read_namespaced_job(f"{RELEASE}-first-champion", NAMESPACE)
-        return job.status.conditions
+        return job.status.conditions or []
 
     conditions = wait_for("the first champion", ended, timeout_s=CHAMPION_S, poll_s=2)
-    assert {one.type for one in conditions} & {"Complete", "SuccessCriteriaMet"}, conditions
+    assert {condition.type for condition in conditions} & {"Complete", "SuccessCriteriaMet"}, (
+        conditions
+    )
     left_s = deadline_s - time.monotonic()
     answer = wait_for("a prediction", lambda: _champion_or_none(gateway_url), timeout_s=left_s)
     assert answer

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pymongo
 from pymongo.errors import PyMongoError
@@ -115,6 +116,7 @@ def _mongod(binary: str, folder: Path) -> Iterator[Server]:
     server = Server(f"127.0.0.1:{port}", "parivision", password, "?authSource=admin")
     command = [binary, "--dbpath", str(folder), "--port", str(port), "--bind_ip", "127.0.0.1"]
     unguarded = f"mongodb://127.0.0.1:{port}"
+    client: pymongo.MongoClient[dict[str, Any]]
     with _process(command, folder, unguarded), pymongo.MongoClient(unguarded) as client:
         client.admin.command("createUser", server.user, pwd=password, roles=["root"])
     with _process([*command, "--auth"], folder, server.url("admin")):
@@ -140,6 +142,7 @@ def _process(command: list[str], folder: Path, url: str) -> "Iterator[subprocess
 
 def _wait_until_answering(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
     deadline = time.monotonic() + START_WAIT_S
+    client: pymongo.MongoClient[dict[str, Any]]
     with pymongo.MongoClient(url, serverSelectionTimeoutMS=500) as client:
         while True:
             try:

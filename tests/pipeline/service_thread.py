@@ -10,6 +10,7 @@ from typing import Any
 import uvicorn
 
 from parivision.serving.app import App
+from parivision.serving.handlers import RequestHandlers
 from parivision.serving.process_state import ProcessState
 from parivision.serving.server import config
 
@@ -28,6 +29,13 @@ class Running:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         self.port = self.server.servers[0].sockets[0].getsockname()[1]
+
+    @property
+    def handlers(self) -> RequestHandlers:
+        """What answers with the champion, which must be loaded."""
+        handlers = self.process.app._handlers
+        assert handlers is not None
+        return handlers
 
     def connect(self) -> socket.socket:
         """A connection whose answers do not take for ever."""

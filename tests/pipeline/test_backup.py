@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pymongo
 import pytest
@@ -30,10 +31,13 @@ CURSORS = [{"_id": "a source", "cursor": None, "nested": {"lines": "{}\n", "game
 @pytest.fixture
 def databases(
     mongo_server: Server, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[list[Database[dict[str, object]]]]:
+) -> Iterator[list[Database[dict[str, Any]]]]:
     """Two with something in them, which the settings name, and two without."""
     names = [f"backup_{next(_databases)}" for _ in range(4)]
-    with pymongo.MongoClient(mongo_server.url("admin"), tz_aware=True) as client:
+    client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
+        mongo_server.url("admin"), tz_aware=True
+    )
+    with client:
         client[names[0]].silver.insert_many(SHOTS)
         client[names[0]].cursors.insert_many(CURSORS)
         client[names[1]].predictions.insert_many(CURSORS)
@@ -48,7 +52,7 @@ def choose(server: Server, monkeypatch: pytest.MonkeyPatch, names: list[str]) ->
 
 
 def test_what_was_backed_up_comes_back(
-    databases: list[Database[dict[str, object]]],
+    databases: list[Database[dict[str, Any]]],
     mongo_server: Server,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path,
@@ -70,7 +74,7 @@ def test_what_was_backed_up_comes_back(
 
 
 def test_a_backup_that_was_cut_off_is_no_success(
-    databases: list[Database[dict[str, object]]], mongo_server: Server
+    databases: list[Database[dict[str, Any]]], mongo_server: Server
 ) -> None:
     """Wherever it ends, or if it is something else."""
     stream = io.BytesIO()

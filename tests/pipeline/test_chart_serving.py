@@ -139,7 +139,9 @@ def test_origins_and_hosts_are_named_where_they_are_listed() -> None:
     def environment(*values: str) -> dict[str, str]:
         done = charts.template(*values)
         assert done.returncode == 0, done.stderr
-        pod = get([*charts.objects(done.stdout)], "Deployment", "shots")["spec"]["template"]["spec"]
+        pod = get((*charts.objects(done.stdout),), "Deployment", "shots")["spec"]["template"][
+            "spec"
+        ]
         return {each["name"]: each.get("value", "") for each in pod["containers"][0]["env"]}
 
     assert not {"PARIVISION_CORS_ORIGINS", "PARIVISION_ALLOWED_HOSTS"} & environment().keys()

@@ -103,6 +103,7 @@ def exporting(variables):
     finally:
         process.kill()
         process.wait()
+        assert process.stderr is not None
         process.stderr.close()
 
 

@@ -123,7 +123,9 @@ def test_the_image_holds_the_bento_and_can_be_pulled_by_its_digest(
         for path in bento.path.rglob("*"):
             if path.is_file() and path.name != "bento.yaml":
                 name = f"home/bentoml/bento/{path.relative_to(bento.path)}"
-                assert archive.extractfile(name).read() == path.read_bytes()
+                member = archive.extractfile(name)
+                assert member is not None, f"{name} is no file"
+                assert member.read() == path.read_bytes()
 
 
 def test_the_same_bento_built_again_is_the_same_image_and_takes_no_time(

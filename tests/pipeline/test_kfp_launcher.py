@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -94,10 +95,10 @@ def test_outputs_are_where_the_executor_input_says_and_of_their_kinds(
             assert artifact.there or name.endswith("metrics") or name == "curves", (title, name)
 
 
-def _component(whole: dict, title: str) -> str:
+def _component(whole: dict[str, Any], title: str) -> str:
     dags = [whole["root"], *whole["components"].values()]
     return next(
-        task["componentRef"]["name"].removeprefix("comp-")
+        str(task["componentRef"]["name"]).removeprefix("comp-")
         for dag in dags
         for task in dag.get("dag", {}).get("tasks", {}).values()
         if task["taskInfo"]["name"] == title

@@ -10,6 +10,7 @@ import pytest
 
 import kfp_standin
 from kfp_standin import Fault, Standin, node, playing, running_for_real
+from kfp_standin_api import ApiError
 from parivision import cli, settings
 from parivision.errors import PipelineError, SettingsError
 from parivision.kubeflow import pipeline_runs, runs
@@ -60,10 +61,10 @@ def run(
     return run_command
 
 
-def only(things: dict[str, dict]) -> dict:
-    """The one thing that is there."""
-    (thing,) = things.values()
-    return thing
+def only(objects: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The one object that is there."""
+    (single,) = objects.values()
+    return single
 
 
 def test_a_submitted_pipeline_runs_and_is_followed_to_its_end(
@@ -452,8 +453,8 @@ def test_a_run_that_kfp_does_not_start_says_why(run: Run, server: Standin) -> No
     run("submit", "etl", "--no-follow")
     reached = len(server.requests)
 
-    def refuse(_standin: Standin, _run: dict) -> None:
-        raise kfp_standin.ApiError(400, "quota exceeded")
+    def refuse(_standin: Standin, _run: dict[str, Any]) -> None:
+        raise ApiError(400, "quota exceeded")
 
     server.engine = refuse
     code, _, err = run("submit", "etl")

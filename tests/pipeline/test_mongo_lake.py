@@ -5,6 +5,7 @@ import re
 import traceback
 from collections.abc import Iterator
 from datetime import datetime, time
+from typing import Any
 
 import polars as pl
 import pymongo
@@ -130,7 +131,12 @@ def test_the_lake_is_read_as_the_docs_say(lake: MongoLake, url: str) -> None:
     (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/data.md").read_text(), re.DOTALL)
     day = SHOTS["game_date"][0]
     code = re.sub(r"datetime\(.*?\)", f"datetime({day.year}, {day.month}, {day.day})", block)
-    names = {"MongoClient": pymongo.MongoClient, "datetime": datetime, "polars": pl, "url": url}
+    names: dict[str, Any] = {
+        "MongoClient": pymongo.MongoClient,
+        "datetime": datetime,
+        "polars": pl,
+        "url": url,
+    }
     exec(code, names)  # noqa: S102 - the page's own words
     expected = lake.silver(["player_name", "x_ft", "y_ft", "made"])
     assert_frame_equal(names["shots"], expected, check_row_order=False, check_dtypes=False)
@@ -207,9 +213,7 @@ def test_many_records_are_kept_in_parts(
     assert len(parts) > 2
     sizes = [len("".join(cell or "" for row in part.rows() for cell in row[:22])) for part in parts]
     assert max(sizes) < 4_000 + 500
-    pending = lake.pending()
-    first = next(pending)
-    pending.close()
+    first = next(lake.pending())
     converted = feed22.FORMAT.to_shots(first.records)
     lake.write_refined(first, converted.shots, pl.DataFrame(schema=QUARANTINE_SCHEMA))
     assert lake.counts().pending == 60 - first.records.height

@@ -130,7 +130,7 @@ class TestTheStraightWay:
         service = start()
         service.ask(post(BODY))
         service.ask(post(b"{}"))
-        counts = service.process.app._handlers.counters.render().decode()
+        counts = service.handlers.counters.render().decode()
         assert 'route="/predict",status="200"} 1.0' in counts
         assert 'route="/predict",status="422"} 1.0' in counts
 

@@ -243,6 +243,7 @@ def test_the_drift_stage_keeps_its_files_as_artifacts(story: Story, tmp_path: Pa
     assert outcome.summary is not None
     client = MlflowClient(story.home.tracking_uri)
     experiment = client.get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None
     runs = client.search_runs([experiment.experiment_id], "tags.kind = 'drift'")
     assert len(runs) == 3, "the second training, monitoring and this one"
     names = {path.name for path in tmp_path.iterdir()}

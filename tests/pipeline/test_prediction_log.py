@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,9 @@ def test_a_server_killed_under_load_loses_and_doubles_nothing(
             record = {"id": str(added[0]), "at": "", "p_made": 0.5, "facts": {}}
             added[0] += log.add([Entry(line(record))])
 
+    def has_spilled_more_than(spilled: int) -> bool:
+        return log.state().spilled > spilled
+
     loader = threading.Thread(target=load)
     loader.start()
     for pause_s in (0.1, 0.5, 0.9, 0.3):
@@ -135,7 +139,7 @@ def test_a_server_killed_under_load_loses_and_doubles_nothing(
         time.sleep(pause_s)
         database.kill()
         spilled = log.state().spilled
-        wait(lambda spilled=spilled: log.state().spilled > spilled)
+        wait(partial(has_spilled_more_than, spilled))
         database.start()
     stop.set()
     loader.join()
@@ -343,7 +347,8 @@ def test_a_document_shows_what_was_served(mongo_server: Any) -> None:
     record = {"id": "a", "at": "2024", "p_made": 0.5, "facts": {"game_id": 7}}
     store.append(RecordBatch(PREDICTIONS, "w", 0, [record], SHARED, [7]))
     store.close()
-    with pymongo.MongoClient(url) as client:
+    client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(url)
+    with client:
         (found,) = client.get_default_database().predictions.find({})
     head, *lines = found["lines"].splitlines()
     assert found["_id"] == "w:00000000"

@@ -168,8 +168,11 @@ def test_another_store_s_version_is_another_bundle(
     registry.record(WON, small_bundle_dir, None)
     other.record(WON, tmp_path / "plain", None)
     cache = tmp_path / "cache"
-    assert "from" not in registry.champion_bundle(cache)[1].card
-    assert other.champion_bundle(cache)[1].card == {"from": "elsewhere"}
+    own, others = registry.champion_bundle(cache), other.champion_bundle(cache)
+    assert own is not None
+    assert others is not None
+    assert "from" not in own[1].card
+    assert others[1].card == {"from": "elsewhere"}
 
 
 def test_a_broken_download_leaves_nothing(registry, small_bundle_dir, tmp_path):
@@ -309,7 +312,10 @@ def test_other_tools_can_load_the_champion(registry, small_bundle_dir, small_bun
         }
     )
     records = [
-        {key: None if value is None or value is pd.NaT else value for key, value in row.items()}
+        {
+            str(name): None if value is None or value is pd.NaT else value
+            for name, value in row.items()
+        }
         for row in frame.astype(object).where(frame.notna(), None).to_dict(orient="records")
     ]
     days = [date(2023, 3, 1)] * 3 + [datetime.now(tz=UTC).date()]

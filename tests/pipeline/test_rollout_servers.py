@@ -48,9 +48,12 @@ class MlflowModels:
 
     def runs(self):
         """Rollout and outcome of every run that was recorded."""
-        experiment = self.client.get_experiment_by_name(EXPERIMENT).experiment_id
-        found = self.client.search_runs([experiment], filter_string="tags.kind = 'rollout'")
-        return sorted((run.data.tags["rollout"], run.data.tags["outcome"]) for run in found)
+        experiment = self.client.get_experiment_by_name(EXPERIMENT)
+        assert experiment is not None
+        runs = self.client.search_runs(
+            [experiment.experiment_id], filter_string="tags.kind = 'rollout'"
+        )
+        return sorted((run.data.tags["rollout"], run.data.tags["outcome"]) for run in runs)
 
 
 @pytest.fixture

@@ -250,7 +250,7 @@ def test_a_dashboard_is_one_that_grafana_reads(name: str) -> None:
 
 
 def _lie_apart(one: Object, other: Object) -> bool:
-    return (
+    return bool(
         one["x"] + one["w"] <= other["x"]
         or other["x"] + other["w"] <= one["x"]
         or one["y"] + one["h"] <= other["y"]

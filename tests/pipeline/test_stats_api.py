@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import polars as pl
@@ -97,7 +98,7 @@ def shared_url(archive: Archive, tmp_path_factory: pytest.TempPathFactory) -> It
         yield address
 
 
-def keys(rows: list[dict]) -> list[tuple[int, int]]:
+def keys(rows: list[dict[str, Any]]) -> list[tuple[int, int]]:
     """Game and event number of records."""
     return [(row["Game ID"], row["Game Event ID"]) for row in rows]
 
@@ -235,7 +236,7 @@ class TestShots:
         max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
     )
     @given(after=st.text(max_size=30), limit=st.one_of(st.integers(), st.text(max_size=8)))
-    def test_any_query_is_answered(self, shared_url: str, after: str, limit: object) -> None:
+    def test_any_query_is_answered(self, shared_url: str, after: str, limit: int | str) -> None:
         """No cursor and no limit makes a server error; a wrong one is told apart."""
         answer = httpx.get(f"{shared_url}/shots", params={"after": after, "limit": limit})
         assert answer.status_code == 422

@@ -11,6 +11,7 @@ import pytest
 from http_table import Answer, Client
 from parivision.models.bundle import Bundle
 from parivision.serving.app import create_app
+from parivision.serving.handlers import RequestHandlers
 from parivision.serving.openapi import SMALL_SHOT
 from parivision.serving.predictor import ChampionRecord, Predictor
 from parivision.serving.stream import MAX_STREAMS
@@ -127,16 +128,16 @@ class TestWhileTheyCome:
 
     def test_many_lines_at_once_are_answered_in_few_blocks(self, start: Start) -> None:
         """Lines that come fast cost little: thousands of them are answered together."""
-        service, blocks = start(), []
-        loaded = service.process.app._handlers
-        answer_lines = type(loaded).answer_lines
+        service = start()
+        blocks: list[int] = []
+        answer_lines = RequestHandlers.answer_lines
 
-        def noting(self: object, block: list[bytes], done: int) -> bytes:
+        def noting(self: RequestHandlers, block: list[bytes], done: int) -> bytes:
             blocks.append(len(block))
             return answer_lines(self, block, done)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(type(loaded), "answer_lines", noting)
+            patch.setattr(RequestHandlers, "answer_lines", noting)
             with closing(Lines(service)) as lines:
                 lines.socket.settimeout(60)
                 for _ in range(10):
@@ -249,7 +250,7 @@ class TestWhatStandsStill:
         with service.connect() as connection:
             connection.sendall(post(b" " * 70_000)[:-5])
             assert answer(connection)[0] == 408
-        counts = service.process.app._handlers.counters.render().decode()
+        counts = service.handlers.counters.render().decode()
         assert 'route="other",status="408"} 1.0' in counts
         assert 'route="/predict",status="408"' not in counts
 

@@ -131,13 +131,20 @@ def test_a_champion_of_another_contest_is_not_pushed_aside(
     assert champion.number == second.number
 
 
+def source_of(client: MlflowClient) -> str:
+    """Where the files of version 1 are."""
+    source = client.get_model_version(MODEL_NAME, "1").source
+    assert source is not None
+    return source
+
+
 def test_what_died_before_the_alias_is_passed_over(
     registry: Registry, small_bundle_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A version whose promotion was killed stops others for minutes, and not for ever."""
     first = registry.record(WON, small_bundle_dir, None)
     client = MlflowClient(registry.uri)
-    source = client.get_model_version(MODEL_NAME, "1").source
+    source = source_of(client)
     dead = client.create_model_version(MODEL_NAME, source, tags={SUCCEEDS: "1"}).version
     with pytest.raises(ModelError, match=f"version {dead} is taking the alias"):
         registry.record(WON, small_bundle_dir, None, against=first)
@@ -152,7 +159,7 @@ def test_who_is_too_slow_does_not_take_the_alias(registry: Registry, small_bundl
     """Others may have passed it over by then."""
     registry.record(WON, small_bundle_dir, None)
     client = MlflowClient(registry.uri)
-    source = client.get_model_version(MODEL_NAME, "1").source
+    source = source_of(client)
     slow = client.create_model_version(MODEL_NAME, source, tags={SUCCEEDS: "1"}).version
     succession = Succession(client, MODEL_NAME, ALIAS, clock=lambda: CLAIM_S)
     with pytest.raises(RegistryError, match="took longer to register than others wait"):
@@ -164,7 +171,7 @@ def test_an_alias_that_is_moved_meanwhile_is_told(registry: Registry, small_bund
     """Somebody's hand in MLflow at the very moment: the promotion does not claim to have won."""
     registry.record(WON, small_bundle_dir, None)
     client = MlflowClient(registry.uri)
-    source = client.get_model_version(MODEL_NAME, "1").source
+    source = source_of(client)
     mine = client.create_model_version(MODEL_NAME, source, tags={SUCCEEDS: "1"}).version
 
     class Moved(MlflowClient):

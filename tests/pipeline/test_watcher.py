@@ -32,7 +32,12 @@ class TestOutcomes:
         """Through all weights to all of the traffic; the alias stays, the decision is recorded."""
         new = world.deploy(ALMOST)
         weights = set()
-        assert world.run(30, until=lambda: weights.add(world.flagger.weight) or over(world))
+
+        def is_over() -> bool:
+            weights.add(world.flagger.weight)
+            return over(world)
+
+        assert world.run(30, until=is_over)
         assert weights == {0.0, 0.05, 0.25, 0.5}
         assert world.flagger.primary.is_same(new)
         assert world.registry.alias == "2"

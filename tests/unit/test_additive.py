@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from parivision.features import matrix
 from parivision.features.form import Form
 from parivision.models import additive
+from parivision.models.estimators import Sklearn
 from parivision.models.families import FAMILIES
 from parivision.models.sample import Sample
 
@@ -43,6 +44,7 @@ def fitted(rows):
 @pytest.mark.parametrize("kind", [0, 1], ids=["usual", "odd"])
 def test_it_says_what_scikit_learn_says(fitted, rows, kind):
     """Beyond the knots, between them, for unknown levels and missing values."""
+    assert isinstance(fitted, Sklearn)
     expected = fitted.classifier.predict_proba(rows[kind])[:, 1]
     np.testing.assert_allclose(fitted.predict(rows[kind]), expected, rtol=0, atol=2e-6)
     alone = [fitted.one(row) for row in rows[kind][:300].tolist()]
@@ -58,6 +60,7 @@ def test_levels_that_were_missing_have_a_weight_of_their_own(rows):
     family = FAMILIES["logistic_regression"]
     sample = Sample(holes, made, np.ones(len(made)), NAMES)
     fitted = family.fit(sample, None, family.defaults, 0)
+    assert isinstance(fitted, Sklearn)
     expected = fitted.classifier.predict_proba(holes)[:, 1]
     np.testing.assert_allclose(fitted.predict(holes), expected, rtol=0, atol=2e-6)
     alone = [fitted.one(row) for row in holes[:30].tolist()]

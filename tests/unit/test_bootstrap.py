@@ -196,6 +196,7 @@ NAN = float("nan")
 def test_no_evidence_is_said_and_never_promotes(made, champion, challenger, games, why):
     """Input that allows no test gives a result that says why and is better at no level."""
     found = bootstrap.paired_by_game(made, champion, challenger, games)
+    assert found.no_evidence is not None
     assert why in found.no_evidence
     assert not found.is_better(1.0)
     assert found.to_dict()["p_value"] is None

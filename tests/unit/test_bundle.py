@@ -182,7 +182,8 @@ def test_of_two_models_the_newer_has_the_larger_say(bundle, later):
     blend = blended(newer, older)
     odds = NEWER_SHARE * np.log(0.6 / 0.4) + (1 - NEWER_SHARE) * np.log(0.4 / 0.6)
     np.testing.assert_allclose(blend.predict(later[0]), 1 / (1 + np.exp(-odds)))
-    followed = blend.copy().follow(*later, blend.form.lookup(later[0]))
+    facts, made = later
+    followed = blend.copy().follow(facts, made, blend.form.lookup(later[0]))
     assert len(followed) == len(later[0])
     assert set(newer.predict(later[0])) == {0.6}
     assert blend.card["partner"]["family"] == older.family
@@ -193,7 +194,8 @@ def test_a_champion_never_grows(bundle):
     one, two, three = (_told(bundle, p, p) for p in (0.3, 0.4, 0.5))
     blend = blended(three, blended(two, one))
     for part in blend.parts.values():
-        assert [each.estimator.p_made for each in part.members()] == [0.5, 0.4]
+        members = [each.estimator for each in part.members()]
+        assert [each.p_made for each in members if isinstance(each, Constant)] == [0.5, 0.4]
     assert "partner" not in blend.card["partner"]
 
 

@@ -90,7 +90,7 @@ def test_only_a_slow_answer_is_a_reason_to_wait(cached, source):
 
 def test_an_answer_of_nothing_is_an_answer(clock):
     """An empty answer is not a source that is down."""
-    cached = Cached("kfp", list, clock=clock)
+    cached: Cached[list[str]] = Cached("kfp", list, clock=clock)
     cached.refresh()
     assert cached.value() == []
 

@@ -1,9 +1,11 @@
 """The commands that Jobs in the cluster run, in process, against imitations of the servers."""
 
+import time
+
 import httpx
 import pytest
 
-from parivision.cli import cluster
+from parivision.cli import context
 from parivision.credentials.logins import Login
 from parivision.errors import StoreError
 from parivision.lake import users as lake_users
@@ -121,9 +123,9 @@ class Late:
 
 def test_servers_are_waited_for(run, monkeypatch):
     """Each refusal is told; the command ends well as soon as both let it in."""
-    monkeypatch.setattr(cluster.context, "lake", Late(2))
-    monkeypatch.setattr(cluster.context, "registry", Late(1))
-    monkeypatch.setattr(cluster.time, "sleep", lambda _: None)
+    monkeypatch.setattr(context, "lake", Late(2))
+    monkeypatch.setattr(context, "registry", Late(1))
+    monkeypatch.setattr(time, "sleep", lambda _: None)
     code, out, err = run("wait")
     assert (code, out) == (0, "the lake answers\nthe registry answers\n")
     assert err.count("refused the user or password") == 3
@@ -131,8 +133,8 @@ def test_servers_are_waited_for(run, monkeypatch):
 
 def test_waiting_ends(run, monkeypatch):
     """With the last refusal, when the time is over; what is not asked for is not waited for."""
-    monkeypatch.setattr(cluster.context, "lake", Late(10**6))
-    monkeypatch.setattr(cluster.context, "registry", Late(10**6))
+    monkeypatch.setattr(context, "lake", Late(10**6))
+    monkeypatch.setattr(context, "registry", Late(10**6))
     code, _, err = run("wait", "--for", "0", "--no-registry")
     assert code == 1
     assert "error: mongodb://h refused" in err

@@ -107,14 +107,16 @@ def test_distributions_with_nothing_in_common_are_one_apart() -> None:
     assert far == pytest.approx(1, abs=1e-5)
 
 
+def _drawn(rng: np.random.Generator, count: int, p: sketch.FloatArray) -> sketch.FloatArray:
+    """How many of so many fall into each bin, as floats."""
+    return rng.multinomial(count, p).astype(np.float64)
+
+
 def test_samples_of_one_population_lie_nowhere_apart_on_average() -> None:
     """The bias taken off is the one that sampling adds, at whatever size."""
     rng = np.random.default_rng(2)
     p = rng.dirichlet(np.ones(20))
-    squares = [
-        sketch.jensen_shannon(rng.multinomial(5000, p) * 1.0, rng.multinomial(800, p) * 1.0)
-        for _ in range(400)
-    ]
+    squares = [sketch.jensen_shannon(_drawn(rng, 5000, p), _drawn(rng, 800, p)) for _ in range(400)]
     assert np.mean([value == 0 for value in squares]) > 0.45
     assert np.mean(squares) < 0.02
 
@@ -124,7 +126,7 @@ def test_the_stated_error_of_the_distance_is_the_one_it_has() -> None:
     rng = np.random.default_rng(3)
     p, q = np.full(20, 0.05), np.linspace(0.02, 0.08, 20)
     n = 4000
-    found = [sketch.jensen_shannon(p * 1e9, rng.multinomial(n, q) * 1.0) for _ in range(600)]
+    found = [sketch.jensen_shannon(p * 1e9, _drawn(rng, n, q)) for _ in range(600)]
     stated = sketch.jensen_shannon_error(float(np.mean(found)), 20, n)
     assert np.std(found) == pytest.approx(stated, rel=0.15)
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from parivision.errors import DataError, SchemaError
-from parivision.reports import eda
+from parivision.reports import eda, html
 from parivision.reports.eda import quality, rates, sections
 from parivision.shots import court, schema
 
@@ -204,7 +204,9 @@ def test_tip_off_second_belongs_to_the_first_step(derived):
     """Shots at exactly 720 s make no step of their own."""
     early = derived.with_columns(clock_s=pl.lit(720, pl.Int16))
     assert "no data" in reading(sections.clock(early))
-    assert len(sections.clock(early).blocks[1].blocks) == 1
+    steps = sections.clock(early).blocks[1]
+    assert isinstance(steps, html.Row)
+    assert len(steps.blocks) == 1
 
 
 def test_quality_finds_what_is_wrong(shots):

@@ -10,7 +10,7 @@ def test_every_error_is_in_the_tree_and_in_its_picture():
     """All errors descend from one, and the module's docstring draws them with their parents."""
     found = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)]
     lines = (errors.__doc__ or "").splitlines()
-    depth = {}
+    depth: dict[type, int] = {}
     for kind in found:
         assert issubclass(kind, PariVisionError)
         (line,) = [text for text in lines if f"─ {kind.__name__} " in f"{text} "] or [

@@ -9,6 +9,7 @@ from parivision.backtests import estimated
 from parivision.errors import DataError
 from parivision.models import families
 from parivision.reports.backtests import estimates_figure
+from scalars import number
 
 SOURCE = "synthetic:?seed=2&seasons=2022-2023&games=120&scale=0.3"
 
@@ -48,8 +49,8 @@ def test_every_shot_is_in_one_week(weeks, league_shots):
 def test_real_values_lie_about_the_estimates(weeks):
     """Both are what outcomes and probabilities say, near each other."""
     table = estimated.to_frame(weeks[0])
-    assert table["inside"].mean() >= 0.8
-    assert table["roc_auc_inside"].mean() >= 0.8
+    assert number(table["inside"].mean()) >= 0.8
+    assert number(table["roc_auc_inside"].mean()) >= 0.8
     assert (table["low"] < table["estimated"]).all()
     assert (table["estimated"] < table["high"]).all()
 

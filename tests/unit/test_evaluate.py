@@ -9,6 +9,7 @@ import pytest
 from parivision.errors import DataError
 from parivision.scoring import scores
 from parivision.shots import court
+from scalars import number
 
 pytestmark = pytest.mark.unit
 
@@ -37,7 +38,7 @@ def test_scores_become_plain_json(case):
     """`to_dict` is flat and fit for JSON; a score that is not defined is None."""
     made, p, games = case
     plain = scores.scores(made, p, games).to_dict()
-    assert plain["true_made"] + plain["false_missed"] == made.sum()
+    assert number(plain["true_made"]) + number(plain["false_missed"]) == made.sum()
     json.dumps(plain, allow_nan=False)
     assert scores.scores([1, 1], [0.4, 0.6]).to_dict()["roc_auc"] is None
 
@@ -46,7 +47,7 @@ def test_scores_row_brackets_each_score(case):
     """Each score of a row lies within its own interval; without games the ends are None."""
     row = scores.scores_row(*case)
     for name in scores.INTERVAL_SCORES:
-        assert row[f"{name}_low"] <= row[name] <= row[f"{name}_high"]
+        assert number(row[f"{name}_low"]) <= number(row[name]) <= number(row[f"{name}_high"])
     assert scores.scores_row(case[0], case[1])["ece_low"] is None
 
 

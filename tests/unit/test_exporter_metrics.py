@@ -16,6 +16,7 @@ from parivision.exporter.cache import Cached
 from parivision.exporter.metrics import Exporter, LakeFacts, RegistryFacts, run_metrics, serving
 from parivision.lake import LayerCounts, open_lake
 from parivision.registry.records import DriftReport, PipelineRun, RegisteredVersion
+from parivision.registry.versions import Registry
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 LATER = datetime(2026, 1, 2, 13, tzinfo=UTC)
@@ -118,7 +119,10 @@ def test_everything_known_is_exported():
 def test_facts_are_asked_for_at_their_sources(tmp_path):
     """A lake and a registry tell all that is exported, the registry of one champion throughout."""
 
-    class Registry:
+    class OneChampion(Registry):
+        def __init__(self):
+            """Nothing is asked of MLflow."""
+
         def champion(self):
             return REGISTRY.champion
 
@@ -131,11 +135,11 @@ def test_facts_are_asked_for_at_their_sources(tmp_path):
         def pipeline_runs(self):
             return REGISTRY.runs
 
-    class Empty(Registry):
+    class Empty(OneChampion):
         def champion(self):
             return None
 
-    assert RegistryFacts.of(Registry()) == REGISTRY
+    assert RegistryFacts.of(OneChampion()) == REGISTRY
     assert RegistryFacts.of(Empty()) == replace(REGISTRY, champion=None, log_loss=None)
     lake = open_lake(str(tmp_path / "lake"))
     lake.commit_cursor("feed", "1")
@@ -223,7 +227,12 @@ def eventually(port, text):
 def test_a_source_that_hangs_delays_no_scrape():
     """While it hangs, scrapes are answered, and the other source's numbers come."""
     released = threading.Event()
-    lake = Cached("lake", lambda: released.wait(30) and LAKE)
+
+    def hang():
+        released.wait(30)
+        return LAKE
+
+    lake = Cached("lake", hang)
     with serving(
         Exporter(lake, Cached("mlflow", lambda: REGISTRY)), host="127.0.0.1", port=0
     ) as port:
@@ -238,7 +247,7 @@ def test_a_source_that_hangs_delays_no_scrape():
 
 def test_sources_are_asked_again_and_again_until_the_end():
     """What they say later is shown; afterwards nobody asks, and the port is free again."""
-    asked = []
+    asked: list[int] = []
 
     def ask():
         asked.append(len(asked))

@@ -1,5 +1,7 @@
 """Every family: fitted, stopped, repeated, kept; and what it does with little or odd data."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ from parivision.scoring.metrics import log_loss
 FORM = ("rate_zone", "player_overall", "player_volume", "rate_action")
 WORDS = ("action_family", "action_driving", "action_tip")
 NAMES = (*matrix.PLACE, *matrix.CLOCK, *FORM, *matrix.GAME, *WORDS, "Player_ID")
-SMALL = {
+SMALL: dict[str, dict[str, Any]] = {
     "logistic_regression": {},
     "random_forest": {"n_estimators": 8},
     "gradient_boosting": {"min_samples_leaf": 50, "learning_rate": 0.3, "max_leaf_nodes": 6},

@@ -78,7 +78,8 @@ def test_no_shots_have_no_rows(names):
     """Zero shots give a matrix of no rows and all columns."""
     facts = from_records([], TODAY)
     found = matrix.matrix(facts, Form().lookup(facts), names)
-    assert (found.shape, found.dtype) == ((0, len(names)), np.float32)
+    assert found.shape == (0, len(names))
+    assert found.dtype == np.float32
 
 
 def test_feature_names_are_unique_and_the_sets_nested():

@@ -150,12 +150,11 @@ def test_the_thread_tells_and_ends():
 
 def test_a_server_rests():
     """From where it serves, nothing is told, however long."""
-    told = []
+    told: list[str] = []
     watch = Alive(told.append, every_s=0.05)
     with watch.watching(), watch.doing("a server"):
         watch.rest()
-        [thread] = [thread for thread in threading.enumerate() if thread.name == "alive"] or [None]
-        if thread is not None:
+        for thread in [each for each in threading.enumerate() if each.name == "alive"]:
             thread.join(20)
         told.clear()
         assert not [each for each in threading.enumerate() if each.name == "alive"]

@@ -93,7 +93,7 @@ def test_tasks_are_told_once_as_they_begin_and_end() -> None:
 def test_kfp_may_be_away_for_a_while() -> None:
     """The run is looked at again when KFP is back."""
     away = PipelineError("no answer")
-    frames = [state("RUNNING"), away, away, state("SUCCEEDED")]
+    frames: list[RunState | PipelineError] = [state("RUNNING"), away, away, state("SUCCEEDED")]
     assert followed(iter(frames))[0].state == "SUCCEEDED"
 
 

@@ -1,5 +1,7 @@
 """When pipelines run by themselves: what is understood, and what has to change."""
 
+from typing import Any
+
 import pytest
 
 from parivision.errors import SettingsError
@@ -20,7 +22,7 @@ def recurring(name: str = "etl", **changed: object) -> RecurringRun:
 
 def outcomes(
     wanted: list[RecurringRun], there: list[StoredRecurringRun]
-) -> dict[str, tuple[str, bool, tuple]]:
+) -> dict[str, tuple[str, bool, tuple[str, ...]]]:
     """What happens by name: the word for it, whether one is made, which are dropped."""
     changes = plan(wanted, there, ("etl", "training"))
     return {c.name: (c.outcome, c.create is not None, c.delete) for c in changes}
@@ -73,7 +75,7 @@ def test_what_is_missing_is_made_and_what_is_right_stays() -> None:
         {"is_enabled": False},
     ],
 )
-def test_what_differs_is_made_anew(other: dict[str, object]) -> None:
+def test_what_differs_is_made_anew(other: dict[str, Any]) -> None:
     """Another version, time or argument, or a hand that switched it off: the old one goes."""
     there = [StoredRecurringRun("1", recurring(**other))]
     assert outcomes([recurring()], there) == {"etl": ("replaced", True, ("1",))}

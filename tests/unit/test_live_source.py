@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -14,12 +15,14 @@ from requests.adapters import BaseAdapter
 
 from parivision.errors import SettingsError, SourceError
 from parivision.sources import feed22, live
+from parivision.sources.base import Batch
 from parivision.sources.live import LiveSource, ShotTable, Window
+from parivision.sources.nba_api import COLUMNS
 from parivision.sources.retry import Retry, TransientError
 
 RECORDED = (Path(__file__).parent / "recorded" / "shotchartdetail.json").read_text("utf-8")
 WINDOW = Window(2023, "Regular Season", date(2022, 10, 15), date(2022, 10, 21))
-HEADERS = list(live.COLUMNS)
+HEADERS = list(COLUMNS)
 UNTIL = date(2022, 10, 31)
 
 
@@ -31,7 +34,9 @@ class Wire(BaseAdapter):
         self.answer = answer
         self.asked: list[str] = []
 
-    def send(self, request: requests.PreparedRequest, **_: object) -> requests.Response:
+    def send(
+        self, request: requests.PreparedRequest, *_: object, **__: object
+    ) -> requests.Response:
         """Answer with what the test wants."""
         self.asked.append(request.url or "")
         response = requests.Response()
@@ -76,7 +81,7 @@ def source(fetch: live.Fetch, **more: object) -> LiveSource:
     return LiveSource([2023], UNTIL, fetch=fetch, **more)  # type: ignore[arg-type]
 
 
-def days(batches: Iterator) -> list[str]:
+def days(batches: Iterator[Batch]) -> list[str]:
     """The days of the shots of batches."""
     return [day for batch in batches for day in batch.records["Game Date"]]
 
@@ -84,7 +89,7 @@ def days(batches: Iterator) -> list[str]:
 class TestRecorded:
     """A recorded answer, parsed by nba_api."""
 
-    def test_becomes_shots(self, wire: Callable) -> None:
+    def test_becomes_shots(self, wire: Callable[..., Wire]) -> None:
         """Every row is a valid shot, in feed form, in this project's frame."""
         wire(lambda: RECORDED)
         records = live.records(live.ask_league(WINDOW), "Regular Season")
@@ -97,7 +102,7 @@ class TestRecorded:
         assert first["clock_s"] == 11 * 60 + 38
         assert converted.shots["season"].to_list() == [2023] * 5
 
-    def test_asks_for_the_whole_league_and_the_days(self, wire: Callable) -> None:
+    def test_asks_for_the_whole_league_and_the_days(self, wire: Callable[..., Wire]) -> None:
         """One request holds all teams and players, the season, its type and the two dates."""
         adapter = wire(lambda: RECORDED)
         live.ask_league(WINDOW)
@@ -117,7 +122,7 @@ class TestRecorded:
     @pytest.mark.parametrize(
         "text", ["", "<html>busy</html>", '{"Message":"An error has occurred."}', RECORDED[:900]]
     )
-    def test_a_web_page_may_pass(self, wire: Callable, text: str) -> None:
+    def test_a_web_page_may_pass(self, wire: Callable[..., Wire], text: str) -> None:
         """What is no JSON is a failure that is tried again."""
         wire(lambda: text)
         with pytest.raises(TransientError, match="no JSON"):
@@ -126,7 +131,9 @@ class TestRecorded:
     @pytest.mark.parametrize(
         "error", [requests.ReadTimeout("slow"), requests.ConnectionError("no")]
     )
-    def test_a_broken_connection_may_pass(self, wire: Callable, error: Exception) -> None:
+    def test_a_broken_connection_may_pass(
+        self, wire: Callable[..., Wire], error: Exception
+    ) -> None:
         """Timeouts and refusals are tried again."""
 
         def fail() -> str:
@@ -137,19 +144,19 @@ class TestRecorded:
             live.ask_league(WINDOW)
 
     @pytest.mark.parametrize("text", ["{}", "[]", "3", '{"resultSets": []}', '{"resultSets": [1]}'])
-    def test_another_layout_will_not_pass(self, wire: Callable, text: str) -> None:
+    def test_another_layout_will_not_pass(self, wire: Callable[..., Wire], text: str) -> None:
         """An answer without the table says that nba_api may be too old."""
         wire(lambda: text)
         with pytest.raises(SourceError, match="update nba_api"):
             live.ask_league(WINDOW)
 
-    def test_changed_columns_are_named(self, wire: Callable) -> None:
+    def test_changed_columns_are_named(self, wire: Callable[..., Wire]) -> None:
         """A renamed column is named in the error."""
         wire(lambda: RECORDED.replace('"LOC_X"', '"LOCATION_X"'))
         with pytest.raises(SourceError, match=r"lacks the columns \['LOC_X'\]"):
             live.records(live.ask_league(WINDOW), "Regular Season")
 
-    def test_a_cut_row_is_an_error(self, wire: Callable) -> None:
+    def test_a_cut_row_is_an_error(self, wire: Callable[..., Wire]) -> None:
         """A row with too few cells is not shifted into other columns."""
         answer = json.loads(RECORDED)
         answer["resultSets"][0]["rowSet"][2].pop()
@@ -157,7 +164,7 @@ class TestRecorded:
         with pytest.raises(SourceError, match="1 rows of the league's answer"):
             live.records(live.ask_league(WINDOW), "Regular Season")
 
-    def test_the_whole_way(self, wire: Callable) -> None:
+    def test_the_whole_way(self, wire: Callable[..., Wire]) -> None:
         """The source reads it by itself, through nba_api, with a page of errors in between."""
         texts = ["<html>busy</html>", RECORDED]
         wire(lambda: texts.pop(0))
@@ -282,7 +289,7 @@ class TestReading:
             ({"seasons": [2023], "window_days": 0}, "at least 1"),
         ],
     )
-    def test_impossible_requests_are_refused(self, wrong: dict, said: str) -> None:
+    def test_impossible_requests_are_refused(self, wrong: dict[str, Any], said: str) -> None:
         """The message says what is allowed."""
         with pytest.raises(SettingsError, match=said):
             LiveSource(until=UNTIL, **wrong)

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,16 @@ from parivision.prediction_log.folder import FolderStore, numbers, path_of
 from parivision.prediction_log.lines import Entry, line
 from parivision.prediction_log.log import RecordLog
 from parivision.prediction_log.records import new_id
-from parivision.prediction_log.spill import Spill
+from parivision.prediction_log.spill import Spill, SpillFolder
 
 KIND = "predictions"
 
 
-class Outage:
+class Outage(FolderStore):
     """A store in a folder that can be away."""
 
     def __init__(self, root: Path) -> None:
-        self.store = FolderStore(root)
+        super().__init__(root)
         self.is_away = False
         self.asked = 0
 
@@ -38,10 +39,7 @@ class Outage:
         self.asked += 1
         if self.is_away:
             raise StoreError("away")
-        return self.store.append(batch)
-
-    def close(self) -> None:
-        """Nothing is held open."""
+        return super().append(batch)
 
 
 @pytest.fixture(autouse=True)
@@ -89,9 +87,9 @@ def numbered(numbers: Iterable[int]) -> list[Entry]:
 def stored(outage: Outage) -> list[int]:
     """All that is stored, in the order of streams and numbers."""
     found = []
-    for stream, end in outage.store.ends(KIND).items():
+    for stream, end in outage.ends(KIND).items():
         for number in range(end):
-            batch = outage.store.read(KIND, stream, number)
+            batch = outage.read(KIND, stream, number)
             assert batch is not None, "a batch is missing before the last one"
             found += [record["n"] for record in batch.records]
     return found
@@ -112,7 +110,12 @@ def test_a_slow_store_does_not_make_batches_small(
     flush_s = 0.1
     monkeypatch.setattr(log, "FLUSH_S", flush_s)
     keep = outage.append
-    monkeypatch.setattr(outage, "append", lambda batch: (time.sleep(0.01), keep(batch))[1])
+
+    def keep_slowly(batch: RecordBatch) -> bool:
+        time.sleep(0.01)
+        return keep(batch)
+
+    monkeypatch.setattr(outage, "append", keep_slowly)
     writing, began = opened(), time.monotonic()
     for n in range(400):
         writing.add(numbered([n]))
@@ -137,7 +140,7 @@ def test_a_disk_in_trouble_does_not_keep_the_processor_busy(
     writing = opened()
     writing.add(numbered([0]))
     wait(lambda: writing.state().spilled == 1)
-    monkeypatch.setattr(log.SpillFolder, "drop_first", fail)
+    monkeypatch.setattr(SpillFolder, "drop_first", fail)
     outage.is_away = False
     writing.add(numbered([1]))
     before = writing.state().errors
@@ -193,9 +196,13 @@ def test_it_spills_while_the_store_is_away_and_replays(
     """What waits on disk is stored first, in order, when the store is back; the disk is empty."""
     writing = opened()
     outage.is_away = True
+
+    def has_spilled(count: int) -> bool:
+        return writing.state().spilled == count
+
     for n in range(3):
         writing.add(numbered([n]))
-        wait(lambda n=n: writing.state().spilled == n + 1)
+        wait(partial(has_spilled, n + 1))
     away = writing.state()
     assert (away.queued, away.written) == (0, 0)
     assert away.spill_bytes > 0
@@ -292,11 +299,15 @@ def test_what_nothing_takes_for_long_is_few_batches(
 ) -> None:
     """While neither store nor disk takes anything, records wait in the batch that fills."""
     outage.is_away = True
+
+    def was_asked_again(asked: int) -> bool:
+        return outage.asked > asked + 1
+
     writing = opened(spill=Spill(tmp_path / "none", 0))
     for n in range(20):
         asked = outage.asked
         writing.add(numbered([n]))
-        wait(lambda asked=asked: outage.asked > asked + 1)
+        wait(partial(was_asked_again, asked))
     outage.is_away, outage.asked = False, 0
     wait(lambda: writing.state().written == 20)
     assert stored(outage) == list(range(20))
@@ -352,9 +363,13 @@ def test_two_processes_replay_one_spill(outage: Outage, spill: Spill, opened: Op
     """Processes that share a folder do each other's work once."""
     for number in range(40):
         FolderStore(spill.root).append(RecordBatch(KIND, "old", number, [{"n": number}]))
+
+    def has_stored_all(writing: RecordLog) -> bool:
+        return writing.state().spill_bytes == 0 and writing.state().lag_s == 0
+
     both = [opened(), opened()]
     for each in both:
-        wait(lambda each=each: each.state().spill_bytes == 0 and each.state().lag_s == 0)
+        wait(partial(has_stored_all, each))
     wait(lambda: len(stored(outage)) == 40)
     assert stored(outage) == list(range(40))
 

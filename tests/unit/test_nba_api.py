@@ -100,8 +100,9 @@ class Live:
 @pytest.fixture(params=WAYS)
 def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """The recorded answer in a file, in one of the ways."""
-    path = tmp_path / request.param
-    path.write_bytes(WAYS[request.param]())
+    way: str = request.param
+    path = tmp_path / way
+    path.write_bytes(WAYS[way]())
     return path
 
 
@@ -125,7 +126,7 @@ def test_a_shot_that_came_both_ways_is_one(kept: Path) -> None:
         ([Live(), open_source(str(kept))], [open_source(str(kept)), Live()])
     ):
         lake = FilesLake(kept.parent / f"lake{number}")
-        first, second = (ingest(source, lake) for source in sources)  # type: ignore[arg-type]
+        first, second = (ingest(source, lake) for source in sources)
         assert (first.new, second.new, second.conflicts) == (5, 0, 0)
         assert second.duplicates == second.records
         assert refine(lake).silver == 5
@@ -199,7 +200,7 @@ def test_columns_that_a_shot_can_do_without_may_be_absent(tmp_path: Path) -> Non
         ("a.parquet", pd.DataFrame({"a": [1]}).to_parquet(), "lacks the columns"),
         (
             "a.parquet",
-            FRAME.assign(LOC_X=[[1]] * len(FRAME)).to_parquet(),
+            FRAME.assign(LOC_X=pd.Series([[1]] * len(FRAME))).to_parquet(),
             "the column LOC_X is List",
         ),
     ],

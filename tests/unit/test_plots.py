@@ -7,6 +7,9 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.axes import Axes
+from matplotlib.legend import Legend
+from matplotlib.patches import Rectangle
 
 from parivision.reports import court_plot, palette, plots
 from parivision.scoring import scores
@@ -73,11 +76,23 @@ def test_confusion_plot_puts_each_count_in_its_cell():
     }  # fmt: skip
 
 
+def bars_of(axes: Axes) -> list[Rectangle]:
+    """The bars of a plot."""
+    return [patch for patch in axes.patches if isinstance(patch, Rectangle)]
+
+
+def legend_of(axes: Axes) -> Legend:
+    """The legend of a plot, which must have one."""
+    legend = axes.get_legend()
+    assert legend is not None
+    return legend
+
+
 def test_importances_are_ranked_shares():
     """The largest feature is on top, shares refer to all features, and only the top ones show."""
     axes = plots.importance_plot({"a": 1.0, "b": 6.0, "c": 3.0}, top=2).axes[0]
     assert [t.get_text() for t in axes.get_yticklabels()] == ["c", "b"]
-    assert [bar.get_width() for bar in axes.patches] == pytest.approx([0.3, 0.6])
+    assert [bar.get_width() for bar in bars_of(axes)] == pytest.approx([0.3, 0.6])
     plots.importance_plot({"a": 0.0})
 
 
@@ -106,13 +121,13 @@ def test_lines_leave_gaps_and_name_their_places():
     """Missing values are gaps; seasons have whole-number ticks; names replace numbers."""
     seasons = np.array([2020, 2021, 2022])
     figure = plots.lines_plot(
-        seasons, {"one": [0.6, None, 0.7], "two": [0.5, 0.5, 0.5]},
+        seasons, {"one": np.array([0.6, None, 0.7], dtype=object), "two": [0.5, 0.5, 0.5]},
         bands={"one": ([0.5] * 3, [0.8] * 3)}, is_percent=True,
     )  # fmt: skip
     axes = figure.axes[0]
-    assert np.isnan(axes.lines[0].get_ydata()[1])
+    assert np.isnan(np.asarray(axes.lines[0].get_ydata())[1])
     assert len(axes.collections) == 1
-    assert [t.get_text() for t in axes.get_legend().get_texts()] == ["one", "two"]
+    assert [t.get_text() for t in legend_of(axes).get_texts()] == ["one", "two"]
     figure.draw_without_rendering()
     assert all(float(tick).is_integer() for tick in axes.get_xticks())
     named = plots.lines_plot([0, 1], {"one": [1, 2]}, x_names=["2023-01", "2023-02"]).axes[0]
@@ -194,7 +209,9 @@ def test_corners_meet_the_arc():
     figure, axes = plots.new_figure()
     court_plot.draw_court(axes)
     tops = [
-        line.get_ydata()[-1] for line in axes.lines if set(map(abs, line.get_xdata())) == {22.0}
+        np.asarray(line.get_ydata())[-1]
+        for line in axes.lines
+        if set(np.abs(np.asarray(line.get_xdata()))) == {22.0}
     ]
     assert len(tops) == 2
     assert np.hypot(22.0, tops[0]) == pytest.approx(court.ARC_RADIUS_FT)

@@ -12,6 +12,7 @@ from parivision.models import explanation
 from parivision.scoring import bootstrap, metrics, scores
 from parivision.scoring.proportions import clopper_pearson, wilson
 from parivision.simulation.study import Share
+from scalars import number
 
 pytestmark = pytest.mark.unit
 
@@ -104,7 +105,8 @@ def test_bootstrap_intervals_hold_the_scores_of_few_games(seed, games):
     row = scores.scores_row(made, p, np.arange(n) // 5, resamples=20)
     for name in bootstrap.INTERVAL_SCORES:
         if row[name] is not None:
-            assert row[f"{name}_low"] <= row[name] <= row[f"{name}_high"], name
+            low, high = number(row[f"{name}_low"]), number(row[f"{name}_high"])
+            assert low <= number(row[name]) <= high, name
 
 
 @given(seed=st.integers(0, 2**32), n=st.integers(1, 200))
@@ -126,4 +128,5 @@ def test_the_band_around_a_prediction_holds_the_rate_of_such_shots(seed, p_made)
     said, seen = (np.array([row[name] for row in bins]) for name in ("mean_p_made", "made_rate"))
     rate = np.clip(p_made + np.interp(p_made, said, seen - said), 0, 1)
     band = explanation.band(bins, p_made)
+    assert band is not None
     assert 0 <= band.low <= rate <= band.high <= 1

@@ -5,6 +5,7 @@ import pytest
 from parivision.cli import context, pipelines
 from parivision.errors import PipelineError, RegistryError, SettingsError
 from parivision.kubeflow.local_runs import Run
+from parivision.settings import read
 
 
 class Registry:
@@ -33,7 +34,7 @@ def run(monkeypatch, tmp_path):
 
         monkeypatch.setattr("parivision.kubeflow.local_runs.run_local", run_local)
         monkeypatch.setattr(context, "registry", lambda settings, **_: registry)
-        return pipelines.run_pipeline("etl", {}, settings=None)
+        return pipelines.run_pipeline("etl", {}, read({"PARIVISION_HOME": str(tmp_path)}))
 
     return run_with
 

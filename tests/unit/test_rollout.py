@@ -430,12 +430,12 @@ class TestRefused:
         with pytest.raises(ServiceError, match="the Kubernetes API does not answer"):
             cluster.deploy()
 
-    def test_a_deployment_of_something_else(self):
+    def test_a_deployment_of_something_else(self, monkeypatch):
         """A Deployment without the service's container is not changed."""
         cluster = Kubernetes()
         found = cluster.read_namespaced_deployment("parivision-shots", "parivision")
         found.spec.template.spec.containers[0].name = "nginx"
-        cluster.read_namespaced_deployment = lambda *_, **__: found
+        monkeypatch.setattr(cluster, "read_namespaced_deployment", lambda *_, **__: found)
         with pytest.raises(ServiceError, match="has no container 'shots'"):
             cluster.deploy()
         assert not cluster.patches

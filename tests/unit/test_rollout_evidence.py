@@ -1,6 +1,7 @@
 """Logged predictions as evidence: the service's own facts, each shot once, by whom."""
 
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ def bundle(league_bundle):
 def test_the_facts_are_those_that_the_service_took(bundle):
     """With the shot's date, or else the day on which it was asked: to the last bit."""
     given = [served(game_date="2024-12-31", action_type="Jump Shot"), served()]
-    records = [
+    records: list[dict[str, Any]] = [
         {**SHOT, "game_date": date(2024, 12, 31), "action_type": "Jump Shot"},
         {**SHOT},
     ]
@@ -55,10 +56,12 @@ def test_who_answered_is_told_by_the_track_and_in_the_watch_by_the_version(bundl
     one = rollout()
     records = [served(), served(track="canary", version="2"), served(track="shadow", version="2")]
     batch = evidence.of_predictions(one, records, bundle, bundle)
+    assert batch is not None
     assert batch.by_challenger.tolist() == [False, True, True]
     assert batch.same_version.all()
     one.stage = RolloutStage.WATCHING
     batch = evidence.of_predictions(one, [served(), served(version="2")], bundle, bundle)
+    assert batch is not None
     assert batch.by_challenger.tolist() == [False, True]
     assert batch.same_version.all()
 
@@ -67,6 +70,7 @@ def test_another_version_than_the_image_names_is_found(bundle):
     """On either side."""
     records = [served(version="7"), served(track="canary", version="7")]
     batch = evidence.of_predictions(rollout(), records, bundle, bundle)
+    assert batch is not None
     assert batch.same_version.tolist() == [False, False]
 
 
@@ -84,6 +88,7 @@ def test_a_shot_is_labelled_once(bundle):
     one = rollout()
     twice = [served(n, game_id=5, event_id=9) for n in (1, 2)]
     batch = evidence.of_labelled(one, [labelled(x) for x in [*twice, served(3)]], bundle, bundle)
+    assert batch is not None
     assert len(batch) == 2
     again = type(one).from_dict(one.to_dict())
     assert evidence.of_labelled(again, [labelled(twice[0])], bundle, bundle) is None

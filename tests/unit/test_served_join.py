@@ -51,8 +51,10 @@ class Memory:
 def prediction(number: int) -> dict[str, Any]:
     """The record of one of SHOTS."""
     shot = SHOTS[number]
-    game, event = shot.split(":") if shot else (None, None)
-    facts = {"game_id": int(game), "event_id": int(event)} if shot else {"x_ft": 1.0}
+    facts: dict[str, float] = {"x_ft": 1.0}
+    if shot:
+        game, event = shot.split(":")
+        facts = {"game_id": int(game), "event_id": int(event)}
     return {"id": str(number), "at": f"2024-01-0{number + 1}", "p_made": 0.5, "facts": facts}
 
 
@@ -117,7 +119,7 @@ def test_any_order_gives_the_same_labels(
     joiner.close()
 
 
-def filled(store: Store, predictions: int) -> Store:
+def filled(store: Memory, predictions: int) -> Memory:
     """Predictions of one stream, and as many outcomes."""
     for number in range(predictions):
         facts = {"game_id": 1, "event_id": number}

@@ -40,7 +40,8 @@ def test_many_shots_are_several_blocks() -> None:
     """Places go on from block to block; each names its own games; arrays are columns, too."""
     size = 2 * BLOCK_RECORDS + 1
     games = [place // BLOCK_RECORDS or None for place in range(size)]
-    columns = {"game_id": games, "x_ft": np.arange(size) / 4}
+    x_ft = np.arange(size) / 4
+    columns: dict[str, Any] = {"game_id": games, "x_ft": x_ft}
     entries = blocks("r", "2024", columns, [0.5] * size)
     assert [(entry.size, entry.games) for entry in entries] == [
         (BLOCK_RECORDS, set()),
@@ -49,7 +50,7 @@ def test_many_shots_are_several_blocks() -> None:
     ]
     found = read(entries)
     assert [record["id"] for record in found] == shot_ids("r", 0, size)
-    assert [record["facts"]["x_ft"] for record in found] == columns["x_ft"].tolist()
+    assert [record["facts"]["x_ft"] for record in found] == x_ft.tolist()
 
 
 def test_a_batch_may_hold_both() -> None:

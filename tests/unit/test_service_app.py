@@ -25,7 +25,7 @@ from parivision.serving.client import requests_of
 from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
 from parivision.serving.predictor import ChampionRecord, Predictor
 from parivision.serving.request_body import INLINE_BYTES
-from parivision.serving.requests import MAX_BODY_BYTES
+from parivision.serving.requests import MAX_BODY_BYTES, parse
 from parivision.shots import court
 from parivision.shots.split import time_split
 
@@ -83,9 +83,8 @@ def metrics(ask: Asker) -> Metrics:
     }
 
 
-def check_helpful(answer: Answer | None) -> int:
+def check_helpful(answer: Answer) -> int:
     """A prediction, or a sentence that is neither empty nor endless; returns the status."""
-    assert answer is not None
     assert answer.status in (200, 400, 422)
     if answer.status != 200:
         assert len(answer.json["error"]) > 10
@@ -100,7 +99,7 @@ class TestPredict:
     def test_one_shot_gets_a_flat_answer(self, ask: Asker, predictor: Predictor) -> None:
         """One shot is answered with one object that says which model it is from."""
         answer = ask(body_of(SMALL_SHOT))
-        expected = predictor.answer([SMALL_SHOT])
+        expected = predictor.answer(parse(json.dumps(SMALL_SHOT).encode()).shots)
         assert answer.status == 200
         assert answer.headers["content-type"] == "application/json"
         said = answer.json
@@ -147,7 +146,7 @@ class TestPredict:
     def test_a_body_in_pieces(self, ask: Asker) -> None:
         """A body may come in pieces."""
         body = body_of(SMALL_SHOT)
-        pieces = [
+        pieces: list[dict[str, Any]] = [
             {"type": "http.request", "body": body[:9], "more_body": True},
             {"type": "http.request", "more_body": True},
             {"type": "http.request", "body": body[9:]},
@@ -159,9 +158,8 @@ class TestRefused:
     """Requests without a prediction."""
 
     @staticmethod
-    def check(answer: Answer | None, status: int, words: str) -> None:
+    def check(answer: Answer, status: int, words: str) -> None:
         """The status, and a sentence with some words in it."""
-        assert answer is not None
         assert answer.status == status
         assert words in answer.json["error"]
 
@@ -178,13 +176,13 @@ class TestRefused:
 
     def test_too_large(self, ask: Asker) -> None:
         """A body beyond the limit is a 413, read to its end and not kept."""
-        piece = {"type": "http.request", "body": b" " * 2**20, "more_body": True}
+        piece: dict[str, Any] = {"type": "http.request", "body": b" " * 2**20, "more_body": True}
         pieces = [*[piece] * 9, {"type": "http.request", "body": b""}]
         self.check(ask(pieces), 413, f"at most {MAX_BODY_BYTES // 2**20} MiB")
 
     def test_without_end(self, ask: Asker) -> None:
         """A body that does not end is given up."""
-        piece = {"type": "http.request", "body": b" " * 2**20, "more_body": True}
+        piece: dict[str, Any] = {"type": "http.request", "body": b" " * 2**20, "more_body": True}
         self.check(ask(piece for _ in range(10_000)), 413, "too large")
 
     @pytest.mark.parametrize(("method", "path"), [("GET", "/predict"), ("POST", "/champion")])
@@ -214,7 +212,10 @@ class TestRefused:
     def test_a_client_that_leaves(self, ask: Asker) -> None:
         """A client that goes away in the middle gets and costs nothing."""
         assert (
-            ask([{"type": "http.request", "more_body": True}, {"type": "http.disconnect"}]) is None
+            ask.answer_or_none(
+                [{"type": "http.request", "more_body": True}, {"type": "http.disconnect"}]
+            )
+            is None
         )
 
     def test_a_fault_of_ours(
@@ -360,7 +361,7 @@ def test_a_timeout_is_counted(predictor: Predictor, monkeypatch: pytest.MonkeyPa
     app = create_app(predictor)
 
     async def cut_off() -> None:
-        async def never() -> Any:
+        async def never(*_: object) -> Any:
             await asyncio.Event().wait()
 
         scope = {"type": "http", "method": "POST", "path": "/predict", "headers": []}

@@ -97,7 +97,9 @@ class TestPredictor:
         bundle = constant_bundle(0.5)
         monkeypatch.setattr(bundle, "predict", lambda _: np.array([p_made]))
         with pytest.raises(ModelError, match="no probabilities"):
-            Predictor(bundle, ChampionRecord("shots", "1")).answer([SMALL_SHOT])
+            Predictor(bundle, ChampionRecord("shots", "1")).answer(
+                parse(json.dumps(SMALL_SHOT).encode()).shots
+            )
 
     def test_load_gives_what_was_saved(self, tmp_path: Path) -> None:
         """A Bento's folder gives the model and its card."""

@@ -11,7 +11,9 @@ import pytest
 from parivision.serving import columns, fast_path, lines, outcomes, what_if
 from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
 from parivision.serving.requests import Refusal, parse, parse_rows
+from parivision.serving.shot import Rows
 from request_kinds import WAYS, as_tensors
+from scalars import number
 
 WHOLE = ("player_id", "period", "game_id", "event_id", "team_id", "player_attempts", "player_makes")
 FLAGS = ("last_shot_own", "last_shot_made")
@@ -19,19 +21,18 @@ FLAGS = ("last_shot_own", "last_shot_made")
 
 def taken(facts: dict[str, Any], name: str) -> list[Any]:
     """What each way of asking makes of a fact."""
-    found = columns.parse(as_tensors(FULL_SHOT, facts)).shots.columns[name][1]
+    tensors = columns.parse(as_tensors(FULL_SHOT, facts)).shots
+    assert isinstance(tensors, Rows)
     rows = parse_rows(json.dumps({"shots": [FULL_SHOT, facts]}).encode())
-    return [
-        parse(json.dumps(facts).encode()).shots[0][name],
-        rows.columns[name][1],
-        found,
-    ]
+    single: dict[str, Any] = {**parse(json.dumps(facts).encode()).shots[0]}
+    assert isinstance(rows, Rows)
+    return [single[name], rows.columns[name][1], tensors.columns[name][1]]
 
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_a_whole_number_may_have_a_point(name: str) -> None:
     """4.0 is 4, as tables with missing values write it; it is a whole number from then on."""
-    for value in taken({**FULL_SHOT, name: float(FULL_SHOT[name])}, name):
+    for value in taken({**FULL_SHOT, name: float(number(FULL_SHOT[name]))}, name):
         assert value == FULL_SHOT[name]
         assert not isinstance(value, float)
 
@@ -162,5 +163,5 @@ class TestByteOrderMark:
 
 def test_imagined_shots_are_read_alike() -> None:
     """`/explain` and `/what-if` read their bodies as `/predict` does."""
-    assert what_if.parse is parse
+    assert vars(what_if)["parse"] is parse
     assert fast_path.shot(json.dumps({**SMALL_SHOT, "period": 4.0}).encode()) is None

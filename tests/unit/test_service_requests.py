@@ -25,6 +25,7 @@ SPELLINGS = [
     *('"2023-01-31"', '"20230131"', '"2023-W05-2"', '"2023-01-31T00:00:00"', '"1946-10-31"'),
     *('"\\ud800"', '"\\u0041"', '"\\u0000"', '"\ud800"', '"é"', '""', f'"{"é" * 100}"', "[[[[]]]]"),
 ]
+WRONG: tuple[object, ...] = ([], {}, "", -1000, 1e99, "abc\x00" * 99, True, 2**70, 1.5)
 REQUIRED = ("player_id", "period", "clock_s", "x_ft", "y_ft")
 
 
@@ -57,7 +58,8 @@ class TestUnderstood:
     @pytest.mark.parametrize("name", sorted(set(FIELDS) - set(REQUIRED)))
     def test_null_means_not_known(self, name: str) -> None:
         """Every optional fact may be null."""
-        assert parse(json.dumps({**SMALL_SHOT, name: None}).encode()).shots[0][name] is None
+        shot: dict[str, Any] = {**parse(json.dumps({**SMALL_SHOT, name: None}).encode()).shots[0]}
+        assert shot[name] is None
 
     @pytest.mark.parametrize("name", sorted(set(RANGES) & set(FIELDS)))
     def test_the_ends_of_a_range_are_inside(self, name: str) -> None:
@@ -110,7 +112,7 @@ class TestRefused:
         [
             (name, value)
             for name in sorted(FIELDS)
-            for value in ([], {}, "", -1000, 1e99, "abc\x00" * 99, True, 2**70, 1.5)
+            for value in WRONG
             if (name in FLAGS, value) != (True, True) and (name in DECIMALS, value) != (True, 1.5)
         ],
     )

@@ -13,7 +13,7 @@ from parivision.credentials.logins import Login
 from parivision.errors import SettingsError
 from parivision.settings import CREDENTIALS, Settings
 
-NAMES = [field.alias for field in Settings.model_fields.values()]
+NAMES = [str(field.alias) for field in Settings.model_fields.values()]
 PLACES = ("cache", "models", "pipeline_runs", "reports", "bentos", "serving", "shots")
 README = Path(__file__).parents[2] / "README.md"
 

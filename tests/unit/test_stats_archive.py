@@ -3,6 +3,7 @@
 import json
 import threading
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -182,9 +183,7 @@ class TestArchive:
         identities = set()
         for size in (700, GROUP_ROWS, 10**6):
             parts = [many.slice(start, size) for start in range(0, many.height, size)]
-            archive = open_archive(
-                Origin("test", f"by{size}", lambda parts=parts: iter(parts)), tmp_path
-            )
+            archive = open_archive(Origin("test", f"by{size}", partial(iter, parts)), tmp_path)
             assert_frame_equal(everything(archive), many)
             identities.add(archive.identity)
         assert len(identities) == 1

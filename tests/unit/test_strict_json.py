@@ -9,6 +9,7 @@ import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -178,7 +179,8 @@ def test_the_fast_writers_write_null_too():
     """Answers (msgspec), lines of the log (pydantic-core, msgspec) and tables (Polars)."""
     assert strictly(answers.as_json({"p": NOT_FINITE, 3: 1})) == {"p": [None] * 3, "3": 1}
     assert strictly(lines.line({"p": list(NOT_FINITE)})) == {"p": [None] * 3}
-    [block] = lines.blocks("id", "now", {"x_ft": np.array(NOT_FINITE)}, list(NOT_FINITE))
+    columns: dict[str, Any] = {"x_ft": np.array(NOT_FINITE)}
+    [block] = lines.blocks("id", "now", columns, list(NOT_FINITE))
     said = strictly(block.text)
     assert (said["p_made"], said["facts"]) == ([None] * 3, {"x_ft": [None] * 3})
     assert [strictly(row) for row in as_json(pl.DataFrame({"x": NOT_FINITE}))] == [{"x": None}] * 3

@@ -1,6 +1,7 @@
 """The drift switches of the synthetic league, and the league as a source."""
 
 from datetime import date
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,6 +14,7 @@ from parivision.errors import SettingsError, SourceError
 from parivision.shots import court, schema
 from parivision.sources.feed22 import FORMAT
 from parivision.sources.synthetic import P_TRUE, Drift, SyntheticConfig, SyntheticSource, generate
+from scalars import number
 
 START = date(2023, 1, 15)
 GAMES = 400
@@ -52,7 +54,7 @@ def before(shots: pl.DataFrame) -> pl.DataFrame:
     ],
 )
 def test_a_switch_touches_its_columns_from_its_start_on(
-    quiet: pl.DataFrame, switch: dict, touched: list[str]
+    quiet: pl.DataFrame, switch: dict[str, Any], touched: list[str]
 ) -> None:
     """Earlier rows, and all other columns of later rows, stay as they were."""
     drifted = league(**switch)
@@ -68,7 +70,9 @@ def test_more_threes_moves_shots_out(quiet: pl.DataFrame) -> None:
     assert_frame_equal(before(drifted), before(quiet))
     assert drifted["game_id"].equals(quiet["game_id"])
     assert drifted["event_id"].equals(quiet["event_id"])
-    grown = (after(drifted)["shot_value"] == 3).mean() - (after(quiet)["shot_value"] == 3).mean()
+    grown = number((after(drifted)["shot_value"] == 3).mean()) - number(
+        (after(quiet)["shot_value"] == 3).mean()
+    )
     assert 0.07 < grown < 0.12
     assert schema.split_valid(drifted.drop(P_TRUE), "test").bad.is_empty()
 
@@ -78,7 +82,7 @@ def test_relabelling_keeps_the_words_but_not_their_meaning(quiet: pl.DataFrame) 
     changed = after(league(relabel_actions=START))
     old, new = (_words(shots) for shots in (after(quiet), changed))
     shares = old.join(new, on="action_type", how="full").fill_null(0.0)
-    assert (shares["share"] - shares["share_right"]).abs().max() < 0.01
+    assert number((shares["share"] - shares["share_right"]).abs().max()) < 0.01
     moved = {
         word: new.filter(action_type=word)["made"].item()
         - old.filter(action_type=word)["made"].item()
@@ -95,7 +99,9 @@ def test_half_a_relabelling_does_half(quiet: pl.DataFrame) -> None:
     whole = after(league(relabel_actions=START))["action_type"]
     half = after(league(relabel_actions=START, relabelled_share=0.5))["action_type"]
     old = after(quiet)["action_type"]
-    assert (half != old).mean() == pytest.approx((whole != old).mean() / 2, abs=0.02)
+    assert number((half != old).mean()) == pytest.approx(
+        number((whole != old).mean()) / 2, abs=0.02
+    )
 
 
 def test_the_baseline_frame_stays_valid(quiet: pl.DataFrame) -> None:
@@ -110,8 +116,8 @@ def test_the_tenfold_frame_is_the_archives_odd_one(quiet: pl.DataFrame) -> None:
     """Turned back as the archive's odd seasons are, places are right to half a foot."""
     moved = league(moved_coordinates=2023, frame="tenfold")
     x, y = -10 * moved["x_ft"], 10 * moved["y_ft"] + court.BASELINE_Y_FT
-    assert (x - quiet["x_ft"]).abs().max() <= 0.51
-    assert (y - quiet["y_ft"]).abs().max() <= 0.51
+    assert number((x - quiet["x_ft"]).abs().max()) <= 0.51
+    assert number((y - quiet["y_ft"]).abs().max()) <= 0.51
     assert schema.split_valid(moved.drop(P_TRUE), "test", check_geometry=False).bad.is_empty()
     assert schema.split_valid(moved.drop(P_TRUE), "test").bad.height > 0.7 * moved.height
 
@@ -122,7 +128,7 @@ def test_a_skill_change_may_hit_some_players(quiet: pl.DataFrame) -> None:
     marked = drifted.select("player_id", hit=drifted[P_TRUE] < after(quiet)[P_TRUE])
     by_player = marked.group_by("player_id").agg(pl.col("hit").mean())["hit"]
     assert set(by_player) == {0.0, 1.0}
-    assert 0.3 < by_player.mean() < 0.5
+    assert 0.3 < number(by_player.mean()) < 0.5
 
 
 def test_switches_do_not_disturb_each_other() -> None:
@@ -148,7 +154,7 @@ def test_a_season_as_start_means_its_first_day(quiet: pl.DataFrame) -> None:
         ({"frame": "metres"}, "'baseline' or 'tenfold'"),
     ],
 )
-def test_impossible_strengths_are_refused(wrong: dict, said: str) -> None:
+def test_impossible_strengths_are_refused(wrong: dict[str, Any], said: str) -> None:
     """The message says what is allowed."""
     with pytest.raises(SettingsError, match=said):
         Drift(**wrong)
@@ -174,10 +180,10 @@ class TestSource:
         """Whatever the batch size, stopping and resuming loses and repeats nothing."""
         source = SyntheticSource(self.CONFIG, batch_rows=rows)
         seen, cursor = [], None
-        for number, batch in enumerate(source.batches()):
+        for position, batch in enumerate(source.batches()):
             seen.append(batch.records)
             cursor = batch.cursor
-            if number == stop:
+            if position == stop:
                 break
         rest = [batch.records for batch in SyntheticSource(self.CONFIG).batches(cursor)]
         whole = pl.concat([batch.records for batch in source.batches()])

@@ -2,6 +2,7 @@
 
 import json
 from importlib import resources
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,6 +16,7 @@ from parivision.sources.synthetic import P_TRUE, Drift, SyntheticConfig, generat
 from parivision.sources.synthetic.measure import measure
 from parivision.sources.synthetic.players import player_name
 from parivision.sources.synthetic.shots import pick, season_size
+from scalars import day, number
 
 SMALL = SyntheticConfig(seasons=(2023,), games_a_season=12)
 
@@ -32,16 +34,17 @@ def last(shots: pl.DataFrame) -> pl.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def measured(shots: pl.DataFrame) -> dict:
+def measured(shots: pl.DataFrame) -> dict[str, Any]:
     """The facts of the synthetic league, measured as those of the real one were."""
     return measure(shots)
 
 
 @pytest.fixture(scope="module")
-def facts() -> dict:
+def facts() -> dict[str, Any]:
     """The facts of the real archive."""
     package = resources.files("parivision.sources.synthetic")
-    return json.loads(package.joinpath("facts.json").read_text("utf-8"))
+    read: dict[str, Any] = json.loads(package.joinpath("facts.json").read_text("utf-8"))
+    return read
 
 
 class TestTable:
@@ -79,7 +82,7 @@ class TestTable:
             (6, "Right Corner 3"),
             (7, "Backcourt"),
         }
-        assert last.filter(zone_basic="Left Corner 3")["x_ft"].min() > 0
+        assert number(last.filter(zone_basic="Left Corner 3")["x_ft"].min()) > 0
         assert set(last.filter(zone_basic="Mid-Range")["zone_area"]) == {
             "Center",
             "Left Side",
@@ -92,8 +95,8 @@ class TestTable:
         """1230 games from October to April, 82 a team, half at home, at most one a day."""
         games = last.unique("game_id").select("game_id", "game_date", "home_team", "away_team")
         assert games["game_id"].sort().to_list() == list(range(22200001, 22201231))
-        assert games["game_date"].min().isoformat() == "2022-10-18"
-        assert games["game_date"].max().month == 4
+        assert day(games["game_date"].min()).isoformat() == "2022-10-18"
+        assert day(games["game_date"].max()).month == 4
         home, away = games["home_team"].value_counts(), games["away_team"].value_counts()
         assert home["count"].is_between(40, 42).all()
         assert (home.join(away, left_on="home_team", right_on="away_team").height) == 30
@@ -113,8 +116,8 @@ class TestTable:
         """A short league still runs from October to spring."""
         shots = generate(SyntheticConfig(seasons=(2023,), games_a_season=60))
         assert shots["game_id"].n_unique() == 60
-        assert shots["game_date"].min().month == 10
-        assert shots["game_date"].max().isoformat() > "2023-02-20"
+        assert day(shots["game_date"].min()).month == 10
+        assert day(shots["game_date"].max()).isoformat() > "2023-02-20"
 
     def test_the_scale_multiplies_the_shots(self) -> None:
         """Half the scale gives about half the shots."""
@@ -169,7 +172,7 @@ class TestRepeatability:
             ({"shots_scale": float("nan")}, "0.05 to 4"),
         ],
     )
-    def test_impossible_leagues_are_refused(self, wrong: dict, said: str) -> None:
+    def test_impossible_leagues_are_refused(self, wrong: dict[str, Any], said: str) -> None:
         """The message says what is allowed."""
         with pytest.raises(SettingsError, match=said):
             SyntheticConfig(**wrong)
@@ -187,7 +190,7 @@ class TestLikeness:
             error=(pl.col(P_TRUE) * (1 - pl.col(P_TRUE))).sum().sqrt() / pl.len(),
         )
         gap = (slices["made"] - slices[P_TRUE]).abs() / slices["error"]
-        assert gap.max() < 4.0
+        assert number(gap.max()) < 4.0
 
     def test_is_as_hard_to_predict_as_the_real_one(self, last: pl.DataFrame) -> None:
         """Who knows the truth scores a log loss of 0.62 to 0.64, as the best models on 2023."""
@@ -199,14 +202,16 @@ class TestLikeness:
         assert 0.665 < area < 0.685
 
     @pytest.mark.parametrize("season", ["2023"])
-    def test_zones_shares_and_rates(self, facts: dict, measured: dict, season: str) -> None:
+    def test_zones_shares_and_rates(
+        self, facts: dict[str, Any], measured: dict[str, Any], season: str
+    ) -> None:
         """Zone shares agree to 0.006, make rates to 0.012, shots a game to 2."""
         real, ours = facts["seasons"][season], measured["seasons"][season]
         assert ours["share"] == pytest.approx(real["share"], abs=0.006)
         assert ours["rate"][:6] == pytest.approx(real["rate"][:6], abs=0.012)
         assert ours["shots_a_game"] == pytest.approx(real["shots_a_game"], abs=2.0)
 
-    def test_threes_grow_as_they_did(self, facts: dict) -> None:
+    def test_threes_grow_as_they_did(self, facts: dict[str, Any]) -> None:
         """Shares of zones follow the real seasons from 2004 on, and are flat after the last."""
         seasons = (2004, 2013, 2023, 2040)
         ours = generate(SyntheticConfig(seasons=seasons, games_a_season=200))
@@ -218,7 +223,7 @@ class TestLikeness:
             real = facts["seasons"][str(min(season, 2023))]["share"]
             assert share == pytest.approx(real, abs=0.015)
 
-    def test_clock_and_periods(self, facts: dict, measured: dict) -> None:
+    def test_clock_and_periods(self, facts: dict[str, Any], measured: dict[str, Any]) -> None:
         """Late shots are worse by as much as in reality; periods have their shares."""
         assert measured["period_share"] == pytest.approx(facts["period_share"], abs=0.004)
         assert measured["period_effect"][:4] == pytest.approx(facts["period_effect"][:4], abs=0.025)
@@ -232,13 +237,13 @@ class TestLikeness:
             cumulated = np.cumsum(measured["clock"][group]) - np.cumsum(facts["clock"][group])
             assert np.abs(cumulated).max() < 0.01
 
-    def test_places_within_zones(self, facts: dict, measured: dict) -> None:
+    def test_places_within_zones(self, facts: dict[str, Any], measured: dict[str, Any]) -> None:
         """By foot of distance from the hoop no zone's places differ by more than 0.02."""
         for real, ours in zip(facts["places"][:6], measured["places"][:6], strict=True):
             assert np.abs(_by_distance(ours) - _by_distance(real)).max() < 0.02
             assert ours["at_origin"] == pytest.approx(real["at_origin"], abs=0.01)
 
-    def test_actions(self, facts: dict, measured: dict) -> None:
+    def test_actions(self, facts: dict[str, Any], measured: dict[str, Any]) -> None:
         """The modern words have their shares of a band and make rates, to 0.02 on average."""
         real, ours = _actions(facts), _actions(measured)
         assert len(facts["actions"]["names"]) == 48
@@ -248,7 +253,7 @@ class TestLikeness:
         assert np.abs(off).mean(axis=0) == pytest.approx([0.0, 0.0], abs=0.02)
         assert np.abs(off).max() < 0.1
 
-    def test_players_differ_as_much(self, facts: dict, measured: dict) -> None:
+    def test_players_differ_as_much(self, facts: dict[str, Any], measured: dict[str, Any]) -> None:
         """Spread of skill agrees to 0.05 log odds, of tastes to 40 %."""
         assert measured["skill_sd"] == pytest.approx(facts["skill_sd"], abs=0.05)
         ours, real = (np.diag(f["preference_covariance"]) for f in (measured, facts))
@@ -284,7 +289,7 @@ class TestPlayers:
         assert both.height == len(set(before["player_id"]) & set(after["player_id"]))
         skill = pl.corr("skill_restricted_area", "skill_restricted_area_right")
         assert 0.85 < both.select(skill).item() < 0.97
-        moved = (both["team_id"] != both["team_id_right"]).mean()
+        moved = number((both["team_id"] != both["team_id_right"]).mean())
         assert 0.05 < moved < 0.35
 
     def test_the_mean_player_is_average_in_every_zone(self) -> None:
@@ -317,15 +322,17 @@ class TestPick:
         ),
         u=st.lists(st.floats(0.0, 1.0, exclude_max=True), min_size=1, max_size=20),
     )
-    def test_agrees_with_a_search_in_the_row(self, weights: list, u: list) -> None:
+    def test_agrees_with_a_search_in_the_row(
+        self, weights: list[list[float]], u: list[float]
+    ) -> None:
         """Every draw is the one that its own row's cumulated shares give, to rounding."""
         cumulated = np.cumsum(weights, axis=1)
         cumulated /= cumulated[:, -1:]
         rows = np.arange(len(u)) % len(weights)
         found = pick(cumulated, rows, np.array(u))
-        for row, number, column in zip(rows, u, found, strict=True):
-            assert cumulated[row, column] >= number - 1e-9
-            assert column == 0 or cumulated[row, column - 1] <= number + 1e-9
+        for row, drawn, column in zip(rows, u, found, strict=True):
+            assert cumulated[row, column] >= drawn - 1e-9
+            assert column == 0 or cumulated[row, column - 1] <= drawn + 1e-9
 
 
 def test_without_drift_keeps_the_rest() -> None:
@@ -334,14 +341,15 @@ def test_without_drift_keeps_the_rest() -> None:
     assert config.without_drift() == SyntheticConfig(seed=5)
 
 
-def _by_distance(zone: dict) -> np.ndarray:
+def _by_distance(zone: dict[str, Any]) -> np.ndarray[Any, Any]:
     half = np.array(zone["size"]) / 2
     radius = np.hypot(np.array(zone["x"]) + half, np.array(zone["y"]) + half)
     weight = np.array(zone["weight"])
-    return np.bincount(radius.astype(int), weight, minlength=95)[:95] / weight.sum()
+    counts = np.bincount(radius.astype(int), weight, minlength=95)[:95]
+    return np.asarray(counts / weight.sum())
 
 
-def _actions(facts: dict) -> dict[tuple[int, str], tuple[float, float]]:
+def _actions(facts: dict[str, Any]) -> dict[tuple[int, str], tuple[float, float]]:
     """Band and word to share in 2023 and make rate."""
     found = {}
     at = facts["actions"]["seasons"].index(2023)

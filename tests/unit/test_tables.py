@@ -1,6 +1,7 @@
 """From tables to facts: the state of the game, and the same facts as single records give."""
 
 from datetime import date
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,7 +19,7 @@ NAN = float("nan")
 TODAY = date(2000, 1, 1)
 
 
-def _records(shots: pl.DataFrame, facts: Facts) -> list[dict]:
+def _records(shots: pl.DataFrame, facts: Facts) -> list[dict[str, Any]]:
     """What a client would send of the same shots: raw facts and the state of the game."""
     names = ("game_date", "player_id", "team_id", "home_team", "away_team", "period", "clock_s")
     rows = shots.select(*names, "x_ft", "y_ft", "shot_value", "action_type").to_dicts()

@@ -4,6 +4,7 @@ import json
 import math
 import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,7 +85,7 @@ def test_a_good_challenger_passes():
     assert judge(_state()).action is Action.PROMOTE
 
 
-FAULTS = {
+FAULTS: dict[str, tuple[dict[str, Any], str, Cause]] = {
     "errors": ({"served": [_window(error_rate=0.05)] * 8}, "errors", Cause.ERRORS),
     "latency": ({"served": [_window(shares=SLOW)] * 8}, "latency", Cause.LATENCY),
     "too few": ({"served": [_window(share=0.2)] * 8}, "sample ratio", Cause.SAMPLE_RATIO),

@@ -5,6 +5,7 @@ import math
 from itertools import pairwise
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -210,6 +211,8 @@ def test_segments_are_those_of_the_evaluation(synthetic_shots):
     places = shots["x_ft"].to_numpy(), shots["y_ft"].to_numpy()
     found = Segments.of_facts(*places, shots["period"].to_numpy(), attempts)
     for name, codes in zip(SEGMENTS, (found.zone, found.period, found.volume), strict=True):
-        assert wanted[name].dtype.categories.to_list() == list(SEGMENTS[name])
+        kind = wanted[name].dtype
+        assert isinstance(kind, pl.Enum)
+        assert kind.categories.to_list() == list(SEGMENTS[name])
         assert wanted[name].to_physical().to_list() == codes.tolist()
     assert Segments.of_facts([0.0], [1.0], [1], [math.nan]).volume.tolist() == [-1]

@@ -27,7 +27,8 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("pyproject.toml", *WRITTEN):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
-    command = [Path(sys.executable).parent / "bump-my-version", "bump", "--new-version", NEXT]
+    bump = str(Path(sys.executable).parent / "bump-my-version")
+    command = [bump, "bump", "--new-version", NEXT]
     subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     return folder
 
