@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from parivision.credentials.logins import Login
 from parivision.errors import ServiceError
 from parivision.registry import Registry, quiet
-from parivision.web.reports import Reports
+from parivision.web.reports import MlflowReports
 from ports import free_port
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("mlflow")]
@@ -34,8 +34,8 @@ authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 PAGE = """
 from parivision.credentials.logins import Login
 from parivision.web import model
-from parivision.web.reports import Reports
-model._reports(Reports({url!r}, Login({admin.name!r}, {admin.password!r})))
+from parivision.web.reports import MlflowReports
+model._reports(MlflowReports({url!r}, Login({admin.name!r}, {admin.password!r})))
 """
 
 
@@ -80,7 +80,7 @@ def test_the_newest_reports_are_read(
     for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
         monkeypatch.setenv(name, "")
     quiet()
-    reports = Reports(server, ADMIN)
+    reports = MlflowReports(server, ADMIN)
     registry = Registry(server, login=ADMIN)
     registry.prepare()
     assert reports.newest() == []
@@ -102,7 +102,7 @@ def test_the_newest_reports_are_read(
     )
     assert found["evidently_drift.html"].kind == "drift"
     with pytest.raises(ServiceError, match="401"):
-        Reports(server).newest()
+        MlflowReports(server).newest()
     page = AppTest.from_string(PAGE.format(url=server, admin=ADMIN), default_timeout=60).run()
     assert not page.exception
     box = page.selectbox(key="report")
@@ -118,10 +118,10 @@ def test_a_server_that_is_away_is_said() -> None:
     """By its address."""
     url = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(ServiceError, match=f"MLflow at {url} does not answer"):
-        Reports(url).newest()
+        MlflowReports(url).newest()
 
 
 def test_a_page_that_is_no_mlflow_is_said(server: str) -> None:
     """HTML where JSON was expected: probably another port."""
     with pytest.raises(ServiceError, match="is MLflow there"):
-        Reports(f"{server}/health?", ADMIN).newest()
+        MlflowReports(f"{server}/health?", ADMIN).newest()

@@ -18,7 +18,7 @@ from parivision.serving.client import ServiceClient
 from parivision.web import home, model, shot
 from parivision.web import parts as known
 from parivision.web.login import Door
-from parivision.web.reports import Reports
+from parivision.web.reports import MlflowReports
 
 PATIENCE_S: Final = 5.0
 
@@ -31,7 +31,7 @@ def page(service: str, password_file: str, parts_file: str = "", mlflow_login: s
     parts = known.read(Path(parts_file)) if parts_file else known.of_service(service)
     mlflow = known.find(parts, known.MLFLOW)
     login = read_login(Path(mlflow_login)) if mlflow_login else None
-    reports = Reports(mlflow.url, login) if mlflow else None
+    reports = MlflowReports(mlflow.url, login) if mlflow else None
     model_page = _asking(service, partial(model.draw, parts=parts, reports=reports))
     shown = [
         st.Page(_asking(service, shot.draw), title="Shot", url_path="shot", default=True),

@@ -14,7 +14,7 @@ from parivision.reports.numbers import number
 from parivision.serving.client import ServiceClient
 from parivision.web import charts
 from parivision.web.parts import PATIENCE_S, PROMETHEUS, VERDICT, SystemPart, find
-from parivision.web.reports import Report, Reports
+from parivision.web.reports import MlflowReports, Report
 
 LIVE: Final[Mapping[str, tuple[str, str]]] = {
     "Predictions a second": ("sum(parivision:predictions:rate5m)", "{:.1f}"),
@@ -35,7 +35,7 @@ REPORT_PX: Final = 800
 
 
 def draw(
-    client: ServiceClient, parts: Sequence[SystemPart], reports: Reports | None = None
+    client: ServiceClient, parts: Sequence[SystemPart], reports: MlflowReports | None = None
 ) -> None:
     """Draw it; raises ServiceError when the prediction service does not answer."""
     champion = client.model()
@@ -149,7 +149,7 @@ def _rollouts(verdict: SystemPart | None) -> None:
         st.markdown(f"[Weights, evidence and bounds over time]({verdict.link})")
 
 
-def _reports(reports: Reports | None) -> None:
+def _reports(reports: MlflowReports | None) -> None:
     """Large pages, so one is fetched when it is chosen."""
     if reports is None:
         st.write("No MLflow is named to this page.")

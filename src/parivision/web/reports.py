@@ -28,7 +28,7 @@ class Report:
     at_s: float
 
 
-class Reports:
+class MlflowReports:
     """Reads them from an MLflow server; every method raises ServiceError when that is away."""
 
     def __init__(self, url: str, login: Login | None = None) -> None:
