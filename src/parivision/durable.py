@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 from uuid import uuid4
 
+from parivision import strict_json
 from parivision.errors import StoreError
 
 _POLL_S: Final = 0.02
@@ -36,6 +37,18 @@ def replacing(path: Path) -> Iterator[Path]:
         sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def put_json(path: Path, values: Any, *, indent: int | None = 1, sort_keys: bool = False) -> Path:
+    """Put a JSON document at `path`, on disk, whole or not at all, and return the path.
+
+    What JSON has no word for raises as in `parivision.strict_json.text`.
+    """
+    document = strict_json.text(values, indent=indent, sort_keys=sort_keys)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        temporary.write_text(f"{document}\n", encoding="utf-8")
+    return path
 
 
 @contextmanager

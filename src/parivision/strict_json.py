@@ -15,11 +15,9 @@ from collections.abc import Mapping, Set
 from datetime import date, time
 from decimal import Decimal
 from enum import Enum
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any, Final
 from uuid import UUID
-
-from parivision.durable import replacing
 
 _TEXTS: Final = (PurePath, UUID)
 _COMPACT: Final = (",", ":")
@@ -51,15 +49,6 @@ def text(
 def line(values: Any) -> str:
     """Values as one line of NDJSON, with its end."""
     return f"{text(values)}\n"
-
-
-def write(path: Path, values: Any, *, indent: int | None = 1, sort_keys: bool = False) -> Path:
-    """Put a JSON document at `path`, on disk, whole or not at all, and return the path."""
-    document = text(values, indent=indent, sort_keys=sort_keys)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        temporary.write_text(f"{document}\n", encoding="utf-8")
-    return path
 
 
 def finite(values: Mapping[str, float | int | None]) -> dict[str, float]:

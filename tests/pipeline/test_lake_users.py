@@ -6,10 +6,10 @@ import pymongo
 import pytest
 from pymongo.errors import OperationFailure
 
-from parivision.credentials.logins import Login
 from parivision.errors import StoreError
 from parivision.lake import open_lake
 from parivision.lake.users import DatabaseUsers, LakeUser, ensure_users
+from parivision.settings.logins import Login
 from pipeline.mongo_server import Server
 
 WORD = "p:@/%word"

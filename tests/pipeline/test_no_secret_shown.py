@@ -13,10 +13,10 @@ import typer
 
 from parivision import cli, settings
 from parivision.cli.app import app
-from parivision.credentials.redaction import KFP
 from parivision.errors import PariVisionError
 from parivision.lake import mongo_client
 from parivision.settings import CREDENTIALS
+from parivision.settings.redaction import KFP
 from parivision.stages import termination_message
 from parivision.stages.drift import drift
 from parivision.stages.image import push

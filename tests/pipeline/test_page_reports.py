@@ -11,9 +11,9 @@ import httpx
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from parivision.credentials.logins import Login
 from parivision.errors import ServiceError
 from parivision.registry import Registry, quiet
+from parivision.settings.logins import Login
 from parivision.web.reports import MlflowReports
 from ports import free_port
 
@@ -32,7 +32,7 @@ authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 
 
 PAGE = """
-from parivision.credentials.logins import Login
+from parivision.settings.logins import Login
 from parivision.web import model
 from parivision.web.reports import MlflowReports
 model._reports(MlflowReports({url!r}, Login({admin.name!r}, {admin.password!r})))

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from mlflow.tracking import MlflowClient
 
-from parivision import settings, strict_json
+from parivision import durable, settings
 from parivision.errors import ModelError, PipelineError
 from parivision.features import tables
 from parivision.kubeflow.local_runs import Run, run_local
@@ -228,7 +228,7 @@ def test_an_evaluation_of_another_champion_promotes_nobody(story: Story, tmp_pat
     """When the champion changed since the evaluation, the numbers compare with the wrong one."""
     inputs = story.first.tasks["evaluate"].artifacts
     shutil.copytree(inputs["judged"].path, tmp_path / "judged")
-    strict_json.write(
+    durable.put_json(
         tmp_path / "judged" / EVALUATED, {"run_id": "x", "champion": None, "best": "x"}
     )
     shots = story.first.tasks["refine"].artifacts["shots"].path

@@ -29,12 +29,12 @@ def test_the_table_is_that_of_the_code(today):
 
 
 def test_the_top_of_the_library_stays_small():
-    """At most 27 packages and four modules: a new thing goes where its like is."""
+    """At most 26 packages and five modules: a new thing goes where its like is."""
     entries = [*(docs_pages.ROOT / "src" / "parivision").iterdir()]
     packages = [path for path in entries if (path / "__init__.py").is_file()]
     modules = [path for path in entries if path.suffix == ".py" and path.stem != "__init__"]
-    assert len(packages) <= 27
-    assert len(modules) <= 4
+    assert len(packages) <= 26
+    assert len(modules) <= 5
 
 
 def test_an_arrow_is_an_import_that_no_longer_way_explains():

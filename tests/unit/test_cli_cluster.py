@@ -6,9 +6,9 @@ import httpx
 import pytest
 
 from parivision.cli import context
-from parivision.credentials.logins import Login
 from parivision.errors import StoreError
 from parivision.lake import users as lake_users
+from parivision.settings.logins import Login
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import pytest
 
-from parivision.credentials.logins import Login, read_login
 from parivision.errors import SettingsError
+from parivision.settings.logins import Login, read_login
 
 
 def test_a_secret_folder_is_read(tmp_path):

@@ -7,9 +7,9 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from parivision.credentials.redaction import HIDDEN, Redactor
-from parivision.errors import RegistryError
+from parivision.errors import FilesError, RegistryError
 from parivision.settings import CREDENTIALS
+from parivision.settings.redaction import HIDDEN, Redactor
 
 WORD = "p@ss/w#rd %41"
 LONG = "eyJhbGciOiJSUzI1NiIs" + "x7" * 400
@@ -115,3 +115,11 @@ def test_an_error_keeps_its_kind():
     cleared = clear.cleared(chained)
     assert (type(cleared), str(cleared)) == (RegistryError, f"away: {HIDDEN}")
     assert f"KeyError: '{HIDDEN}'" in str(clear.cleared(KeyError("hush-hush")))
+
+
+def test_an_error_with_more_than_a_message_keeps_it_without_secrets():
+    """Files that could not be read are still listed, each with its reason."""
+    clear = Redactor(["hush-hush"])
+    error = clear.cleared(FilesError("1 file: hush-hush", {"a.csv": "hush-hush is no day"}))
+    assert isinstance(error, FilesError)
+    assert (str(error), error.files) == (f"1 file: {HIDDEN}", {"a.csv": f"{HIDDEN} is no day"})

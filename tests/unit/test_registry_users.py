@@ -7,9 +7,9 @@ import traceback
 import httpx
 import pytest
 
-from parivision.credentials.logins import Login
 from parivision.errors import RegistryError
 from parivision.registry.users import MlflowUsers, ensure_users, wait_until_healthy
+from parivision.settings.logins import Login
 
 ADMIN = Login("admin", "admin-password")
 PIPELINES = Login("pipelines", "long-enough-1")

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parivision import settings
-from parivision.credentials.logins import Login
 from parivision.errors import SettingsError
 from parivision.settings import CREDENTIALS, Settings
+from parivision.settings.logins import Login
 
 NAMES = [str(field.alias) for field in Settings.model_fields.values()]
 PLACES = ("cache", "models", "pipeline_runs", "reports", "bentos", "serving", "shots")

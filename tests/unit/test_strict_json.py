@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import parivision
-from parivision import strict_json
+from parivision import durable, strict_json
 from parivision.drift import DriftSummary, build_reference, detect
 from parivision.lake.base import as_json
 from parivision.prediction_log import lines
@@ -153,10 +153,10 @@ def test_a_state_that_must_be_exact_is_refused_with_a_number_lost():
 def test_a_file_is_whole_or_not_there(tmp_path):
     """A value that cannot be written leaves the old file, and nothing beside it."""
     path = tmp_path / "new" / "x.json"
-    assert strict_json.write(path, {"a": float("nan")}) == path
+    assert durable.put_json(path, {"a": float("nan")}) == path
     assert strictly(path.read_text()) == {"a": None}
     with pytest.raises(TypeError):
-        strict_json.write(path, {"a": object()})
+        durable.put_json(path, {"a": object()})
     assert strictly(path.read_text()) == {"a": None}
     assert [found.name for found in path.parent.iterdir()] == ["x.json"]
 

@@ -23,8 +23,8 @@ def run(app: Callable[[], object]) -> None:
     from rich.markup import escape
 
     from parivision.cli.console import err, watched
-    from parivision.credentials.redaction import Redactor
     from parivision.settings import CREDENTIALS
+    from parivision.settings.redaction import Redactor
 
     clear = Redactor.of(os.environ, CREDENTIALS)
 

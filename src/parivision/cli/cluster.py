@@ -35,8 +35,8 @@ def lake_users(
     wait: Wait = 300.0,
 ) -> None:
     """Make the lake's users in MongoDB, each with its role; again is as good as once."""
-    from parivision.credentials.logins import read_login
     from parivision.lake.users import LakeUser, ensure_users
+    from parivision.settings.logins import read_login
 
     users = [
         LakeUser(read_login(writer), "readWrite"),
@@ -66,8 +66,8 @@ def mlflow_users(
     """Make the users of an MLflow server; again is as good as once."""
     import httpx
 
-    from parivision.credentials.logins import read_login
     from parivision.registry.users import ensure_users, wait_until_healthy
+    from parivision.settings.logins import read_login
 
     administrator = read_login(admin, "admin-")
     with httpx.Client(base_url=url, timeout=30) as client:

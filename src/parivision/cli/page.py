@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 
 from parivision.cli import run
-from parivision.credentials.logins import read_key, read_login
 from parivision.errors import SettingsError
+from parivision.settings.logins import read_key, read_login
 from parivision.web import parts as known
 
 commands = typer.Typer()

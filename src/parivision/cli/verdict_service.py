@@ -10,9 +10,9 @@ import typer
 
 from parivision.cli import context
 from parivision.cli.console import now_serving
-from parivision.credentials.addresses import http_address
 from parivision.errors import SettingsError
 from parivision.settings import Settings
+from parivision.settings.addresses import http_address
 
 if TYPE_CHECKING:
     from parivision.canary.log_reader import ServedLog

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from parivision.credentials.addresses import http_address
-from parivision.credentials.logins import credential, given, read_key
-from parivision.credentials.redaction import KFP
 from parivision.errors import SettingsError
+from parivision.settings.addresses import http_address
+from parivision.settings.logins import credential, given, read_key
+from parivision.settings.redaction import KFP
 
 CA_FILE: Final = "PARIVISION_KFP_CA_FILE"
 TOKEN_FILE: Final = "KF_PIPELINES_SA_TOKEN_PATH"  # noqa: S105 - a variable's name

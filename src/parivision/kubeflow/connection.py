@@ -12,7 +12,6 @@ from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any, Final
 
 from parivision import strict_json
-from parivision.credentials.redaction import Redactor
 from parivision.errors import PipelineError, SettingsError
 from parivision.kubeflow.access import KfpAccess, checked_endpoint, configure
 from parivision.kubeflow.pages import all_pages
@@ -23,6 +22,7 @@ from parivision.kubeflow.responses import (
     no_answer_message,
     refusal_message,
 )
+from parivision.settings.redaction import Redactor
 
 if TYPE_CHECKING:
     import kfp

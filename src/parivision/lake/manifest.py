@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from parivision import strict_json
+from parivision import durable
 from parivision.errors import StoreError
 
 VERSION: Final = 1
@@ -92,7 +92,7 @@ def read(root: Path) -> LakeManifest:
 def write(root: Path, manifest: LakeManifest) -> None:
     """Replace the manifest: the commit."""
     content = {"version": VERSION, **asdict(manifest)}
-    strict_json.write(root / FILE_NAME, content, sort_keys=True)
+    durable.put_json(root / FILE_NAME, content, sort_keys=True)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -12,8 +12,8 @@ from typing import Any, Final, Literal
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-from parivision.credentials.logins import Login
 from parivision.lake.mongo_client import DEFAULT_DATABASE, translating_errors
+from parivision.settings.logins import Login
 
 WAIT_S: Final = 300.0
 """How long a server that was just started may take to answer."""

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from parivision import strict_json
+from parivision import durable
 from parivision.errors import ModelError
 from parivision.features import matrix
 from parivision.features.form import Form
@@ -189,7 +189,7 @@ class Bundle:
             "digests": {name: _digest(folder / name) for name in files},
             "card": self.card,
         }
-        strict_json.write(folder / CARD, card, sort_keys=True)
+        durable.put_json(folder / CARD, card, sort_keys=True)
 
     @classmethod
     def load(cls, folder: Path) -> "Bundle":

@@ -14,7 +14,7 @@ from typing import Final
 
 import psutil
 
-from parivision import strict_json
+from parivision import durable
 from parivision.durable import exclusive
 from parivision.errors import ServiceError
 from parivision.packaging.bento import CONTENT, SERVER
@@ -104,7 +104,7 @@ def _launch(
         bento=str(bento),
         log=str(state_dir / LOG_FILE),
     )
-    strict_json.write(state_dir / STATE_FILE, asdict(deployment))
+    durable.put_json(state_dir / STATE_FILE, asdict(deployment))
     try:
         _wait(deployment, wanted, timeout_s)
     except ServiceError:

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from parivision import strict_json
+from parivision import durable
 from parivision.registry.records import FAILED, SUCCEEDED, DriftReport, PipelineRun
 from parivision.registry.runs import Runs, moment
 
@@ -65,7 +65,7 @@ class Reports(Runs):
                 return
         with tempfile.TemporaryDirectory() as scratch:
             page = Path(scratch) / "verdict.json"
-            strict_json.write(page, document)
+            durable.put_json(page, document)
             self.log(f"rollout {rollout}", metrics=metrics, tags=all_tags, artifacts={"": page})
 
     def record_pipeline(self, pipeline: str, *, seconds: float, failure: str | None = None) -> None:

@@ -20,10 +20,10 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from parivision import strict_json
-from parivision.credentials.logins import Login
 from parivision.errors import PariVisionError, RegistryError
 from parivision.models.bundle import Bundle
 from parivision.registry.pages import paged
+from parivision.settings.logins import Login
 
 EXPERIMENT: Final = "parivision"
 TRAINING: Final = "train"

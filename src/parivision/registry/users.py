@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import httpx
 
-from parivision.credentials.logins import Login
 from parivision.errors import RegistryError
+from parivision.settings.logins import Login
 
 WAIT_S: Final = 300.0
 """How long a server that was just started may take to answer."""

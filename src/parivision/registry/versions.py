@@ -16,8 +16,7 @@ import mlflow
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from parivision import strict_json
-from parivision.credentials.logins import Login
+from parivision import durable
 from parivision.errors import RegistryError
 from parivision.models.bundle import Bundle
 from parivision.promotion.decision import Decision
@@ -26,6 +25,7 @@ from parivision.registry.records import RegisteredVersion
 from parivision.registry.reports import Reports
 from parivision.registry.runs import moment
 from parivision.registry.succession import NOBODY, SUCCEEDS, Succession, is_ours
+from parivision.settings.logins import Login
 
 ALIAS: Final = "champion"
 MODEL_NAME: Final = "shots"
@@ -205,7 +205,7 @@ class Registry(Reports):
         }
         with tempfile.TemporaryDirectory() as scratch:
             page = Path(scratch) / "decision.json"
-            strict_json.write(page, decision.to_dict())
+            durable.put_json(page, decision.to_dict())
             artifacts = {"": page}
             if decision.promoted and bundle is not None:
                 artifacts["bundle"] = bundle

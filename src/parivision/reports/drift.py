@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from parivision import strict_json
+from parivision import durable
 from parivision.drift.columns import monitored_values
 from parivision.drift.summary import DriftSummary
 from parivision.errors import DataError, ModelError
@@ -112,7 +112,7 @@ def write(
         html, table = drift.get_html_str(as_iframe=False), json.loads(drift.json())
     evidently_drift = _replace(out_dir / EVIDENTLY_DRIFT, html)
     # Evidently itself writes a bare NaN where a test or a correlation is not defined.
-    evidently_json = strict_json.write(out_dir / EVIDENTLY_JSON, table)
+    evidently_json = durable.put_json(out_dir / EVIDENTLY_JSON, table)
     performance = None
     if later is not None and p_current is not None:
         sides = _scored(later, seed), _scored(Scored(current, p_current), seed)

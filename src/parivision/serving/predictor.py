@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from parivision import strict_json
+from parivision import durable
 from parivision.errors import ModelError, ServiceError
 from parivision.models.bundle import PLAYERS, Bundle
 from parivision.models.single_shot import SingleShotPredictor
@@ -44,7 +44,7 @@ class ChampionRecord:
 
     def write(self, folder: Path) -> None:
         """Keep it in a Bento's folder."""
-        strict_json.write(folder / CHAMPION_FILE, asdict(self), sort_keys=True)
+        durable.put_json(folder / CHAMPION_FILE, asdict(self), sort_keys=True)
 
     @classmethod
     def read(cls, folder: Path) -> "ChampionRecord":

@@ -9,9 +9,9 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator
 
-from parivision.credentials.addresses import is_login_without_scheme
-from parivision.credentials.logins import is_invisible
-from parivision.credentials.marker import Credential
+from parivision.settings.addresses import is_login_without_scheme
+from parivision.settings.logins import is_invisible
+from parivision.settings.marker import Credential
 
 # Python raises an error of its own for more than 4,300 digits. No bound here has more than ten.
 _MOST_DIGITS: Final = 20

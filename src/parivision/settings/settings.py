@@ -8,10 +8,8 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from parivision import __version__
-from parivision.credentials.addresses import mlflow_address
-from parivision.credentials.logins import Login
-from parivision.credentials.marker import Credential
 from parivision.errors import SettingsError
+from parivision.settings.addresses import mlflow_address
 from parivision.settings.kinds import (
     Address,
     DeploymentName,
@@ -28,6 +26,8 @@ from parivision.settings.kinds import (
     Username,
     whole_number,
 )
+from parivision.settings.logins import Login
+from parivision.settings.marker import Credential
 from parivision.settings.source import EnvironmentSource, mark_of
 
 

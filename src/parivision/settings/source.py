@@ -6,8 +6,8 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
-from parivision.credentials.logins import credential, given
-from parivision.credentials.marker import Credential
+from parivision.settings.logins import credential, given
+from parivision.settings.marker import Credential
 
 
 class EnvironmentSource(PydanticBaseSettingsSource):

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from parivision import strict_json
+from parivision import durable, strict_json
 from parivision.drift import DriftReference, DriftSummary, detect
 from parivision.errors import DataError, ModelError
 from parivision.features import tables
@@ -187,5 +187,5 @@ def _without_champion(out: Path) -> DriftOutcome:
     page = out / reports.SUMMARY_HTML
     html.write_page(page, "Drift", [html.Text(NO_CHAMPION)], [])
     answer: dict[str, Any] = {"verdict": "no champion", "reasons": [NO_CHAMPION]}
-    summary = strict_json.write(out / reports.SUMMARY_JSON, answer)
+    summary = durable.put_json(out / reports.SUMMARY_JSON, answer)
     return DriftOutcome(None, None, page, page, summary)

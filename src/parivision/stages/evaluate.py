@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from parivision import strict_json
+from parivision import durable, strict_json
 from parivision.errors import ModelError
 from parivision.features import tables
 from parivision.lake.snapshot import read_snapshot
@@ -71,7 +71,7 @@ def evaluate(
     registry.extend(run_id, artifacts={"": eda.write(rows, out / EXPLORED)})
     number = champion[0].number if champion else None
     notes = {"run_id": run_id, "champion": number, "best": evaluation.best}
-    strict_json.write(out / EVALUATED, notes)
+    durable.put_json(out / EVALUATED, notes)
     if best is not None:
         shutil.copytree(rivals[evaluation.best], best, dirs_exist_ok=True)
     return evaluation

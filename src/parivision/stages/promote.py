@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from parivision import strict_json
+from parivision import durable
 from parivision.drift import build_reference
 from parivision.drift.reference import REFERENCE_SHOTS
 from parivision.errors import DataError, ModelError
@@ -157,7 +157,7 @@ def _write(
     winner.card["reliability"] = bins.to_dicts()
     winner.save(out)
     _write_references(shots, judgement, name, out)
-    strict_json.write(out / PLAYERS, {"players": tables.shooters(shots)})
+    durable.put_json(out / PLAYERS, {"players": tables.shooters(shots)})
 
 
 def _write_references(shots: pl.DataFrame, judgement: Judgement, winner: str, out: Path) -> None:

@@ -10,9 +10,9 @@ from functools import wraps
 from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
-from parivision.credentials.redaction import Redactor
 from parivision.errors import PariVisionError
 from parivision.settings import CREDENTIALS, Settings, as_environment
+from parivision.settings.redaction import Redactor
 
 FILE: Final = Path("/dev/termination-log")
 """Where Kubernetes mounts the file unless a container asks for another place."""

@@ -17,7 +17,7 @@ import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-from parivision import strict_json
+from parivision import durable
 from parivision.durable import exclusive, replacing
 from parivision.errors import SourceError, StoreError
 from parivision.shots.row_digest import row_digests
@@ -165,4 +165,4 @@ class Position:
 
     def _write(self, position: int) -> None:
         state = {"archive": self._identity, "position": position}
-        strict_json.write(self._path, state, indent=None)
+        durable.put_json(self._path, state, indent=None)

@@ -12,9 +12,9 @@ from typing import Final
 
 import streamlit as st
 
-from parivision.credentials.logins import read_key, read_login
 from parivision.errors import ServiceError
 from parivision.serving.client import ServiceClient
+from parivision.settings.logins import read_key, read_login
 from parivision.web import home, model, shot
 from parivision.web import parts as known
 from parivision.web.login import Door

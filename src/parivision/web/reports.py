@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import httpx
 
-from parivision.credentials.logins import Login
 from parivision.errors import ServiceError
+from parivision.settings.logins import Login
 
 PATIENCE_S: Final = 10.0
 EXPERIMENT: Final = "parivision"

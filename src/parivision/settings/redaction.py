@@ -18,10 +18,10 @@ from typing import Any, Final
 from urllib.parse import quote, quote_plus, unquote
 
 from parivision import strict_json
-from parivision.credentials.addresses import is_login_without_scheme
-from parivision.credentials.logins import given
-from parivision.credentials.marker import Credential
 from parivision.errors import PariVisionError, SettingsError
+from parivision.settings.addresses import is_login_without_scheme
+from parivision.settings.logins import given
+from parivision.settings.marker import Credential
 
 HIDDEN: Final = "(hidden)"
 KFP: Final = ("KFP_EXISTING_TOKEN", "KFP_COOKIES")
@@ -74,8 +74,23 @@ class Redactor:
         if shown == "".join(traceback.format_exception(error)):
             return error
         if isinstance(error, PariVisionError):
-            return type(error)(self(str(error)))
+            return self._copy(error)
         return RuntimeError(f"what follows, without its secrets:\n{shown}")
+
+    def _copy(self, error: PariVisionError) -> PariVisionError:
+        """The same error with texts that are cleared, without its traceback and its cause."""
+        # Not by its class: an error may be made of more than a message.
+        copy = type(error).__new__(type(error), self(str(error)))
+        for name, value in vars(error).items():
+            setattr(copy, name, self._without(value))
+        return copy
+
+    def _without(self, value: object) -> object:
+        if isinstance(value, str):
+            return self(value)
+        if isinstance(value, Mapping):
+            return {key: self._without(item) for key, item in value.items()}
+        return value
 
     @contextmanager
     def everywhere(self) -> Iterator[None]:

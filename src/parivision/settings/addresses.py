@@ -4,8 +4,8 @@ import re
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from parivision.credentials.logins import Login, credential
 from parivision.errors import SettingsError
+from parivision.settings.logins import Login, credential
 
 _MLFLOW: Final = "MLFLOW_TRACKING_URI"
 _EXPECTED: Final = "expected http://HOST:PORT, such as http://mlflow:5000, or sqlite:////FILE"

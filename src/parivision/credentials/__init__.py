@@ -1,1 +1,0 @@
-"""Passwords, tokens and addresses: how they are read, and that nobody is shown them."""
