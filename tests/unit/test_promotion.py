@@ -79,6 +79,11 @@ def test_calibration_must_hold(ece, limit, won):
     [
         (BETTER, 0.005, "new is better: log loss +0.0100 better than old's, p = 0.01"),
         (replace(BETTER, p_value=0.2), 0.005, "not shown to be better"),
+        (
+            replace(BETTER, gain=-0.0016, p_value=0.97),
+            0.005,
+            "new is not shown to be better: log loss 0.0016 worse than old's",
+        ),
         (replace(BETTER, n_games=3), 0.005, "thin evidence, 3 games where 20 are needed"),
         (replace(BETTER, no_evidence="no meter"), 0.005, "no evidence, no meter"),
         (BETTER, 0.02, "its ECE 0.0200 is above 0.0100"),

@@ -175,9 +175,9 @@ def _judge(
             f"{challenger} against {incumbent}: thin evidence, {test.n_games} games where "
             f"{rule.min_games} are needed"
         )
+    gain = f"{test.gain:+.4f} better" if test.gain >= 0 else f"{-test.gain:.4f} worse"
     numbers = (
-        f"log loss {test.gain:+.4f} better than {incumbent}'s, "
-        f"p = {test.p_value:.2g} over {test.n_games} games"
+        f"log loss {gain} than {incumbent}'s, p = {test.p_value:.2g} over {test.n_games} games"
     )
     if not test.is_better(rule.alpha):
         return False, f"{challenger} is not shown to be better: {numbers}, needs p < {rule.alpha:g}"
