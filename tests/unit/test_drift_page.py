@@ -6,14 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from drift_league import league
 from parivision.drift import DriftSummary, build_reference, detect
 from parivision.reports.drift_page import summary_page
-from parivision.sources.synthetic import P_TRUE, SyntheticConfig, generate
-
-
-def league(season: int, games: int) -> pl.DataFrame:
-    """A season of a small league."""
-    return generate(SyntheticConfig(seasons=(season,), games_a_season=games))
+from parivision.sources.synthetic import P_TRUE
 
 
 @pytest.fixture(scope="module")

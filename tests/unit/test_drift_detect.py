@@ -1,9 +1,8 @@
-"""The reference of a champion, and judging later shots against it."""
+"""Later shots judged against the reference of a champion."""
 
 import functools
 import json
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from drift_league import league
 from parivision.drift import (
     MONITORED_NAMES,
     ColumnDrift,
@@ -23,22 +23,7 @@ from parivision.drift import (
 )
 from parivision.drift.columns import MISSING, OVERTIME, monitored_values
 from parivision.drift.detect import FEWEST_SHOTS, MIN_SHOTS
-from parivision.drift.reference import BLOCK_SHOTS, MAX_WIDENING, REFERENCE_SHOTS, ColumnReference
-from parivision.drift.sketch import CategorySketch
 from parivision.errors import SchemaError
-from parivision.sources.synthetic import Drift, SyntheticConfig, generate
-
-
-def league(season: int, games: int, seed: int = 1, **drift: object) -> pl.DataFrame:
-    """A season of a small synthetic league."""
-    return generate(
-        SyntheticConfig(
-            seed=seed,
-            seasons=(season,),
-            games_a_season=games,
-            drift=Drift(**drift),  # type: ignore[arg-type]
-        )
-    )
 
 
 @pytest.fixture(scope="module")
@@ -188,40 +173,6 @@ def test_p_values_decide_nothing(training: pl.DataFrame) -> None:
     assert found.verdict == "quiet"
 
 
-def test_what_a_reference_s_own_weeks_show_is_allowed() -> None:
-    """The limit follows the blocks' variability, up to a few times its floor."""
-
-    def limit(*blocks: float) -> float:
-        effects = {"jensen_shannon": blocks}
-        made = ColumnReference("zone", "category", CategorySketch(1, {"a": 1}), effects)  # type: ignore[arg-type]
-        return made.limit("jensen_shannon", 0.05)
-
-    assert limit() == 0.05
-    assert limit(*[0.2] * 4) == 0.05
-    assert limit(*[0.01] * 9) == 0.05
-    assert limit(*[0.07] * 9) == pytest.approx(0.07)
-    assert limit(*[0.07, 0.08, 0.06] * 3) == pytest.approx(0.07 + 3 * 1.4826 * 0.01)
-    assert limit(*[0.9] * 9) == pytest.approx(MAX_WIDENING * 0.05)
-    # One bad week does not blind the monitor.
-    assert limit(*[0.01] * 9, 0.9) == 0.05
-
-
-def test_a_reference_is_cut_to_the_latest_shots(training: pl.DataFrame) -> None:
-    """Only the last shots of a long training count, in the order of the games."""
-    old = training.with_columns(
-        pl.lit(date(2000, 1, 1)).alias("game_date"), pl.lit("old").alias("action_type")
-    )
-    copies = -(-REFERENCE_SHOTS // training.height)
-    long = pl.concat([*[training] * copies, old])
-    made = build_reference(long)
-    assert made.n_shots == REFERENCE_SHOTS
-    assert made.first_day > "2000-01-01"
-    action = next(c for c in made.columns if c.name == "action_type")
-    assert isinstance(action.sketch, CategorySketch)
-    assert "old" not in action.sketch.counts
-    assert len(action.block_effects["jensen_shannon"]) == REFERENCE_SHOTS // BLOCK_SHOTS
-
-
 def test_order_of_the_rows_is_nothing(training: pl.DataFrame, week: pl.DataFrame) -> None:
     """Shuffled tables give the same verdicts."""
     shuffled = build_reference(training.sample(fraction=1, shuffle=True, seed=1))
@@ -230,48 +181,12 @@ def test_order_of_the_rows_is_nothing(training: pl.DataFrame, week: pl.DataFrame
     assert detect(straight, week).columns == detect(straight, week.reverse()).columns
 
 
-def test_a_reference_survives_its_file(reference: DriftReference, tmp_path: Path) -> None:
-    """Saved and loaded it is the same, and small."""
-    path = tmp_path / "reference.json"
-    reference.save(path)
-    assert DriftReference.load(path) == reference
-    assert path.stat().st_size < 200_000
-
-
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"version": "x"}'])
-def test_a_file_that_is_no_reference_is_refused(tmp_path: Path, text: str) -> None:
-    """Something else in the file is a clear error."""
-    path = tmp_path / "reference.json"
-    path.write_text(text)
-    with pytest.raises(SchemaError, match="not a drift reference"):
-        DriftReference.load(path)
-
-
-def test_a_reference_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    """A missing file is named."""
-    with pytest.raises(SchemaError, match=r"nowhere\.json"):
-        DriftReference.load(tmp_path / "nowhere.json")
-
-
-def test_a_reference_needs_shots(training: pl.DataFrame) -> None:
-    """An empty training table is refused."""
-    with pytest.raises(SchemaError, match="empty"):
-        build_reference(training[:0])
-
-
 def test_shots_that_lack_a_column_are_refused(
     reference: DriftReference, week: pl.DataFrame
 ) -> None:
     """The missing column is named."""
     with pytest.raises(SchemaError, match="clock_s"):
         detect(reference, week.drop("clock_s"))
-
-
-def test_progress_is_told(training: pl.DataFrame) -> None:
-    """Every column done is reported."""
-    told: list[tuple[int, int]] = []
-    build_reference(training[:2000], progress=lambda done, of: told.append((done, of)))
-    assert told == [(i + 1, len(MONITORED_NAMES)) for i in range(len(MONITORED_NAMES))]
 
 
 def test_a_summary_says_its_answers_first_and_survives_its_file(
