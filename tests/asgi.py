@@ -1,12 +1,15 @@
 """Asking an ASGI application without a server."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import pydantic_core
+from prometheus_client.parser import text_string_to_metric_families
 
+Metrics = dict[str, dict[tuple[str, ...], float]]
 Application = Callable[..., Awaitable[None]]
 JSON_HEADERS = ((b"content-type", b"application/json"),)
 
@@ -82,3 +85,22 @@ class Asker:
 
         self._runner.run(exchanged())
         return sent
+
+
+def body_of(content: Any) -> bytes:
+    """JSON of a body."""
+    return json.dumps(content).encode()
+
+
+def metrics(ask: Asker) -> Metrics:
+    """Sample name to label values to value, as a scrape sees them."""
+    text = ask(method="GET", path="/metrics").body.decode()
+    return {
+        sample.name: {
+            tuple(value for _, value in sorted(each.labels.items())): each.value
+            for each in family.samples
+            if each.name == sample.name
+        }
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }

@@ -1,11 +1,9 @@
 """The service logs what it answers and takes outcomes, and fails no answer for it."""
 
-import json
 import time
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from asgi import Asker
+from asgi import Asker, body_of
 from malformed import VALUES
 from parivision import telemetry
 from parivision.features.form import Form
@@ -66,11 +64,6 @@ def ask(predictor: Predictor, logs: Logs) -> Iterator[Asker]:
 def store(tmp_path: Path) -> FolderStore:
     """What the logs write to."""
     return FolderStore(tmp_path / "log")
-
-
-def body_of(content: Any) -> bytes:
-    """JSON of a body."""
-    return json.dumps(content).encode()
 
 
 def test_every_answer_is_logged_as_it_was_given(
