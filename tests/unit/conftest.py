@@ -1,4 +1,8 @@
-"""What several unit tests share: a baseline of the small league."""
+"""What several unit tests share: a baseline of the small league, and logs of predictions."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -6,7 +10,11 @@ import pytest
 from parivision.features import tables
 from parivision.models.bundle import Bundle
 from parivision.models.training import History, Recipe, train
+from parivision.prediction_log import log
+from parivision.prediction_log.log import RecordLog
+from parivision.prediction_log.spill import Spill
 from parivision.shots.split import time_split
+from prediction_log_outage import KIND, Opened, Outage
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +23,37 @@ def zone_rate_bundle(synthetic_shots: pl.DataFrame) -> Bundle:
     facts = tables.facts_from_shots(synthetic_shots)
     history = History.of(facts, tables.made_array(synthetic_shots))
     return train(history, time_split(facts.day), Recipe("zone_rate"))
+
+
+@pytest.fixture
+def quick_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test waits for a flush or a retry of production's length."""
+    monkeypatch.setattr(log, "FLUSH_S", 0.005)
+    monkeypatch.setattr(log, "_RETRY_S", 0.01)
+    monkeypatch.setattr(log, "_LAST_RETRY_S", 0.01)
+
+
+@pytest.fixture
+def outage(tmp_path: Path) -> Outage:
+    """A store that is there, for the time being."""
+    return Outage(tmp_path / "store")
+
+
+@pytest.fixture
+def spill(tmp_path: Path) -> Spill:
+    """Room on disk."""
+    return Spill(tmp_path / "spill")
+
+
+@pytest.fixture
+def opened(outage: Outage, spill: Spill) -> Iterator[Opened]:
+    """Opens logs of whole numbers."""
+    logs: list[RecordLog] = []
+
+    def open_log(**options: Any) -> RecordLog:
+        logs.append(RecordLog(KIND, outage, options.pop("spill", spill), **options))
+        return logs[-1]
+
+    yield open_log
+    for each in logs:
+        each.close(0)
