@@ -1,8 +1,7 @@
 """Kubeflow Pipelines from the command line, with KFP's own client against a stand-in of its API."""
 
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +10,14 @@ import pytest
 import kfp_standin
 from kfp_standin import Fault, Standin, node, playing, running_for_real
 from kfp_standin_api import ApiError
-from parivision import cli, settings
-from parivision.errors import PipelineError, SettingsError
+from parivision import settings
 from parivision.kubeflow import pipeline_runs, runs
-from parivision.kubeflow.access import KfpAccess
 from parivision.kubeflow.client import connect
 from parivision.kubeflow.compiled import Compiled, compiled_file
+from pipeline.kfp_commands import Run, name_server, only
 
 SOURCE = "synthetic:?seed=3&seasons=2023&games=6"
-TOKEN = "hush-hush-hello"  # noqa: S105 - opens the stand-in
 DIGEST = "registry.example/parivision@sha256:" + "0" * 64
-ENVIRONMENT = (
-    *("PARIVISION_LAKE", "MLFLOW_TRACKING_URI", "PARIVISION_KFP"),
-    *("KFP_EXISTING_TOKEN", "KFP_COOKIES", "KFP_NAMESPACE", "KF_PIPELINES_SA_TOKEN_PATH"),
-)
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -36,35 +28,10 @@ def server() -> Iterator[Standin]:
 
 
 @pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    server: Standin,
-) -> Run:
+def run(run: Run, server: Standin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """Runs a command line against the stand-in; gives the exit code, output and errors."""
-    for name in ENVIRONMENT:
-        monkeypatch.delenv(name, raising=False)
-    # KFP's client keeps a namespace in the user's home.
-    monkeypatch.setattr("kfp.Client._LOCAL_KFP_CONTEXT", str(tmp_path / "context.json"))
-    monkeypatch.setenv("PARIVISION_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("PARIVISION_KFP", server.url)
-    monkeypatch.setattr(runs, "POLL_S", 0.02)
-
-    def run_command(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["parivision", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        captured = capsys.readouterr()
-        return int(stopped.value.code or 0), captured.out, captured.err
-
-    return run_command
-
-
-def only(objects: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The one object that is there."""
-    (single,) = objects.values()
-    return single
+    name_server(server, monkeypatch, tmp_path)
+    return run
 
 
 def test_a_submitted_pipeline_runs_and_is_followed_to_its_end(
@@ -202,23 +169,6 @@ def test_all_runs_of_the_project_are_told_to_who_counts_them(run: Run, server: S
     assert len(connect(server.url).runs.summaries(newest=120)) == 120
 
 
-def test_a_hundred_other_recurring_runs_hide_none_of_ours(run: Run, server: Standin) -> None:
-    """What is on the last page is found: nothing is made twice, and everything can be removed."""
-    run("schedule")
-    ours = dict(server.recurring)
-    model = next(iter(ours.values()))
-    others = {
-        f"x{number}": {**model, "display_name": f"other {number}", "recurring_run_id": f"x{number}"}
-        for number in range(120)
-    }
-    server.recurring = others | ours
-    server.requests.clear()
-    assert run("schedule")[1] == "etl: unchanged\nmonitoring: unchanged\ntraining: unchanged\n"
-    assert server.changes() == []
-    assert run("schedule", "--remove")[1].count("removed") == 3
-    assert server.recurring == others
-
-
 def test_what_is_there_is_found_on_every_page(run: Run, server: Standin) -> None:
     """Our experiment, pipelines and versions behind those of others are used, not made again."""
     run("submit", "etl", "--no-follow")
@@ -276,55 +226,6 @@ def test_a_server_that_leads_in_a_circle_is_told(
     assert "gives the same page of its list again and again" in err
 
 
-def test_the_schedule_is_made_once(run: Run, server: Standin) -> None:
-    """ETL hourly, monitoring daily, training weekly; running it again changes nothing."""
-    code, out, err = run("schedule")
-    assert code == 0, err
-    assert out == "etl: created\nmonitoring: created\ntraining: created\n"
-    made = {item["display_name"]: item for item in server.recurring.values()}
-    crons = {name: item["trigger"]["cron_schedule"]["cron"] for name, item in made.items()}
-    assert crons == {
-        "etl": "0 0 * * * *",
-        "monitoring": "0 30 6 * * *",
-        "training": "0 0 8 * * 1",
-    }
-    for item in made.values():
-        assert (item["max_concurrency"], item["no_catchup"], item["mode"]) == (1, True, "ENABLE")
-    source = "http://parivision-stats-api.parivision.svc:8000"
-    assert made["etl"]["runtime_config"]["parameters"] == {"source": source}
-    server.requests.clear()
-    assert run("schedule")[1] == "etl: unchanged\nmonitoring: unchanged\ntraining: unchanged\n"
-    assert server.changes() == []
-
-
-def test_a_schedule_can_be_changed_and_removed(run: Run, server: Standin) -> None:
-    """Only what differs is made anew; what is switched off goes, and others' runs stay."""
-    run("schedule")
-    somebodys = {"display_name": "somebody's", "recurring_run_id": "x"}
-    server.recurring["x"] = next(iter(server.recurring.values())) | somebodys
-    code, out, err = run("schedule", "--etl", "90m", "--training", "off")
-    assert code == 0, err
-    assert out == "etl: replaced\nmonitoring: unchanged\ntraining: removed\n"
-    made = {item["display_name"]: item for item in server.recurring.values()}
-    assert made["etl"]["trigger"] == {"periodic_schedule": {"interval_second": "5400"}}
-    assert run("schedule", "--etl", "90m", "--training", "off")[1].count("unchanged") == 2
-    assert run("schedule", "--remove")[1] == "etl: removed\nmonitoring: removed\n"
-    assert list(server.recurring) == ["x"]
-    assert run("schedule", "--remove")[:2] == (0, "")
-
-
-def test_a_new_version_takes_the_schedule_over(run: Run, server: Standin) -> None:
-    """After a release the recurring runs use the new version, and the old ones are gone."""
-    run("schedule")
-    code, out, _ = run("schedule", "--image", DIGEST)
-    assert (code, out.count("replaced")) == (0, 3)
-    versions = {
-        item["pipeline_version_reference"]["pipeline_version_id"]
-        for item in server.recurring.values()
-    }
-    assert versions == {key for key, item in server.versions.items() if DIGEST in item["text"]}
-
-
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -344,108 +245,6 @@ def test_a_slip_is_told_before_anything_is_sent(
     assert code in (1, 2)
     assert says in " ".join(err.replace("│", "").split())
     assert server.changes() == []
-
-
-def test_no_endpoint_says_where_to_name_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without --endpoint and PARIVISION_KFP nothing is guessed."""
-    monkeypatch.delenv("PARIVISION_KFP")
-    code, _, err = run("runs")
-    assert code == 1
-    assert "in --endpoint or PARIVISION_KFP" in err
-
-
-def test_an_endpoint_that_does_not_answer_is_told_at_once(run: Run) -> None:
-    """A forwarded port that is gone is an error of one line, not a traceback."""
-    with kfp_standin.serving() as gone:
-        url = gone.url
-    code, _, err = run("submit", "etl", "--endpoint", url)
-    assert code == 1
-    assert err.startswith(f"error: no answer from Kubeflow Pipelines at {url} ")
-    assert "Traceback" not in err
-
-
-def test_an_endpoint_that_is_not_encrypted_as_expected_is_told(server: Standin) -> None:
-    """`https` in front of a forwarded port of plain HTTP is a frequent slip."""
-    with pytest.raises(PipelineError, match=r"no answer from Kubeflow Pipelines at https://.*SSL"):
-        connect(server.url.replace("http:", "https:"))
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        Fault(404, "<html>no</html>", "text/html"),
-        Fault(200, "<html>log in</html>", "text/html"),
-        Fault(200, "[]"),
-        Fault(502, "bad gateway", "text/plain"),
-    ],
-    ids=["another server", "a login page", "no object", "a broken proxy"],
-)
-def test_what_is_not_kfp_is_told(server: Standin, fault: Fault) -> None:
-    """Whatever else listens there is named with what it answered."""
-    server.faults.append(fault)
-    with pytest.raises(PipelineError, match=rf"is not Kubeflow Pipelines, .*: {fault.status}, "):
-        connect(server.url)
-
-
-def test_who_is_refused_is_told_what_to_bring(server: Standin) -> None:
-    """A token, cookies: what KFP asks for, by the name of the variable it comes from."""
-    server.token = TOKEN
-    with pytest.raises(PipelineError, match=r"refuses \(401: .*valid token\).* KFP_EXISTING_TOKEN"):
-        connect(server.url)
-    server.token, server.cookies = "", "session=1"
-    with pytest.raises(PipelineError, match=r"refuses \(403: RBAC: access denied\)"):
-        connect(server.url)
-
-
-def test_a_token_opens_the_door_and_is_never_shown(
-    run: Run, server: Standin, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """KFP's own variable for a token is used for looking and for changing."""
-    server.token = TOKEN
-    monkeypatch.setenv("KFP_EXISTING_TOKEN", TOKEN)
-    code, out, err = run("submit", "etl")
-    assert code == 0, err
-    assert TOKEN not in out + err
-    kept = KfpAccess.read({"KFP_EXISTING_TOKEN": TOKEN, "KFP_COOKIES": TOKEN})
-    assert (kept.token, kept.cookies) == (TOKEN, TOKEN)
-    assert TOKEN not in repr(kept)
-
-
-def test_a_token_in_a_file_is_read_again_for_every_request(
-    run: Run, server: Standin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """A service account's token is renewed by the kubelet while a run is followed."""
-    file = tmp_path / "token"
-    renewed = TOKEN[::-1]
-    file.write_text(f"{TOKEN}\n")
-    monkeypatch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(file))
-    server.token = TOKEN
-    kubeflow = connect(server.url, KfpAccess(token_file=str(file)))
-    server.token = renewed
-    file.write_text(f"{renewed}\n")
-    assert kubeflow.runs.summaries() == []
-    assert run("submit", "etl")[0] == 0
-
-
-def test_cookies_open_the_door_of_a_kfp_behind_a_login(
-    run: Run, server: Standin, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A KFP of many users gets the session's cookie and the user's namespace."""
-    server.cookies, server.multi_user = "session=1", True
-    monkeypatch.setenv("KFP_COOKIES", "session=1")
-    monkeypatch.setenv("KFP_NAMESPACE", "analysts")
-    code, _, err = run("submit", "etl")
-    assert code == 0, err
-    assert only(server.experiments)["namespace"] == "analysts"
-    assert json.loads(run("runs", "--json")[1])["runs"]
-
-
-@pytest.mark.parametrize("name", [name for name in ENVIRONMENT if name.startswith("KF")])
-def test_the_docs_say_how_to_log_in(name: str) -> None:
-    """docs/kubeflow.md has a row with each variable, and each opens something."""
-    docs = Path(__file__).parents[2] / "docs" / "kubeflow.md"
-    assert f"| `{name}` |" in docs.read_text()
-    assert KfpAccess.read({name: "x"}) != KfpAccess()
 
 
 def test_a_run_that_kfp_does_not_start_says_why(run: Run, server: Standin) -> None:
@@ -473,12 +272,3 @@ def test_two_who_upload_at_once_get_the_same_version(server: Standin) -> None:
     pipelines._version_id = lambda *names: next(answers, lookup(*names))  # type: ignore[method-assign]
     assert pipelines.upload(compiled).version_id == first.version_id
     assert len(server.versions) == 1
-
-
-def test_without_kfps_client_the_error_says_what_to_install(
-    server: Standin, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An image that lacks the client says so."""
-    monkeypatch.setitem(sys.modules, "kfp_server_api", None)
-    with pytest.raises(SettingsError, match=r"pip install 'parivision\[kubeflow\]'"):
-        connect(server.url)

@@ -16,10 +16,10 @@ from kfp_standin import Standin
 from parivision.errors import PipelineError, SettingsError
 from parivision.kubeflow.access import CA_FILE, KfpAccess
 from parivision.kubeflow.client import connect
+from pipeline.kfp_commands import Run, name_server
 from ports import free_port
 from private_authority import DAY, Authority
 
-Run = Callable[..., tuple[int, str, str]]
 PARIVISION = str(Path(sys.executable).with_name("parivision"))
 WAIT_S = 120
 
@@ -42,8 +42,7 @@ def named(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Standin, authority: Authority
 ) -> Run:
     """Runs a command with the server and its authority named."""
-    monkeypatch.setattr("kfp.Client._LOCAL_KFP_CONTEXT", str(tmp_path / "context.json"))
-    monkeypatch.setenv("PARIVISION_KFP", server.url)
+    name_server(server, monkeypatch, tmp_path)
     monkeypatch.setenv(CA_FILE, str(authority.file))
     return run
 
