@@ -1,6 +1,5 @@
 """The log of predictions with real servers: what was answered is stored once, whatever dies."""
 
-import json
 import os
 import signal
 import socket
@@ -8,100 +7,31 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pymongo
 import pytest
 
-from parivision.errors import StoreError
 from parivision.packaging import bento as package
 from parivision.packaging import local_deployment
 from parivision.packaging.bento import Bento
-from parivision.prediction_log import OUTCOMES, PREDICTIONS, RecordBatch, Store, open_store
+from parivision.prediction_log import PREDICTIONS, open_store
 from parivision.prediction_log.folder import FolderStore, numbers
-from parivision.prediction_log.join import Joiner, labelled_since, predictions_since
+from parivision.prediction_log.join import predictions_since
 from parivision.prediction_log.lines import Entry, line
 from parivision.prediction_log.log import RecordLog
-from parivision.prediction_log.records import outcome
 from parivision.prediction_log.spill import Spill
 from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
 from pipeline.mongo_server import HOW_TO, Killable, is_killable_here
+from pipeline.stored_predictions import SHARED, labels, stored_ids
 from ports import free_port
+from waiting import wait_for
 
 SERVE = Path(__file__).parents[2] / "bentos" / "serve.py"
 START_S = 120.0
-SHARED = {"model": "m", "version": "1", "track": "primary", "pod": "p"}
-ODD = "a\0b\n\u2028 é \U0001f3c0 $set .x"
-
-
-def wait(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def stored_ids(url: str) -> Counter[str]:
-    """How often each prediction is in the store."""
-    store = open_store(url)
-    found = Counter(each.id for page in predictions_since(store) for each in page.records)
-    store.close()
-    return found
-
-
-class TestStores:
-    """What both stores promise."""
-
-    @pytest.fixture
-    def store(self, lake_url: str) -> Iterator[Store]:
-        """An empty store, in a folder and in MongoDB."""
-        opened = open_store(lake_url)
-        yield opened
-        opened.close()
-
-    def test_a_batch_is_kept_once_as_it_was(self, store: Store) -> None:
-        """The first of a number stays, with its texts and numbers; games are remembered."""
-        facts = {"game_id": 2**63 - 1, "action_type": ODD, "x_ft": -0.0, "y_ft": 1e-300}
-        record = {"id": "a", "at": "2024", "p_made": 0.1, "facts": facts}
-        batch = RecordBatch(PREDICTIONS, "w", 0, [record], SHARED, [2**63 - 1, 7])
-        assert store.append(batch)
-        assert not store.append(RecordBatch(PREDICTIONS, "w", 0, []))
-        found = store.read(PREDICTIONS, "w", 0)
-        assert found is not None
-        assert (list(found.records), found.shared) == ([record], SHARED)
-        assert store.read(PREDICTIONS, "w", 1) is None
-        assert store.ends(PREDICTIONS) == {"w": 1}
-        assert store.ends(OUTCOMES) == {}
-        assert store.games() == {2**63 - 1, 7}
-
-    def test_labels_go_on_after_a_restart(self, store: Store, lake_url: str) -> None:
-        """Outcomes that come first, late and corrected; each time with a new joiner and store."""
-        store.append(RecordBatch(OUTCOMES, "o", 0, [outcome("7:1", "2024-01-01", made=True)]))
-        assert self.joined(lake_url) == []
-        facts = {"game_id": 7, "event_id": 1}
-        records = [{"id": each, "at": "2024", "p_made": 0.5, "facts": facts} for each in "ab"]
-        store.append(RecordBatch(PREDICTIONS, "w", 0, records, SHARED))
-        assert self.joined(lake_url) == [("a", True), ("b", True)]
-        store.append(RecordBatch(OUTCOMES, "o", 1, [outcome("b", "2024-01-02", made=False)]))
-        store.append(RecordBatch(OUTCOMES, "p", 0, [outcome("7:1", "2023-01-01", made=False)]))
-        assert self.joined(lake_url) == [("a", True), ("b", True), ("b", False)]
-
-    @staticmethod
-    def joined(url: str) -> list[tuple[str, bool]]:
-        """All labels, by a joiner that knows nothing."""
-        store = open_store(url)
-        joiner = Joiner(store)
-        joiner.join()
-        joiner.close()
-        said = [(o.served.id, o.made) for page in labelled_since(store) for o in page.records]
-        store.close()
-        return said
 
 
 @pytest.fixture
@@ -135,11 +65,11 @@ def test_a_server_killed_under_load_loses_and_doubles_nothing(
     loader = threading.Thread(target=load)
     loader.start()
     for pause_s in (0.1, 0.5, 0.9, 0.3):
-        wait(lambda: log.state().lag_s < 2)
+        wait_for(lambda: log.state().lag_s < 2)
         time.sleep(pause_s)
         database.kill()
         spilled = log.state().spilled
-        wait(partial(has_spilled_more_than, spilled))
+        wait_for(partial(has_spilled_more_than, spilled))
         database.start()
     stop.set()
     loader.join()
@@ -178,7 +108,7 @@ class Service:
         self.answered: list[str] = []
         self.asker = threading.Thread(target=self._ask)
         with httpx.Client(base_url=self.url, trust_env=False) as client:
-            wait(lambda: self._is_ready(client), START_S)
+            wait_for(lambda: self._is_ready(client), "the service", START_S)
 
     def _is_ready(self, client: httpx.Client) -> bool:
         assert self.process.poll() is None
@@ -235,7 +165,7 @@ def test_an_orderly_stop_under_load_loses_nothing(database: Killable, start: Sta
     url = database.server.url("log")
     service = start(url)
     service.asker.start()
-    wait(lambda: len(service.answered) > 200)
+    wait_for(lambda: len(service.answered) > 200)
     service.end(signal.SIGTERM)
     assert service.process.returncode in (0, -signal.SIGTERM)  # uvicorn passes it on when done
     found = stored_ids(url)
@@ -254,15 +184,15 @@ def test_a_stop_without_the_server_leaves_all_on_disk(
     url = database.server.url("log")
     service = start(url)
     service.asker.start()
-    wait(lambda: len(service.answered) > 100)
+    wait_for(lambda: len(service.answered) > 100)
     database.kill()
     before = len(service.answered)
-    wait(lambda: len(service.answered) > before + 100)
+    wait_for(lambda: len(service.answered) > before + 100)
     service.end(signal.SIGTERM)
     assert numbers(tmp_path / "spill", PREDICTIONS)
     database.start()
     following = start(url)
-    wait(lambda: not numbers(tmp_path / "spill", PREDICTIONS))
+    wait_for(lambda: not numbers(tmp_path / "spill", PREDICTIONS))
     following.end(signal.SIGTERM)
     found = stored_ids(url)
     assert set(found.values()) == {1}
@@ -278,7 +208,7 @@ def test_sigkill_takes_what_was_in_memory_and_no_more(
     service = start(url)
     assert service.metric("parivision_prediction_log_lag_seconds") == 0
     service.asker.start()
-    wait(lambda: service.metric("parivision_prediction_log_spilled_total") > 100)
+    wait_for(lambda: service.metric("parivision_prediction_log_spilled_total") > 100)
     service.end(signal.SIGKILL)
     spilled = FolderStore(tmp_path / "spill")
     batches = [
@@ -289,7 +219,7 @@ def test_sigkill_takes_what_was_in_memory_and_no_more(
     on_disk = sum(batch.size for batch in batches if batch is not None)
     database.start()
     following = start(url)
-    wait(lambda: not numbers(tmp_path / "spill", PREDICTIONS))
+    wait_for(lambda: not numbers(tmp_path / "spill", PREDICTIONS))
     following.end(signal.SIGTERM)
     found = stored_ids(url)
     assert set(found.values()) == {1}
@@ -311,7 +241,7 @@ def test_outcomes_over_http_label_what_was_served(
     assert httpx.post(f"{two.url}/outcomes", json=said, trust_env=False).status_code == 202
     one.end(signal.SIGTERM)
     two.end(signal.SIGTERM)
-    assert TestStores.joined(url) == [(answer["id"], True)]
+    assert labels(url) == [(answer["id"], True)]
 
 
 def test_the_local_service_logs_into_a_folder(
@@ -327,30 +257,4 @@ def test_the_local_service_logs_into_a_folder(
     said = {"prediction_id": answer["id"], "made": True}
     assert httpx.post(f"{served.url}/outcomes", json=said, trust_env=False).status_code == 202
     local_deployment.stop(tmp_path / "serve")
-    assert TestStores.joined(str(tmp_path / "log")) == [(answer["id"], True)]
-
-
-def test_credentials_are_never_shown(mongo_server: Any) -> None:
-    """A refused login is an error without the password."""
-    store = open_store(mongo_server.url("log", "s3cret"))
-    with pytest.raises(StoreError) as refused:
-        store.ends(PREDICTIONS)
-    store.close()
-    assert "s3cret" not in str(refused.value)
-    assert mongo_server.password not in str(refused.value)
-
-
-def test_a_document_shows_what_was_served(mongo_server: Any) -> None:
-    """Anyone with a MongoDB client can read the log: a batch is a document of JSON lines."""
-    url = mongo_server.url("readable")
-    store = open_store(url)
-    record = {"id": "a", "at": "2024", "p_made": 0.5, "facts": {"game_id": 7}}
-    store.append(RecordBatch(PREDICTIONS, "w", 0, [record], SHARED, [7]))
-    store.close()
-    client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(url)
-    with client:
-        (found,) = client.get_default_database().predictions.find({})
-    head, *lines = found["lines"].splitlines()
-    assert found["_id"] == "w:00000000"
-    assert json.loads(head) == {"shared": SHARED, "games": [7]}
-    assert [json.loads(line) for line in lines] == [record]
+    assert labels(str(tmp_path / "log")) == [(answer["id"], True)]

@@ -1,18 +1,10 @@
 """The stats API as a real server on 127.0.0.1, with its real client and many readers at once."""
 
-import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import polars as pl
@@ -31,18 +23,10 @@ from parivision.sources.synthetic import SyntheticConfig, generate
 from parivision.stats_api.app import create_app
 from parivision.stats_api.archive import Archive, open_archive
 from parivision.stats_api.origins import synthetic_origin
+from pipeline.feed_records import keys
+from waiting import wait_for
 
 LEAGUE = SyntheticConfig(seasons=(2023,), games_a_season=290)
-DEADLINE_S = 60.0
-SERVE = """
-import sys
-from pathlib import Path
-from parivision.sources.synthetic import SyntheticConfig
-from parivision.stats_api.app import serve
-from parivision.stats_api.origins import synthetic_origin
-origin = synthetic_origin(SyntheticConfig(seasons=(2023,), games_a_season=20))
-serve(origin, Path(sys.argv[1]), port=int(sys.argv[2]))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -75,14 +59,6 @@ def running(app: FastAPI) -> Iterator[str]:
         thread.join()
 
 
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not come in {DEADLINE_S} s"
-        time.sleep(0.02)
-
-
 @pytest.fixture
 def url(archive: Archive, tmp_path: Path) -> Iterator[str]:
     """A fresh API over the archive."""
@@ -96,11 +72,6 @@ def shared_url(archive: Archive, tmp_path_factory: pytest.TempPathFactory) -> It
     path = tmp_path_factory.mktemp("state") / "position.json"
     with running(create_app(archive, path)) as address:
         yield address
-
-
-def keys(rows: list[dict[str, Any]]) -> list[tuple[int, int]]:
-    """Game and event number of records."""
-    return [(row["Game ID"], row["Game Event ID"]) for row in rows]
 
 
 def all_keys(records: pl.DataFrame) -> list[tuple[int, int]]:
@@ -299,54 +270,3 @@ class TestService:
         assert set(routes) == {"/getdata/{n}", "/shots", "/reset", "/health", "/metrics"}
         number = routes["/getdata/{n}"]["get"]["parameters"][0]["schema"]
         assert (number["minimum"], number["maximum"]) == (1, 10_000)
-
-
-class TestServe:
-    """The runner, as a process of its own."""
-
-    def test_a_killed_server_gives_no_record_twice(self, tmp_path: Path) -> None:
-        """Killed between requests and started again: no repeat, and the order of play."""
-        got: list[tuple[int, int]] = []
-        for _ in range(2):
-            with _process(tmp_path) as (server, url):
-                for _ in range(4):
-                    got += keys(httpx.get(f"{url}/getdata/100").json())
-                server.send_signal(signal.SIGKILL)
-        assert len(got) == 800
-        assert len(set(got)) == 800
-        assert got == sorted(got)
-
-    def test_a_terminated_server_ends_well(self, tmp_path: Path) -> None:
-        """SIGTERM ends it; archive and place lie in its folder and nothing else."""
-        with _process(tmp_path) as (server, url):
-            size = httpx.get(f"{url}/health").json()["size"]
-            httpx.get(f"{url}/getdata/10")
-            server.terminate()
-            assert server.wait(DEADLINE_S) in (0, -signal.SIGTERM)
-        (place,) = tmp_path.glob("position-*.json")
-        assert json.loads(place.read_text())["position"] == 10
-        (kept,) = tmp_path.glob("archive-*.parquet")
-        assert Archive(kept).size == size
-
-
-@contextmanager
-def _process(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """`serve` in a process of its own, ready to answer."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-c", SERVE, str(folder), str(port)]
-    environment = {**os.environ, "POLARS_MAX_THREADS": "1"}
-    with subprocess.Popen(command, env=environment) as server:
-        try:
-            wait_for(lambda: _answers(f"http://127.0.0.1:{port}/health"), "the process")
-            yield server, f"http://127.0.0.1:{port}"
-        finally:
-            server.kill()
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url).status_code == httpx.codes.OK
-    except httpx.TransportError:
-        return False
