@@ -10,7 +10,8 @@ from dataclasses import replace
 from flagger_standin import release
 from parivision.canary.record import End
 from parivision.canary.ruling import PENDING_S
-from rollout_world import BAD, RULES, Model, World
+from rollout_stores import BAD, Model
+from rollout_world import RULES, World
 
 QUICK = replace(RULES, min_requests=30, min_labelled=80, margin=0.15, deadline_s=600, watch_s=300)
 """A rollout comes out within some five minutes."""

@@ -1,13 +1,12 @@
 """A service with users, a canary and a verdict, in memory and in simulated time.
 
 The watcher, the verdict, the log's join and the documents are the real ones; Flagger is
-`tests/flagger_standin.py`, and servers are a few dictionaries that can be taken away.
+`tests/flagger_standin.py`, the stores are those of `tests/rollout_stores.py`, and servers are a few
+dictionaries that can be taken away.
 """
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,13 @@ from parivision.canary.counters import PINNED, CounterReading
 from parivision.canary.interfaces import Sources
 from parivision.canary.log_reader import ServedLog
 from parivision.canary.record import Rollout
-from parivision.canary.store import ChangedError
 from parivision.canary.watcher import Watcher
 from parivision.errors import RegistryError, ServiceError, StoreError
-from parivision.features.form import Form
 from parivision.kubernetes import Release
 from parivision.prediction_log import OUTCOMES, PREDICTIONS, RecordBatch
 from parivision.prediction_log.batch import instant
-from parivision.registry.records import RegisteredVersion
 from parivision.verdict import Rules
+from rollout_stores import TRUTH, MemoryRegistry, MemoryRollouts, MemoryStore, Model
 
 START = 1_800_000_000.0
 BUCKETS = (0.001, 0.005, 0.025, float("inf"))
@@ -46,160 +43,19 @@ RULES = Rules(
 """Small numbers, so that a rollout takes minutes of simulated time."""
 
 
-@dataclass(frozen=True)
-class Model:
-    """A bundle as far as it is asked here: log odds fall with the distance."""
-
-    level: float = 0.3
-    slope: float = 0.06
-    form: Form = field(default_factory=Form)
-
-    def predict(self, facts: Any) -> Any:
-        """Probabilities."""
-        return 1 / (1 + np.exp(self.slope * np.abs(facts.y_ft) - self.level))
-
-    def p(self, shot: Mapping[str, Any]) -> float:
-        """The probability of one shot."""
-        return float(1 / (1 + np.exp(self.slope * abs(shot["y_ft"]) - self.level)))
-
-
-TRUTH = Model()
-BAD = Model(level=-0.9)
-
-
-class MemoryStore:
-    """The prediction log's store."""
-
-    def __init__(self) -> None:
-        self.batches: dict[tuple[str, str, int], RecordBatch] = {}
-        self.is_away = False
-
-    def append(self, batch: RecordBatch) -> bool:
-        """Keep it."""
-        self._ask()
-        place = (batch.kind, batch.stream, batch.number)
-        return self.batches.setdefault(place, batch) is batch
-
-    def ends(self, kind: str) -> dict[str, int]:
-        """How far each stream is."""
-        self._ask()
-        found: dict[str, int] = {}
-        for one, stream, number in self.batches:
-            if one == kind:
-                found[stream] = max(found.get(stream, 0), number + 1)
-        return found
-
-    def read(self, kind: str, stream: str, number: int) -> RecordBatch | None:
-        """One batch."""
-        self._ask()
-        return self.batches.get((kind, stream, number))
-
-    def games(self) -> set[int]:
-        """Nobody asks."""
-        return set()
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-    def _ask(self) -> None:
-        if self.is_away:
-            raise StoreError("MongoDB does not answer")
-
-
-class MemoryRollouts:
-    """Rollouts as text, as MongoDB keeps them."""
-
-    def __init__(self) -> None:
-        self.documents: dict[str, tuple[int, str, bytes]] = {}
-        self.is_away = False
-
-    def all(self) -> list[Rollout]:
-        """Every rollout."""
-        self._ask()
-        found = [
-            Rollout.from_dict({**json.loads(text), "seen": seen})
-            for _, text, seen in self.documents.values()
-        ]
-        return sorted(found, key=lambda one: (one.started_at, one.id))
-
-    def save(self, rollout: Rollout) -> None:
-        """Keep it, unless another has changed it."""
-        self._ask()
-        if self.documents.get(rollout.id, (0, "", b""))[0] != rollout.revision:
-            raise ChangedError(f"{rollout.id} was changed")
-        rollout.revision += 1
-        values = rollout.to_dict()
-        seen = values.pop("seen")
-        self.documents[rollout.id] = (rollout.revision, json.dumps(values), seen)
-
-    def _ask(self) -> None:
-        if self.is_away:
-            raise StoreError("MongoDB does not answer")
-
-
-class MemoryRegistry:
-    """Versions, the alias and the runs of rollouts."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self.clock = clock
-        self.models: dict[str, Model] = {}
-        self.tags: dict[str, dict[str, str]] = {}
-        self.made: dict[str, float] = {}
-        self.alias = ""
-        self.runs: dict[tuple[str, str], Mapping[str, str]] = {}
-        self.is_away = False
-
-    def register(self, model: Model) -> str:
-        """What the step `promote` does: a new version, which gets the alias."""
-        number = str(len(self.models) + 1)
-        self.models[number], self.tags[number] = model, {}
-        self.made[number], self.alias = self.clock(), number
-        return number
-
-    def bundle(self, number: str) -> Any:
-        """A version's model."""
-        self._ask()
-        return self.models[number]
-
-    def champion(self) -> RegisteredVersion | None:
-        """Who has the alias."""
-        self._ask()
-        at = datetime.fromtimestamp(self.made[self.alias], UTC)
-        return RegisteredVersion(self.alias, "", dict(self.tags[self.alias]), at)
-
-    def point_alias(self, number: str) -> None:
-        """Give the alias."""
-        self._ask()
-        self.alias = number
-
-    def tag_version(self, number: str, tags: Mapping[str, str]) -> None:
-        """Tag it."""
-        self._ask()
-        self.tags[number] |= tags
-
-    def record_rollout(self, rollout: str, *, tags: Mapping[str, str], **_: Any) -> None:
-        """Once for each outcome."""
-        self._ask()
-        self.runs.setdefault((rollout, tags["outcome"]), tags)
-
-    def _ask(self) -> None:
-        if self.is_away:
-            raise RegistryError("MLflow does not answer")
-
-
 class KilledError(BaseException):
     """The process is no more; nothing of it may catch this."""
 
 
 class Dying:
-    """Does what `thing` does, and may be killed before and after it."""
+    """Does what `target` does, and may be killed before and after it."""
 
-    def __init__(self, thing: Any, die: Callable[[], None]) -> None:
-        self._thing, self._die = thing, die
+    def __init__(self, target: Any, die: Callable[[], None]) -> None:
+        self._target, self._die = target, die
 
     def __getattr__(self, name: str) -> Any:
-        """A method of the thing's."""
-        method = getattr(self._thing, name)
+        """A method of the target's."""
+        method = getattr(self._target, name)
 
         def call(*words: Any, **named: Any) -> Any:
             self._die()
@@ -368,6 +224,6 @@ class World:
         """Whether alias and image say the same, and nothing is left to do."""
         canary = self.flagger.state()
         assert canary is not None
-        is_done = all(one.is_settled for one in self.rollouts.all())
+        is_done = all(rollout.is_settled for rollout in self.rollouts.all())
         holder = self.registry.champion()
         return canary.is_at_rest and is_done and holder.number == self.flagger.primary.version

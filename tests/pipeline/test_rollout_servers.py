@@ -12,7 +12,8 @@ from parivision.canary.record import End
 from parivision.canary.store import ChangedError, MongoRollouts
 from parivision.errors import StoreError
 from parivision.registry import ALIAS, EXPERIMENT, MODEL_NAME, Registry, quiet
-from rollout_world import BAD, World
+from rollout_stores import BAD
+from rollout_world import World
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("mlflow")]
 

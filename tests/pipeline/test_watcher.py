@@ -8,7 +8,8 @@ import pytest
 import rollout_story as story
 from flagger_standin import release
 from parivision.canary.record import End, Rollout, RolloutStage
-from rollout_world import BAD, RULES, TRUTH, Model, World
+from rollout_stores import BAD, TRUTH, Model
+from rollout_world import RULES, World
 
 ALMOST = Model(level=0.31)
 

@@ -11,7 +11,7 @@ from parivision.prediction_log import OUTCOMES, PREDICTIONS, RecordBatch
 from parivision.prediction_log.batch import instant
 from parivision.prediction_log.records import outcome
 from parivision.scoring import estimated, metrics
-from rollout_world import MemoryStore
+from rollout_stores import MemoryStore
 
 
 class Traffic:

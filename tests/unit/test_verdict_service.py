@@ -8,7 +8,8 @@ from parivision import telemetry
 from parivision.canary.app import create_app
 from parivision.canary.loop import Loop
 from parivision.canary.metrics import Exports
-from rollout_world import BAD, Model, World
+from rollout_stores import BAD, Model
+from rollout_world import World
 
 PAYLOAD = b'{"name": "parivision-shots", "namespace": "parivision", "phase": "Progressing"}'
 
