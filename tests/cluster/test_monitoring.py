@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cluster import standin_pods
 from cluster.live_cluster import NAMESPACE, RELEASE, LiveCluster, wait_for
 from cluster.prometheus import ask, query, rules
 from cluster.tasks import RunTask
@@ -70,57 +71,16 @@ def _set_slack(cluster: LiveCluster, body: Object) -> None:
 
 def _slack(image: str) -> list[Object]:
     """The receiver's pod, the name it is found by, and who may send to it."""
-    labels = {"app.kubernetes.io/name": SLACK, "app.kubernetes.io/part-of": "parivision"}
-    metadata = {"name": SLACK, "namespace": NAMESPACE, "labels": labels}
-    container = {
-        "name": "slack",
-        "image": image,
-        "imagePullPolicy": "IfNotPresent",
-        "command": ["python", "-u", "-c", SLACK_SERVER],
-        "readinessProbe": {"httpGet": {"path": "/", "port": 443}, "periodSeconds": 2},
-        "resources": {
-            "requests": {"cpu": "10m", "memory": "32Mi"},
-            "limits": {"cpu": "500m", "memory": "128Mi"},
-        },
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+    resources = {
+        "requests": {"cpu": "10m", "memory": "32Mi"},
+        "limits": {"cpu": "500m", "memory": "128Mi"},
     }
-    security = {
-        "runAsNonRoot": True,
-        "runAsUser": 1000,
-        "seccompProfile": {"type": "RuntimeDefault"},
-        # Slack's own port, which Alertmanager's policy lets messages leave by.
-        "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
-    }
-    pod = {
-        "containers": [container],
-        "securityContext": security,
-        "automountServiceAccountToken": False,
-    }
-    selector = {"app.kubernetes.io/name": SLACK}
-    policy = {
-        "podSelector": {"matchLabels": selector},
-        "policyTypes": ["Ingress"],
-        "ingress": [{"ports": [{"port": 443}]}],
-    }
-    return [
-        {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod},
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": metadata,
-            "spec": {"selector": selector, "ports": [{"port": 443, "targetPort": 443}]},
-        },
-        {
-            "apiVersion": "networking.k8s.io/v1",
-            "kind": "NetworkPolicy",
-            "metadata": metadata,
-            "spec": policy,
-        },
-    ]
+    server = standin_pods.container("slack", image, ["python", "-u", "-c", SLACK_SERVER], resources)
+    server["readinessProbe"] = {"httpGet": {"path": "/", "port": 443}, "periodSeconds": 2}
+    # Slack's own port, which Alertmanager's policy lets messages leave by.
+    low_ports = [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]
+    pod = standin_pods.pod(SLACK, server, sysctls=low_ports)
+    return [pod, *standin_pods.reachable(SLACK, 443)]
 
 
 def test_every_target_is_up(cluster: LiveCluster, champion: Object) -> None:

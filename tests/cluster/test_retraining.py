@@ -14,6 +14,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from cluster import standin_pods
 from cluster.helm_release import helm, upgrade
 from cluster.live_cluster import NAMESPACE, RELEASE, LiveCluster, wait_for
 from cluster.load import load
@@ -126,59 +127,31 @@ def _drifted() -> Any:
 
 def _standin(image: str) -> list[Object]:
     """The pod, its scripts, its name and who may ask it."""
-    tests = Path(__file__).parents[1]
-    labels = {"app.kubernetes.io/name": KFP, "app.kubernetes.io/part-of": "parivision"}
-    metadata = {"name": KFP, "namespace": NAMESPACE, "labels": labels}
-    container = {
-        "name": "kubeflow",
-        "image": image,
-        "imagePullPolicy": "IfNotPresent",
-        "command": ["python", "/standin/kfp_standin.py", str(PORT)],
-        "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 2},
-        "resources": {
-            "requests": {"cpu": "10m", "memory": "128Mi"},
-            "limits": {"cpu": "1", "memory": "512Mi"},
-        },
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "volumeMounts": [
-            {"name": "scripts", "mountPath": "/standin", "readOnly": True},
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - of the pod
-        ],
+    resources = {
+        "requests": {"cpu": "10m", "memory": "128Mi"},
+        "limits": {"cpu": "1", "memory": "512Mi"},
     }
-    pod = {
-        "containers": [container],
-        "automountServiceAccountToken": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 1000,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "volumes": [
-            {"name": "scripts", "configMap": {"name": KFP}},
-            {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
-        ],
-    }
-    selector = {"app.kubernetes.io/name": KFP}
-    policy = {
-        "podSelector": {"matchLabels": selector},
-        "policyTypes": ["Ingress"],
-        "ingress": [{"ports": [{"port": PORT}]}],
-    }
-    core, network = "v1", "networking.k8s.io/v1"
-    scripts = {name: (tests / name).read_text() for name in SCRIPTS}
-    ports = [{"port": PORT, "targetPort": PORT}]
-    return [
-        {"apiVersion": core, "kind": "ConfigMap", "metadata": metadata, "data": scripts},
-        {"apiVersion": core, "kind": "Pod", "metadata": metadata, "spec": pod},
-        {
-            "apiVersion": core,
-            "kind": "Service",
-            "metadata": metadata,
-            "spec": {"selector": selector, "ports": ports},
-        },
-        {"apiVersion": network, "kind": "NetworkPolicy", "metadata": metadata, "spec": policy},
+    command = ["python", "/standin/kfp_standin.py", str(PORT)]
+    server = standin_pods.container("kubeflow", image, command, resources)
+    server["readinessProbe"] = {"tcpSocket": {"port": PORT}, "periodSeconds": 2}
+    server["volumeMounts"] = [
+        {"name": "scripts", "mountPath": "/standin", "readOnly": True},
+        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - of the pod
     ]
+    volumes = [
+        {"name": "scripts", "configMap": {"name": KFP}},
+        {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
+    ]
+    pod = standin_pods.pod(KFP, server, volumes)
+    return [_scripts(), pod, *standin_pods.reachable(KFP, PORT)]
+
+
+def _scripts() -> Object:
+    """The files that the pod runs."""
+    tests = Path(__file__).parents[1]
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": standin_pods.metadata(KFP),
+        "data": {name: (tests / name).read_text() for name in SCRIPTS},
+    }
