@@ -1,8 +1,7 @@
 """What a failed task says to Kubernetes: its error, where the kubelet looks for it.
 
-The kubelet puts a container's termination message into the pod's status; Argo carries it into the
-run's task, and so the Pipelines UI and `parivision submit` say why a task failed without anybody
-reading logs.
+The kubelet puts a container's termination message into the pod's status, so `kubectl describe pod`
+says why a task failed without anybody reading logs.
 """
 
 from collections.abc import Callable
