@@ -16,6 +16,26 @@ OF_VOLUMES = {
     "kubelet_volume_stats_available_bytes",
     "kubelet_volume_stats_capacity_bytes",
     "parivision:volume_free:ratio",
+    "parivision:database_volume_bytes",
+}
+# What one of the two databases says, and the other does not.
+OF_ENGINE = {
+    "mongodb": {
+        "mongodb_ss_opcounters",
+        "mongodb_ss_opLatencies_latency",
+        "mongodb_ss_opLatencies_ops",
+        "mongodb_ss_connections",
+        "parivision:database_latency_seconds:mean5m",
+    },
+    "ferretdb": {
+        "ferretdb_client_requests_total",
+        "ferretdb_client_responses_total",
+        "ferretdb_client_accepts_total",
+        "ferretdb_client_duration_seconds_count",
+        "ferretdb_cursors_duration_seconds_sum",
+        "ferretdb_cursors_duration_seconds_count",
+        "ferretdb_sqldb_wait_duration_seconds_total",
+    },
 }
 # Some tell of a rollout only while it is the newest.
 WITHIN = "1h"
@@ -39,6 +59,9 @@ def test_what_rules_and_dashboards_ask_for_is_there(
     queries += [text for one in dashboards(cluster) for text in promql.of_dashboard(one)]
     names = {name for text in queries for name in promql.metrics(text)}
     names -= set() if are_counted else OF_VOLUMES
+    database = cluster.apps.read_namespaced_stateful_set("parivision-mongodb", NAMESPACE)
+    engine = database.spec.template.spec.containers[0].name
+    names -= {name for other, of_it in OF_ENGINE.items() if other != engine for name in of_it}
     assert len(names) > MANY
 
     def all_there() -> bool:
