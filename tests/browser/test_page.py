@@ -25,8 +25,8 @@ from pathlib import Path
 import uvicorn
 from parivision.models.bundle import Bundle
 from parivision.serving.app import create_app
-from parivision.serving.predictor import Champion, Predictor
-predictor = Predictor(Bundle.load(Path(sys.argv[1])), Champion("shots", "12"))
+from parivision.serving.predictor import ChampionRecord, Predictor
+predictor = Predictor(Bundle.load(Path(sys.argv[1])), ChampionRecord("shots", "12"))
 predictor.players = sys.argv[3].encode()
 uvicorn.run(create_app(predictor), port=int(sys.argv[2]), log_level="error", ws="none")
 """
