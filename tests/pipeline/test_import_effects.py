@@ -48,3 +48,13 @@ def test_importing_opens_nothing():
     # runs the others, and reads what it caches the results of.
     scripts = ("registry/pyfunc.py", "web/main.py", "web/shot.py")
     assert [line for line in effects if not any(name in line for name in scripts)] == []
+
+
+def test_the_command_line_starts_without_what_takes_seconds_to_import():
+    """Help and every command that needs no model server are there before MLflow would be."""
+    asked = "import sys, parivision.cli.app; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, check=True, timeout=120
+    )
+    slow = {"mlflow", "sklearn", "matplotlib", "bentoml", "evidently", "kubernetes", "streamlit"}
+    assert slow & set(done.stdout.split()) == set()

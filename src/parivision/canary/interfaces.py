@@ -29,7 +29,7 @@ class RolloutTargetLike(Protocol):
 
 
 class Models(Protocol):
-    """The registry, as far as a rollout needs it: `RegistryModels`."""
+    """The registry, as far as a rollout needs it."""
 
     def bundle(self, number: str) -> Bundle: ...  # noqa: D102
     def champion(self) -> RegisteredVersion | None: ...  # noqa: D102

@@ -10,12 +10,12 @@ import typer
 from parivision.cli import context
 from parivision.cli.console import now_serving
 from parivision.exporter.cache import EVERY_S
-from parivision.registry.records import PipelineRun
 from parivision.settings import Settings
 
 if TYPE_CHECKING:
     from parivision.kubeflow.client import Kubeflow
     from parivision.registry import Registry
+    from parivision.registry.records import PipelineRun
 
 commands = typer.Typer()
 
@@ -56,7 +56,10 @@ def exporter(
         threading.Event().wait()
 
 
-def _runs(kubeflow: "Kubeflow") -> list[PipelineRun]:
+def _runs(kubeflow: "Kubeflow") -> "list[PipelineRun]":
+    # With its package comes MLflow, which takes seconds to import; no other command waits for it.
+    from parivision.registry.records import PipelineRun
+
     return [PipelineRun(*run) for run in kubeflow.runs.summaries()]
 
 

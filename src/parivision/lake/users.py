@@ -2,7 +2,7 @@
 
 Whoever fills the lake may read and write its database, whoever watches it may read; the server's
 root is used for nothing but this. FerretDB 1 knows users and no roles: there whoever may log in
-may write, and `Ensured.with_roles` says so.
+may write, and `DatabaseUsers.with_roles` says so.
 """
 
 from collections.abc import Iterable, Mapping
