@@ -1,14 +1,16 @@
-"""A stand-in for Kubeflow Pipelines' API server: HTTP on 127.0.0.1, everything kept in memory.
+"""A stand-in for Kubeflow Pipelines: HTTP on 127.0.0.1, everything kept in memory.
 
 It takes what KFP's own client sends, holds it against the models of API v2beta1, and can be told
-to fail. Runs are played from frames, or run for real by `parivision.kubeflow.local_runs`.
+to fail. It answers as KFP's user interface does, which serves pages and API, or as the API server
+alone. Runs are played from frames, or run for real by `parivision.kubeflow.local_runs`. What is
+told of a run is what a real one tells: `kfp_workflows`.
 """
 
 import json
 import ssl
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +18,8 @@ from itertools import count
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from kfp_standin_api import ApiError, Json, dispatch, now
+from kfp_standin_api import ApiError, Json, dispatch, now, text_at
+from kfp_workflows import Attempt, Phase, Workflow
 from parivision.errors import PipelineError
 from parivision.kubeflow.compiled import Compiled
 from parivision.kubeflow.local_runs import Event, run_local
@@ -44,6 +47,10 @@ class Standin:
     page: int = 2
     circles: bool = False
     ignores_filters: bool = False
+    # Whether it is ml-pipeline-ui, or the API server alone.
+    pages: bool = True
+    # Whether it still hands out workflows, by the API before this one.
+    has_v1beta1: bool = True
     engine: Engine = lambda server, run: server.set_state(run, "SUCCEEDED")
     faults: list[Fault] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
@@ -52,7 +59,8 @@ class Standin:
     experiments: dict[str, Json] = field(default_factory=dict)
     runs: dict[str, Json] = field(default_factory=dict)
     recurring: dict[str, Json] = field(default_factory=dict)
-    frames: dict[str, list[Json]] = field(default_factory=dict)
+    frames: dict[str, list[tuple[str, Workflow | None]]] = field(default_factory=dict)
+    workflows: dict[str, Workflow] = field(default_factory=dict)
     url: str = ""
     lock: threading.RLock = field(default_factory=threading.RLock)
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
@@ -61,12 +69,12 @@ class Standin:
         """An id that nothing else has."""
         return f"{kind}-{next(self.numbers):04}"
 
-    def set_state(self, run: Json, state: str, nodes: list[Json] | None = None) -> None:
+    def set_state(self, run: Json, state: str, workflow: Workflow | None = None) -> None:
         """Change how a run stands."""
         with self.lock:
             run["state"] = state
-            if nodes is not None:
-                run["run_details"] = {"task_details": nodes}
+            if workflow is not None:
+                self.workflows[run["run_id"]] = workflow
             if state in ("SUCCEEDED", "FAILED", "CANCELED"):
                 run["finished_at"] = now()
 
@@ -79,31 +87,11 @@ class Standin:
         return [version["display_name"] for version in self.versions.values()]
 
 
-def node(name: str, state: str, *children: str, key: str = "", message: str = "") -> Json:
-    """A node of Argo's workflow as KFP tells of it."""
-    detail: Json = {
-        "task_id": key or name,
-        "pod_name": key or name,
-        "display_name": name,
-        "state": state,
-        "create_time": "2026-01-02T03:04:05Z",
-        "start_time": "2026-01-02T03:04:05Z",
-        "child_tasks": [{"pod_name": child} for child in children],
-    }
-    if state != "RUNNING":
-        detail["end_time"] = "2026-01-02T03:04:15Z"
-    if message:
-        detail["error"] = {"code": 13, "message": message}
-    return detail
-
-
-def playing(*frames: tuple[str, list[Json]]) -> Engine:
-    """An engine whose runs move on by one frame (state, nodes) each time somebody looks."""
+def playing(*frames: tuple[str, Workflow | None]) -> Engine:
+    """An engine whose runs move on by one frame (state, workflow) each time somebody looks."""
 
     def play(server: Standin, run: Json) -> None:
-        server.frames[run["run_id"]] = [
-            {"state": state, "run_details": {"task_details": nodes}} for state, nodes in frames
-        ]
+        server.frames[run["run_id"]] = list(frames)
 
     return play
 
@@ -123,32 +111,32 @@ def _run(server: Standin, run: Json, settings: Settings, folder: Path) -> None:
     file = folder / f"{version['display_name']}.yaml"
     file.write_text(version["text"])
     keys = {task.title: task.name for task in Compiled.read(file).tasks()}
-    states: dict[str, str] = {}
+    workflow = Workflow()
 
     def tell(event: Event) -> None:
-        states[keys[event.task]] = {"done": "SUCCEEDED", "failed": "FAILED"}.get(
-            event.state, "RUNNING"
-        )
-        server.set_state(run, "RUNNING", _nodes(states, ""))
+        # How it failed is known when the run is over.
+        phase: Phase = "Succeeded" if event.state == "done" else "Running"
+        workflow.task(keys[event.task], Attempt(phase))
+        server.set_state(run, "RUNNING", workflow)
+        if event.state == "failed":
+            failed.append(keys[event.task])
 
+    failed: list[str] = []
     try:
         run_local(file, run["runtime_config"].get("parameters", {}), settings, on_event=tell)
     except PipelineError as error:
-        server.set_state(run, "FAILED", _nodes(states, str(error)))
+        for name in failed:
+            workflow.task(name, _failed(str(error)))
+        server.set_state(run, "FAILED", workflow.end("Failed"))
     else:
-        server.set_state(run, "SUCCEEDED", _nodes(states, ""))
+        server.set_state(run, "SUCCEEDED", workflow.end("Succeeded"))
 
 
-def _nodes(states: Mapping[str, str], message: str) -> list[Json]:
-    nodes = []
-    for name, state in states.items():
-        said = message if state == "FAILED" else ""
-        nodes += [
-            node(f"{name}-driver", "SUCCEEDED", name),
-            node(name, state, f"{name}.executor"),
-            node("executor", state, key=f"{name}.executor", message=said),
-        ]
-    return nodes
+def _failed(error: str) -> Attempt:
+    """A pod that ended with 1 and left its sentence in the termination message."""
+    sentence = error.partition(" failed: ")[2].partition("\nThe whole log: ")[0]
+    sentence = sentence.partition("Error: ")[2] or sentence
+    return Attempt("Failed", f"main: Error (exit code 1): {sentence}")
 
 
 class _Http(ThreadingHTTPServer):
@@ -177,6 +165,10 @@ class _Handler(BaseHTTPRequestHandler):
             with standin.lock:
                 self.check_login(standin)
                 query = {name: values[-1] for name, values in parse_qs(split.query).items()}
+                text = text_at(standin, split.path, query) if self.command == "GET" else None
+                if text is not None:
+                    self.send(200, text, "text/html" if split.path == "/" else "text/plain")
+                    return
                 found = dispatch(standin, self.command, split.path, query, body, self.headers)
             self.send(200, json.dumps(found), "application/json")
         except ApiError as error:

@@ -1,4 +1,4 @@
-"""What the stand-in of Kubeflow Pipelines answers: the routes of API v2beta1 and their checks."""
+"""What the stand-in of Kubeflow Pipelines answers: API v2beta1 and its checks, logs, workflows."""
 
 import json
 import re
@@ -20,6 +20,7 @@ Json = dict[str, Any]
 # KFP's client names the operations of filters by their numbers.
 MATCHES = dict.fromkeys((1, "EQUALS"), str.__eq__) | {"IS_SUBSTRING": str.__contains__}
 LISTS = {"page_token", "page_size", "sort_by", "filter", "namespace"}
+ID = "([^/:]+)"
 NATIVE = {"str": str, "bool": bool, "datetime": str, "int": int, "float": float, "object": object}
 
 
@@ -36,10 +37,37 @@ def now() -> str:
     return datetime.now(tz=UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def text_at(server: "Standin", path: str, query: Json) -> str | None:
+    """What is no JSON: the page of the user interface and the logs of pods; None for the rest."""
+    if server.pages:
+        if path == "/":
+            return "<!doctype html>\n<html><head><title>Kubeflow Pipelines</title></head></html>"
+        if path == "/k8s/pod/logs":
+            return _log(server, query["runid"], query["podname"]) or _refuse(500, "no such pod")
+        return None
+    found = re.fullmatch(f"/apis/v1alpha1/runs/{ID}/nodes/{ID}/log", path)
+    if found is None:
+        return None
+    # The API server has sent its 200 before it looks for the log.
+    log = _log(server, *found.groups())
+    return log or json.dumps({"error_message": "no such pod", "error_details": "no such pod"})
+
+
+def _log(server: "Standin", run_id: str, pod: str) -> str:
+    workflow = server.workflows.get(run_id)
+    return workflow.logs.get(pod, "") if workflow else ""
+
+
+def _refuse(status: int, message: str) -> str:
+    raise ApiError(status, message)
+
+
 def dispatch(
     server: "Standin", method: str, path: str, query: Json, body: bytes, headers: Any
 ) -> Json:
     """The answer to a request of API v2beta1."""
+    if (old := re.fullmatch(f"/apis/v1beta1/runs/{ID}", path)) and server.has_v1beta1:
+        return _get_run_of_old(server, old[1])
     prefix = "/apis/v2beta1/"
     if not path.startswith(prefix):
         raise ApiError(404, "Not Found")
@@ -214,8 +242,7 @@ def _create_run(server: "Standin", _ids: Any, _query: Json, body: Json) -> Json:
 def _list_runs(server: "Standin", _ids: Any, query: Json, _body: Json) -> Json:
     wanted = query.get("experiment_id")
     mine = [run for run in server.runs.values() if run["experiment_id"] == wanted]
-    shown = [{key: v for key, v in run.items() if key != "run_details"} for run in mine]
-    return _page(server, shown, query, "runs")
+    return _page(server, [_shown(server, run) for run in mine], query, "runs")
 
 
 def _get_run(server: "Standin", ids: Any, _query: Json, _body: Json) -> Json:
@@ -223,9 +250,25 @@ def _get_run(server: "Standin", ids: Any, _query: Json, _body: Json) -> Json:
         raise ApiError(404, f"Run {ids[0]} not found")
     run = server.runs[ids[0]]
     if frames := server.frames.get(ids[0]):
-        frame = frames.pop(0)
-        server.set_state(run, frame["state"], frame["run_details"]["task_details"])
-    return run
+        server.set_state(run, *frames.pop(0))
+    return _shown(server, run)
+
+
+def _shown(server: "Standin", run: Json) -> Json:
+    """A run, with what its workflow's nodes tell; a run that failed has no `error`."""
+    workflow = server.workflows.get(run["run_id"])
+    if workflow is None:
+        return run
+    return run | {"run_details": {"task_details": workflow.task_details(run["run_id"])}}
+
+
+def _get_run_of_old(server: "Standin", run_id: str) -> Json:
+    """A run as API v1beta1 has it: with the workflow, as text."""
+    if run_id not in server.runs:
+        raise ApiError(404, f"Run {run_id} not found")
+    run, workflow = server.runs[run_id], server.workflows.get(run_id)
+    runtime = {"workflow_manifest": workflow.manifest()} if workflow else {}
+    return {"run": {"id": run_id, "name": run["display_name"]}, "pipeline_runtime": runtime}
 
 
 def _create_recurring(server: "Standin", _ids: Any, _query: Json, body: Json) -> Json:
@@ -254,7 +297,6 @@ def _delete_recurring(server: "Standin", ids: Any, _query: Json, _body: Json) ->
 
 Route = tuple[str, str, set[str], Callable[["Standin", Any, Json, Any], Json]]
 UPLOAD = {"name", "display_name", "description", "pipelineid", "tags"}
-ID = "([^/:]+)"
 ROUTES: list[Route] = [
     ("GET", "healthz", set(), _healthz),
     ("POST", "pipelines", set(), _create_pipeline),

@@ -32,7 +32,7 @@ Object = dict[str, Any]
 
 KFP: Final = "kfp-test"
 PORT: Final = 8888
-SCRIPTS: Final = ("kfp_standin.py", "kfp_standin_api.py")
+SCRIPTS: Final = ("kfp_standin.py", "kfp_standin_api.py", "kfp_workflows.py")
 DRIFTED: Final = 2024
 ARCHIVE: Final = f"synthetic:?seed=1&seasons=2022-{DRIFTED}&games=80&relabel_actions={DRIFTED}"
 STATS_API: Final = f"http://{RELEASE}-stats-api.{NAMESPACE}.svc:8000"

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 import kfp_standin
-from kfp_standin import Fault, Standin, node, playing, running_for_real
+from kfp_standin import Fault, Standin, playing, running_for_real
 from kfp_standin_api import ApiError
+from kfp_workflows import Attempt, Workflow
 from parivision import settings
 from parivision.kubeflow import pipeline_runs, runs
 from parivision.kubeflow.client import connect
@@ -69,6 +70,64 @@ def test_a_task_that_fails_ends_the_command_with_its_name_and_reason(
     assert f"/#/runs/details/{only(server.runs)['run_id']}" in err
 
 
+@pytest.mark.parametrize("pages", [True, False], ids=["ml-pipeline-ui", "the API alone"])
+def test_the_log_of_a_pod_says_why_where_kubernetes_does_not_know(
+    run: Run, server: Standin, pages: bool
+) -> None:
+    """The user interface and the API server each have a pod's log, at different places."""
+    log = "Traceback (most recent call last):\nparivision.errors.SourceError: no such season\n"
+    failed = Attempt("Failed", "main: Error (exit code 1)", log=log)
+    server.pages = pages
+    server.engine = playing(("FAILED", Workflow().task("ingest", failed).end("Failed")))
+    code, _, err = run("submit", "etl")
+    assert code == 1
+    assert "the task 'ingest' of the pipeline etl failed: SourceError: no such season" in err
+
+
+@pytest.mark.parametrize("pages", [True, False], ids=["ml-pipeline-ui", "the API alone"])
+def test_a_log_that_is_gone_leaves_what_argo_says(run: Run, server: Standin, pages: bool) -> None:
+    """A log that cannot be had costs no traceback, and its refusal is not taken for the log."""
+    failed = Attempt("Failed", "main: Error (exit code 1)")
+    workflow = Workflow().task("ingest", failed).end("Failed")
+    workflow.logs.clear()
+    server.pages = pages
+    server.engine = playing(("FAILED", workflow))
+    code, _, err = run("submit", "etl")
+    assert code == 1
+    assert "the pipeline etl failed: main: Error (exit code 1)" in err
+
+
+def test_a_kfp_without_the_older_api_says_where_to_look(run: Run, server: Standin) -> None:
+    """The task is known by its name; the sentence is on the page that is named."""
+    server.has_v1beta1 = False
+    failed = Attempt("Failed", "main: Error (exit code 1): no such season")
+    server.engine = playing(("FAILED", Workflow().task("ingest", failed).end("Failed")))
+    code, _, err = run("submit", "etl")
+    assert code == 1
+    *_, error, page = err.splitlines()
+    assert error.startswith("error: the task 'ingest' of the pipeline etl failed: KFP says no more")
+    assert error.endswith("see the end of the task's Logs on the run's page")
+    assert page == f"{server.url}/#/runs/details/{only(server.runs)['run_id']}"
+
+
+def test_the_page_that_is_named_is_one_that_is_served(
+    run: Run, server: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The API's own port has no pages: then its address is a setting, or none is named."""
+    assert f"{server.url}/#/runs/details/" in run("submit", "etl")[2]
+    server.pages = False
+    code, _, err = run("submit", "etl")
+    assert code == 0, err
+    assert "/#/runs/" not in err
+    assert "svc/ml-pipeline-ui" in err
+    monkeypatch.setenv("PARIVISION_KFP_UI", "https://kubeflow.example/pipeline/")
+    assert "https://kubeflow.example/pipeline/#/runs/details/run-" in run("submit", "etl")[2]
+    monkeypatch.setenv("PARIVISION_KFP_UI", "kubeflow.example")
+    code, _, err = run("submit", "etl")
+    assert code == 1
+    assert "PARIVISION_KFP_UI has no http:// or https:// in front" in err
+
+
 def test_the_same_content_is_one_version_and_another_image_is_another(
     run: Run, server: Standin
 ) -> None:
@@ -95,7 +154,7 @@ def test_ctrl_c_leaves_the_run_going_and_says_how_to_follow_it_again(
     run: Run, server: Standin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever breaks off only stops looking; `--attach` takes it up again."""
-    running = [node("ingest", "RUNNING")]
+    running = Workflow().task("ingest", Attempt("Running"))
     server.engine = playing(("RUNNING", running), ("RUNNING", running), ("SUCCEEDED", running))
 
     def interrupt(*_: object, **__: object) -> None:
@@ -119,7 +178,7 @@ def test_a_kfp_that_is_away_for_a_moment_is_waited_for(
     run: Run, server: Standin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A restart of the API server neither fails the run nor the command that follows it."""
-    server.engine = playing(("RUNNING", []), ("RUNNING", []), ("SUCCEEDED", []))
+    server.engine = playing(("RUNNING", None), ("RUNNING", None), ("SUCCEEDED", None))
     run_id = run("submit", "etl", "--no-follow")[1].strip()
     set_state, looks = server.set_state, []
 

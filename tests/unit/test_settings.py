@@ -151,7 +151,7 @@ def test_pydantic_settings_logs_no_value(caplog, monkeypatch):
 
 def test_every_credential_is_marked():
     """What sounds like one is in the list that the redactor is given."""
-    sounding = re.compile("PASSWORD|TOKEN|USERNAME|URI|LAKE|LOG|PUSH|PROMETHEUS|KFP$")
+    sounding = re.compile("PASSWORD|TOKEN|USERNAME|URI|LAKE|LOG|PUSH|PROMETHEUS|KFP$|KFP_UI$")
     assert {name for name in NAMES if sounding.search(name)} == CREDENTIALS.keys()
 
 

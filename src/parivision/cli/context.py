@@ -74,7 +74,7 @@ def kubeflow(chosen: Settings, endpoint: str = "") -> "Kubeflow":
     """Kubeflow Pipelines at an endpoint, or at the one that the settings name."""
     from parivision.kubeflow.client import connect
 
-    return connect(endpoint or chosen.kfp, kfp_access(chosen))
+    return connect(endpoint or chosen.kfp, kfp_access(chosen), chosen.kfp_ui)
 
 
 def kfp_access(chosen: Settings) -> "KfpAccess":

@@ -23,10 +23,14 @@ commands = typer.Typer()
 
 STATS_API = "http://parivision-stats-api.parivision.svc:8000"
 PIPELINES = tuple(DEFAULTS)
+NO_PAGES = (
+    "this endpoint is KFP's API and has no pages: use svc/ml-pipeline-ui, which serves both, "
+    "or name its address in PARIVISION_KFP_UI"
+)
 INTERRUPTED = 130  # what a shell gives a command that Ctrl-C ended
 
 Endpoint = Annotated[
-    str, typer.Option(help="Address of Kubeflow Pipelines' API; default PARIVISION_KFP.")
+    str, typer.Option(help="Address of Kubeflow Pipelines; default PARIVISION_KFP.")
 ]
 Image = Annotated[
     str, typer.Option(help="Image of the components, REPOSITORY@sha256:...; default as compiled.")
@@ -174,13 +178,15 @@ def _recurring(
 
 def _follow(kubeflow: "Kubeflow", run_id: str) -> None:
     """Tell of a run's tasks until it has ended; raises a PipelineError if it failed."""
-    from parivision.kubeflow.runs import Follower, check, follow
+    from parivision.kubeflow.failure import check
+    from parivision.kubeflow.runs import Follower, follow
 
     run = kubeflow.runs.get(run_id)
     pipeline = kubeflow.pipelines.names().get(run.pipeline_id, run.name)
     tasks = Compiled.read(compiled_file(pipeline)).tasks() if pipeline in PIPELINES else []
     again = f"parivision submit --attach {run_id}"
-    say(f"run {run_id} of the pipeline {pipeline}: {kubeflow.runs.page(run_id)}")
+    page = kubeflow.runs.page(run_id) or NO_PAGES
+    say(f"run {run_id} of the pipeline {pipeline}: {page}")
     try:
         with _telling() as tell:
             run = follow(lambda: kubeflow.runs.get(run_id), Follower(tasks, tell))
@@ -190,9 +196,9 @@ def _follow(kubeflow: "Kubeflow", run_id: str) -> None:
     except PipelineError as error:
         raise PipelineError(f"{error}\nThe run goes on: `{again}` follows it again") from error
     try:
-        check(run, pipeline, tasks)
+        check(run, pipeline, tasks, kubeflow.runs)
     except PipelineError as error:
-        raise PipelineError(f"{error}\n{kubeflow.runs.page(run_id)}") from error
+        raise PipelineError(f"{error}\n{page}") from error
     say(f"{run.name}: {run.state.lower()}")
 
 

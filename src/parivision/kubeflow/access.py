@@ -11,6 +11,7 @@ from parivision.settings.addresses import http_address
 from parivision.settings.logins import credential, given, read_key
 from parivision.settings.redaction import KFP
 
+PAGES: Final = "PARIVISION_KFP_UI"
 CA_FILE: Final = "PARIVISION_KFP_CA_FILE"
 TOKEN_FILE: Final = "KF_PIPELINES_SA_TOKEN_PATH"  # noqa: S105 - a variable's name
 _TOKEN, _COOKIES = KFP
@@ -75,6 +76,16 @@ def checked_endpoint(endpoint: str) -> str:
             "the endpoint of Kubeflow Pipelines holds a user or password, which KFP does not take: "
             f"set {_TOKEN} or {_COOKIES}"
         )
+    return text.rstrip("/")
+
+
+def checked_pages(address: str) -> str:
+    """The address of KFP's user interface without a slash at its end; raises SettingsError."""
+    text = address.strip()
+    expected = "expected an address such as http://localhost:8888, without a login"
+    parts = http_address(PAGES, text, expected)
+    if parts.username or parts.password:
+        raise SettingsError(f"{PAGES} holds a user or password: {expected}")
     return text.rstrip("/")
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from parivision.kubeflow import connection
-from parivision.kubeflow.access import KfpAccess
+from parivision.kubeflow.access import KfpAccess, checked_pages
 from parivision.kubeflow.pipeline_runs import PipelineRuns
 from parivision.kubeflow.pipeline_versions import PipelineVersions
 from parivision.kubeflow.recurring_runs import RecurringRuns
@@ -18,12 +18,17 @@ class Kubeflow:
     recurring_runs: RecurringRuns
 
 
-def connect(endpoint: str, access: KfpAccess = KfpAccess()) -> Kubeflow:  # noqa: B008 - frozen
-    """Kubeflow Pipelines at an endpoint.
+def connect(
+    endpoint: str,
+    access: KfpAccess = KfpAccess(),  # noqa: B008 - frozen
+    pages: str = "",
+) -> Kubeflow:
+    """Kubeflow Pipelines at an endpoint; `pages` is where its user interface is, if not there.
 
     Raises SettingsError where the address, a credential or KFP's client is missing or wrong, and
     PipelineError that says why KFP cannot be used.
     """
+    pages = checked_pages(pages) if pages else ""
     connected = connection.connect(endpoint, access)
     pipelines = PipelineVersions(connected)
-    return Kubeflow(pipelines, PipelineRuns(connected, pipelines), RecurringRuns(connected))
+    return Kubeflow(pipelines, PipelineRuns(connected, pipelines, pages), RecurringRuns(connected))

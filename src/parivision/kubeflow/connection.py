@@ -9,6 +9,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from parivision import strict_json
@@ -113,6 +114,30 @@ class KfpConnection:
             return getattr(response, name) or [], response.next_page_token or ""
 
         return all_pages(fetch, f"{self.endpoint} ({name})")
+
+    def text(self, path: str, **query: str) -> str | None:
+        """The text at a path; None where the endpoint has nothing there, or does not give it."""
+        with self.reading() as api:
+            try:
+                response = self.api.call_api(
+                    path,
+                    "GET",
+                    query_params=list(query.items()),
+                    auth_settings=["Bearer"],
+                    _preload_content=False,
+                    _return_http_data_only=True,
+                    _request_timeout=TIMEOUT_S,
+                )
+            except api.ApiException as error:
+                if not error.status:
+                    raise
+                return None
+        return str(response.data.decode(errors="replace"))
+
+    @cached_property
+    def has_pages(self) -> bool:
+        """Whether the endpoint serves KFP's pages, as ml-pipeline-ui does, or its API alone."""
+        return "<html" in (self.text("/") or "").lower()
 
     def experiment_id(self) -> str | None:
         """The id of the project's experiment; None before the first run."""

@@ -22,6 +22,7 @@ from typing import Any, Final, Literal
 from parivision import strict_json
 from parivision.errors import PipelineError
 from parivision.kubeflow.compiled import Compiled, Task, compiled_file
+from parivision.kubeflow.task_logs import last_exception, without_module
 from parivision.settings import Settings, as_environment
 
 KEPT_RUNS: Final = 10
@@ -38,8 +39,6 @@ _TASKS_ENVIRONMENT: Final = {
 _COLOUR: Final = re.compile(r"\x1b\[\d+m")
 _STARTED: Final = re.compile(r"^[\d:.]+ - INFO - Executing task '([^']+)'$")
 _ENDED: Final = re.compile(r"^[\d:.]+ - \w+ - Task '([^']+)' finished with status (\w+)$")
-_RAISED: Final = re.compile(r"^(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt)\b")
-_MODULE: Final = re.compile(r"^(?:[a-z_]\w*\.)+(?=[A-Z])")
 
 
 @dataclass(frozen=True)
@@ -192,10 +191,10 @@ def _title(tasks: Mapping[str, Task], name: str) -> str:
 def _failure(what: str, lines: list[str], log: Path) -> PipelineError:
     """The error of a failed task: the exception it ended with, or else the end of its output."""
     output = [line.removeprefix("    ").rstrip() for line in lines]
-    raised = [number for number, line in enumerate(output) if _RAISED.match(line)]
-    start = raised[-1] if raised else max(0, len(output) - _TAIL_LINES)
+    raised = last_exception(output)
+    start = max(0, len(output) - _TAIL_LINES) if raised is None else raised
     end = "\n".join(line for line in output[start : start + _TAIL_LINES] if line)
-    return PipelineError(f"{what} failed: {_MODULE.sub('', end)}\nThe whole log: {log}")
+    return PipelineError(f"{what} failed: {without_module(end)}\nThe whole log: {log}")
 
 
 def _outputs(folder: Path, tasks: Mapping[str, Task]) -> Iterator[tuple[str, TaskOutputs]]:

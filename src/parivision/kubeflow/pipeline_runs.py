@@ -1,14 +1,17 @@
 """The project's runs on Kubeflow Pipelines: start one, see how it stands, list the newest."""
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
+from urllib.parse import quote
 
 from parivision.kubeflow.connection import TIMEOUT_S, KfpConnection
 from parivision.kubeflow.pipeline_versions import PipelineVersion, PipelineVersions
 from parivision.kubeflow.responses import run_state
 from parivision.kubeflow.runs import SUCCEEDED, RunState, RunSummary
+from parivision.kubeflow.workflow import Workflow, read_workflow
 
 NEWEST_RUNS: Final = 500
 
@@ -16,9 +19,13 @@ NEWEST_RUNS: Final = 500
 class PipelineRuns:
     """Starts and lists runs; all methods raise PipelineError."""
 
-    def __init__(self, connection: KfpConnection, pipelines: PipelineVersions) -> None:
+    def __init__(
+        self, connection: KfpConnection, pipelines: PipelineVersions, pages: str = ""
+    ) -> None:
+        """`pages` is the address of KFP's user interface; by default it is looked for."""
         self._connection = connection
         self._pipelines = pipelines
+        self._pages = pages
 
     def start(
         self, version: PipelineVersion, arguments: Mapping[str, Any], reason: str = ""
@@ -70,9 +77,32 @@ class PipelineRuns:
                 break
         return runs
 
-    def page(self, run_id: str) -> str:
-        """Address of a run in KFP's user interface."""
-        return f"{self._connection.endpoint}/#/runs/details/{run_id}"
+    def page(self, run_id: str) -> str | None:
+        """Address of a run in KFP's user interface; None where that is not known."""
+        pages = self._pages or (self._connection.endpoint if self._connection.has_pages else "")
+        return f"{pages}/#/runs/details/{run_id}" if pages else None
+
+    def workflow(self, run_id: str) -> Workflow | None:
+        """The Argo workflow of a run; None where KFP does not hand it out.
+
+        Only the older API has it; v2beta1 has the names and states of its nodes alone.
+        """
+        answer = self._connection.text(f"/apis/v1beta1/runs/{quote(run_id, safe='')}")
+        try:
+            return read_workflow(json.loads(answer or "")["pipeline_runtime"]["workflow_manifest"])
+        except (ValueError, LookupError, TypeError):
+            return None
+
+    def log(self, run_id: str, workflow: Workflow, pod: str) -> str:
+        """The log of a pod of a run, from the pod or KFP's archive; empty where there is none.
+
+        The user interface and the API server have it at different places.
+        """
+        if self._connection.has_pages:
+            where = {"podname": pod, "runid": run_id, "podnamespace": workflow.namespace}
+            return self._connection.text("/k8s/pod/logs", **where, createdat=workflow.created) or ""
+        log = self._connection.text(f"/apis/v1alpha1/runs/{quote(run_id, safe='')}/nodes/{pod}/log")
+        return log or ""
 
     def _newest(self) -> Iterator[RunState]:
         """The project's runs, the newest first; the next page is read when it is needed."""

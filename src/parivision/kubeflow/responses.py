@@ -51,16 +51,14 @@ def run_state(run: Any) -> RunState:
 
 
 def _node(task: Any) -> Node:
-    children = task.child_tasks or []
+    """A node; one that has not ended has an end all the same, in the year 1."""
     began, ended = task.start_time or task.create_time, task.end_time
+    has_ended = ended is not None and ended.year > 1
     return Node(
-        # KFP names a node's children by the names of their pods.
-        key=task.pod_name or task.task_id or "",
         name=task.display_name or "",
         state=task.state or "PENDING",
-        seconds=max(0.0, (ended - began).total_seconds()) if began and ended else 0.0,
-        message=_message(task.error),
-        children=tuple(child.pod_name or child.task_id or "" for child in children),
+        seconds=max(0.0, (ended - began).total_seconds()) if began and has_ended else 0.0,
+        ended_at=ended if has_ended else None,
     )
 
 

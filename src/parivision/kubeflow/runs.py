@@ -1,12 +1,12 @@
-"""A run of Kubeflow Pipelines as data: how its tasks stand, what is news, why it failed.
+"""A run of Kubeflow Pipelines as data: how its tasks stand, and what is news.
 
-KFP tells of a run by the nodes of Argo's workflow: a node for each task, below it one for its pod,
-beside it one for its driver, and nodes for conditions. Only the compiled pipeline knows which of
-them are tasks.
+KFP tells of a run by the nodes of Argo's workflow: a node for each task, others for its attempts,
+its pod and its driver, and nodes for conditions. Only the compiled pipeline knows which of them are
+tasks. Why a run failed is found by `failure`.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
@@ -19,15 +19,14 @@ POLL_S: Final = 3.0
 PATIENCE_S: Final = 300.0
 """How long KFP may be silent before following it ends; the run goes on."""
 SUCCEEDED: Final = "SUCCEEDED"
-_BROKEN: Final = frozenset({"FAILED", "CANCELED"})
-ENDED: Final = _BROKEN | {SUCCEEDED, "SKIPPED"}
+BROKEN: Final = frozenset({"FAILED", "CANCELED"})
+ENDED: Final = BROKEN | {SUCCEEDED, "SKIPPED"}
 _NEWS: Final[Mapping[str, Literal["running", "done", "failed"]]] = {
     "RUNNING": "running",
     SUCCEEDED: "done",
     "FAILED": "failed",
     "CANCELED": "failed",
 }
-_DRIVER: Final = "-driver"
 
 
 class RunSummary(NamedTuple):
@@ -40,17 +39,12 @@ class RunSummary(NamedTuple):
 
 @dataclass(frozen=True)
 class Node:
-    """A node of the workflow: state as KFP names it, seconds it took, its message, what it led to.
+    """A node of the workflow: state as KFP names it, seconds it took, when it ended if it did."""
 
-    `children` are keys of nodes.
-    """
-
-    key: str
     name: str
     state: str
     seconds: float = 0.0
-    message: str = ""
-    children: tuple[str, ...] = ()
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +76,7 @@ class Follower:
 
     def report(self, run: RunState) -> None:
         """Report every task whose state is not the one that was reported last."""
-        titles = _titles(self.tasks)
+        titles = titles_of(self.tasks)
         for node in run.nodes:
             news = _NEWS.get(node.state)
             title = titles.get(node.name)
@@ -119,55 +113,7 @@ def follow(
         sleep(POLL_S)
 
 
-def check(run: RunState, pipeline: str, tasks: Iterable[Task]) -> None:
-    """Raise a PipelineError that names the failed task and says why, unless the run succeeded."""
-    if run.state not in _BROKEN:
-        return
-    verb = "failed" if run.state == "FAILED" else "was cancelled"
-    nodes, titles = {node.key: node for node in run.nodes}, _titles(tasks)
-    cause = _first_cause(nodes, titles)
-    message = (cause.message if cause else "") or run.message or "KFP says no more"
-    if cause is None:
-        raise PipelineError(f"the run {run.name} of the pipeline {pipeline} {verb}: {message}")
-    name = _owner(cause, nodes, titles).name.removesuffix(_DRIVER)
-    raise PipelineError(
-        f"the task {titles.get(name, name)!r} of the pipeline {pipeline} {verb}: {message}"
-    )
-
-
-def _titles(tasks: Iterable[Task]) -> dict[str, str]:
+def titles_of(tasks: Iterable[Task]) -> dict[str, str]:
     """Titles by what KFP may call a task: its key in the workflow, or already its title."""
     known = list(tasks)
     return {task.title: task.title for task in known} | {task.name: task.title for task in known}
-
-
-def _first_cause(nodes: Mapping[str, Node], titles: Mapping[str, str]) -> Node | None:
-    """The deepest broken node; one with a message before one without.
-
-    An attempt that failed before a later one succeeded broke nothing.
-    """
-    broken = [node for node in nodes.values() if node.state in _BROKEN]
-    ancestors = {higher.key for node in broken for higher in _ancestors(node, nodes)}
-    causes = [
-        node
-        for node in broken
-        if node.key not in ancestors and _owner(node, nodes, titles).state in _BROKEN
-    ]
-    return next((node for node in causes if node.message), causes[0] if causes else None)
-
-
-def _owner(node: Node, nodes: Mapping[str, Node], titles: Mapping[str, str]) -> Node:
-    """The task's node that a node belongs to; the node itself if that is none, as for a driver."""
-    if node.name.endswith(_DRIVER):
-        return node
-    lineage = (node, *_ancestors(node, nodes))
-    return next((above for above in lineage if above.name in titles), node)
-
-
-def _ancestors(node: Node, nodes: Mapping[str, Node]) -> Iterator[Node]:
-    parents = {child: above for above in nodes.values() for child in above.children}
-    seen = {node.key}
-    while (above := parents.get(node.key)) is not None and above.key not in seen:
-        yield above
-        seen.add(above.key)
-        node = above

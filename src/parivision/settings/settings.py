@@ -138,6 +138,11 @@ class Settings(BaseSettings):
     kfp: Address = Field(
         "", alias="PARIVISION_KFP", description="Kubeflow Pipelines' endpoint; empty for none"
     )
+    kfp_ui: Address = Field(
+        "",
+        alias="PARIVISION_KFP_UI",
+        description="address of its pages; empty: they are looked for at the endpoint",
+    )
     kfp_ca_file: str = Field(
         "",
         alias="PARIVISION_KFP_CA_FILE",
