@@ -21,11 +21,13 @@ def train(
 ) -> str:
     """Train one model, knowing nothing of the games it will be judged on.
 
+    Its run in MLflow has its report on those games, its confusion matrix and its importances.
+
     Args:
         shots: The snapshot that `refine` wrote.
         family: FAMILY.
         model: The bundle: estimators, form of the league, recalibration.
-        metrics: Shots it was fitted on, seed.
+        metrics: Shots it was fitted on, seed, its scores on the later games.
         feature_set: full or classic.
         seed: Seed of every random choice.
         search_trials: Parameter draws to try beside the defaults.

@@ -107,6 +107,30 @@ def test_training_writes_a_bundle_and_keeps_a_run(place):
     }
 
 
+@pytest.mark.parametrize("family", ["logistic_regression", "lightgbm"])
+def test_every_training_keeps_what_the_best_one_keeps(place, family):
+    """A run has scores, report, confusion matrix and importances, equal to an evaluation's."""
+    run_id = place.train(family).card["run_id"]
+    kept = place.settings.artifacts / run_id / "artifacts"
+    scored = place.evaluate(family)[family]
+    data = json.loads((kept / f"{files.CONFUSION}.json").read_text())
+    assert sum(map(sum, data["matrix"])) == scored.n_shots
+    assert data["matrix"][1][1] == scored.confusion.true_made
+    assert len(json.loads((kept / f"{files.IMPORTANCES}.json").read_text())) > 10
+    report = (kept / files.EVALUATION).read_text()
+    assert f"<dt>model</dt><dd>{family.replace('_', '_<wbr>')}</dd>" in report
+    run = MlflowClient(place.registry.uri).get_run(run_id)
+    assert run.data.metrics["log_loss"] == scored.log_loss
+    best = json.loads((place.out / files.EVALUATED).read_text())["run_id"]
+    of_best = _files(place.settings.artifacts / best / "artifacts")
+    for stem in (files.CONFUSION, files.IMPORTANCES):
+        for name in (f"{stem}.json", f"{stem}.svg"):
+            assert of_best[name] == (kept / name).read_bytes()
+    page = of_best[files.EVALUATION].decode()
+    assert "<dt>best new model</dt>" in page
+    assert "<dt>champion</dt><dd>none yet</dd>" in page
+
+
 def test_a_missing_snapshot_is_a_clear_error(place):
     """Without shots there is nothing to train on; the error says what to run."""
     place.shots.unlink()
@@ -279,7 +303,9 @@ def test_an_exam_is_on_games_the_champion_does_not_know(place, league_shots):
     judgement = examine(place.settings, league_shots, place.out, "An exam")
     assert judgement.shots["game_date"].unique().sort().to_list() == days[-2:].to_list()
     assert {CHAMPION, "lightgbm", "zone_rate"} <= judgement.predictions.keys()
-    assert "An exam" in (place.out / files.EVALUATION).read_text()
+    page = (place.out / files.EVALUATION).read_text()
+    assert "An exam" in page
+    assert "<dt>champion</dt><dd>version 1, lightgbm</dd>" in page
     known = league_shots.filter(pl.col("game_date") < days[-2])
     with pytest.raises(DataError, match=rf"knows all of these games.*{days[-3]}"):
         examine(place.settings, known, place.out, "exam")

@@ -158,7 +158,7 @@ def test_the_evaluation(kind, tmp_path, capsys):
     both = {"one": p_made, "other": np.full(len(p_made), 0.3)}
     segments = {"half": np.where(np.arange(len(made)) < 20, "first", "last")}
     page = evaluation.write(
-        tmp_path / "page.html", made, both, games, champion="one", segments=segments
+        tmp_path / "page.html", made, both, games, shown="one", segments=segments
     )
     assert not NOT_FOR_PEOPLE.search(_words(page.read_text()))
     scored = {name: scores(made, p, games) for name, p in both.items()}
@@ -172,7 +172,7 @@ def test_empty_tables_are_told(synthetic_shots, tmp_path):
     with pytest.raises(DataError, match="Ingest shots first"):
         eda.write(synthetic_shots.head(0), tmp_path / "eda.html")
     with pytest.raises(DataError, match="at least one shot"):
-        evaluation.write(tmp_path / "page.html", [], {"one": []}, [], champion="one")
+        evaluation.write(tmp_path / "page.html", [], {"one": []}, [], shown="one")
 
 
 def _line(p, q, made, **more):

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from parivision.models.families import MODELS
+from parivision.promotion.decision import BLENDED, CHAMPION, RECALIBRATED
 from parivision.reports import html, palette, plots
 from parivision.reports.numbers import NO_VALUE
 from parivision.reports.rendering import environment
@@ -68,8 +70,42 @@ def test_whatever_comes_in_is_text(title, cell, heading):
     assert "<script" not in page.lower()
     assert set(re.findall(r"<(\w+)", page)) <= {
         "html", "head", "meta", "title", "style", "body", "main", "h1", "dl", "div", "dt", "dd",
-        "section", "h2", "table", "caption", "thead", "tr", "th", "tbody", "td",
+        "section", "h2", "table", "caption", "thead", "tr", "th", "tbody", "td", "wbr",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("screen_px", [390, 1280])
+def test_a_tile_holds_every_models_name(screen_px):
+    """On a phone and on a desktop a name breaks behind an underscore only, and nothing sticks out.
+
+    Widths follow from the style sheet; a letter in bold is taken for 0.6 of the type's size.
+    """
+    names = [*MODELS, CHAMPION, RECALIBRATED, BLENDED]
+    tiles = {"best new model": "", "champion": "", **dict.fromkeys(map(str, range(5)), "")}
+    for name in names:
+        page = html.page("t", [html.KeyFigures({**tiles, "best new model": name})], [])
+        (shown,) = re.findall(r"<dt>best new model</dt><dd>(.*?)</dd>", page)
+        assert shown.replace("<wbr>", "") == name
+        longest = max(map(len, shown.split("<wbr>")))
+        assert longest * 0.6 * _type_px(page, screen_px) <= _tile_px(page, screen_px, len(tiles))
+
+
+def _type_px(page, screen_px):
+    wide, phone = (
+        float(size) for size in re.findall(r"\.key dd \{[^}]*?font-size: ([\d.]+)rem", page)
+    )
+    return 16 * (phone if screen_px <= 480 else wide)
+
+
+def _tile_px(page, screen_px, tiles):
+    """What a tile of the grid has for its words."""
+    grid = re.findall(r"minmax\(([\d.]+)rem, 1fr\)\); gap: ([\d.]+)rem", page)
+    least, gap = map(float, grid[0])
+    margins = re.findall(r"main \{[^}]*?padding: [\d.]+rem ([\d.]+)rem", page)
+    margin, padding = float(margins[screen_px <= 480]), 0.8
+    width = min(screen_px / 16, 1120 / 16) - 2 * margin
+    columns = min(int((width + gap) / (least + gap)), tiles)
+    return 16 * ((width - (columns - 1) * gap) / columns - 2 * padding) - 2
 
 
 def test_page_nests_and_fetches_nothing(svg):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from parivision.promotion import decision as promotion
 from parivision.promotion.holdout import Judgement
+from parivision.reports.numbers import NO_VALUE
 from parivision.scoring import scores as evaluate
 from parivision.stages import views
 from tiny_league import drawn
@@ -61,6 +62,15 @@ def test_a_decision_says_who_why_and_by_which_numbers() -> None:
     assert "champion: version 1" in text
     assert decision.reason in text
     assert cells(text)[2][:2] == ["good", "zone_rate"]
+
+
+def test_equal_models_have_a_dash_for_each_number_of_their_contest() -> None:
+    """Where two models say the same there is no gain and no p, and no "nan" is shown."""
+    decision = promotion.decide(MADE, GAMES, {"good": GOOD}, None, champion=GOOD)
+    text = views.decision_text(decision, "1")
+    assert cells(text)[2][2:4] == [NO_VALUE, NO_VALUE]
+    assert "nan" not in text
+    assert "the two models predict the same" in text
 
 
 def test_no_champion_is_said_in_words() -> None:

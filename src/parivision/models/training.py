@@ -104,9 +104,12 @@ def train(
     split: TimeSplit,
     recipe: Recipe,
     clock: Callable[[], float] = time.monotonic,
+    form: Form | None = None,
 ) -> Bundle:
     """Fit one family and bring its state up to the last game before the ones to judge on.
 
+    `form` is that of another model of the same history and split: all models have the same, and a
+    walk over millions of shots takes longer than a baseline's fit.
     Raises ModelError when the label has one class only in the rows to fit or to stop on.
     """
     family = FAMILIES[recipe.family]
@@ -124,7 +127,8 @@ def train(
         joined[name] = _joined(fit, stop)
         params[name] = chosen
     # Before the second fit: recalibration is learnt on games that its estimator was not fitted on.
-    bundle = Bundle(recipe.family, recipe.feature_set, parts, Form())
+    form = _form_known(history, split) if form is None else form.copy()
+    bundle = Bundle(recipe.family, recipe.feature_set, parts, form)
     _follow_stop_games(bundle, history, split)
     is_boosted = any(part.estimator.rounds is not None for part in parts.values())
     for name, part in parts.items():
@@ -143,16 +147,21 @@ def train(
     return bundle
 
 
+def _form_known(history: History, split: TimeSplit) -> Form:
+    """The form on the morning of the first day to judge."""
+    form = Form()
+    known = slice(0, split.stop(history.facts.day).stop)
+    form.walk(history.facts.take(known), history.made[known])
+    return form
+
+
 def _follow_stop_games(bundle: Bundle, history: History, split: TimeSplit) -> None:
-    """Bring form and recalibration up to the morning of the first day to judge.
+    """Bring the recalibration up to the morning of the first day to judge.
 
     Recalibration is learnt on the games that fitting stopped on, by the estimator that has not seen
     them: on its own training rows a model looks too good.
     """
-    day = history.facts.day
-    known = slice(0, split.stop(day).stop)
-    bundle.form.walk(history.facts.take(known), history.made[known])
-    rows = split.stop(day)
+    rows = split.stop(history.facts.day)
     columns = {name: values[rows] for name, values in history.form_columns.items()}
     bundle.follow(history.facts.take(rows), history.made[rows], columns)
 

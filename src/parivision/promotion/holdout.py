@@ -14,6 +14,7 @@ import polars as pl
 
 from parivision.errors import DataError
 from parivision.features import tables
+from parivision.features.form import Form
 from parivision.models.bundle import WITH_ACTION, Bundle, blended
 from parivision.models.families import BASELINES
 from parivision.models.training import History, Recipe, train
@@ -76,17 +77,22 @@ def judge(
     split: TimeSplit,
     bundles: Mapping[str, Bundle],
     champion: Bundle | None = None,
+    form: Form | None = None,
 ) -> Judgement:
     """Let challengers, baselines and the champion answer the games after `split.stop_through`.
 
     `shots` and `history` are the same rows in time order. The champion answers as it is served, and
     recalibrated: the same estimators with the state of the morning of the first game judged. A
     champion that knows some of the games answers only in that second way, as the champion. It also
-    answers together with the best of the challengers.
+    answers together with the best of the challengers. The baselines are trained here, with the
+    `form` of a model of the same history and split where one is at hand (see `train`).
     """
     facts, made = history.facts, history.made
     known, later = slice(0, split.stop(facts.day).stop), split.later(facts.day)
-    baselines = {name: train(history, split, Recipe(name)) for name in BASELINES}
+    baselines: dict[str, Bundle] = {}
+    for name in BASELINES:
+        baselines[name] = train(history, split, Recipe(name), form=form)
+        form = baselines[name].form
     rows = shots[later]
     games_facts = facts.take(later)
     asked: dict[str, Bundle] = {**baselines, **bundles}

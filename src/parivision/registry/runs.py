@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,9 +72,9 @@ class Runs:
         params: Mapping[str, Any] | None = None,
         metrics: Mapping[str, float | int | None] | None = None,
         tags: Mapping[str, str] | None = None,
-        artifacts: Mapping[str, Path] | None = None,
+        artifacts: Mapping[str, Path | Sequence[Path]] | None = None,
     ) -> str:
-        """Keep one finished run; `artifacts` maps a folder inside the run to a file or folder.
+        """Keep one finished run; `artifacts` maps a folder inside the run to files or folders.
 
         Returns the run's id.
         """
@@ -92,15 +92,16 @@ class Runs:
         run_id: str,
         *,
         metrics: Mapping[str, float | int | None] | None = None,
-        artifacts: Mapping[str, Path] | None = None,
+        artifacts: Mapping[str, Path | Sequence[Path]] | None = None,
     ) -> None:
         """Add metrics and artifacts to a run."""
         with self._translated(f"extend the run {run_id}"):
             for key, value in strict_json.finite(metrics or {}).items():
                 self._client.log_metric(run_id, key, value)
-            for folder, path in (artifacts or {}).items():
-                log = self._client.log_artifacts if path.is_dir() else self._client.log_artifact
-                log(run_id, str(path), folder or None)
+            for folder, paths in (artifacts or {}).items():
+                for path in [paths] if isinstance(paths, Path) else paths:
+                    log = self._client.log_artifacts if path.is_dir() else self._client.log_artifact
+                    log(run_id, str(path), folder or None)
 
     def trained(self, folder: Path) -> dict[str, Bundle]:
         """The newest bundle of every model that was trained, by its name."""

@@ -1,4 +1,4 @@
-"""An evaluation as one HTML page: all models on the same later games, the champion in detail."""
+"""An evaluation as one HTML page: all models on the same later games, one of them in detail."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,7 +31,8 @@ def write(
     p_made: Mapping[str, ArrayLike],
     games: ArrayLike,
     *,
-    champion: str,
+    shown: str,
+    tiles: Mapping[str, str] | None = None,
     segments: Mapping[str, ArrayLike | pl.Series] | None = None,
     importances: Mapping[str, float] | None = None,
     resamples: int = RESAMPLES,
@@ -41,48 +42,51 @@ def write(
     """Write the report to `path` and return the path.
 
     `p_made` maps each model's name to its probabilities, one for each shot of `made`; `games` has
-    the game of each shot. `champion` is the model shown in detail, with its scores by `segments`
-    (see `scores.segments_of`) and its feature `importances` when they are given. DataError if the
-    champion is not among the models or a model's probabilities are missing or impossible.
+    the game of each shot. `shown` is the model shown in detail, with its scores by `segments` (see
+    `scores.segments_of`) and its feature `importances` when they are given. `tiles` are the first
+    tiles, label to value: they say what the model is, since only the caller knows whether it is the
+    champion. DataError if the model is not among `p_made` or a model's probabilities are missing or
+    impossible.
     """
-    if champion not in p_made:
-        raise DataError(f"expected the champion among {sorted(p_made)}, got {champion!r}.")
+    if shown not in p_made:
+        raise DataError(f"expected the model to show among {sorted(p_made)}, got {shown!r}.")
     table = scores.compare(made, p_made, games, resamples=resamples, seed=seed)
-    best = table.filter(pl.col("model") == champion).row(0, named=True)
+    row = table.filter(pl.col("model") == shown).row(0, named=True)
     sections = [
-        _models(table, champion, _rivals(made, p_made, games, champion)),
-        _calibration(made, p_made[champion], champion, best),
-        _ranking(made, p_made, champion, table),
+        _models(table, shown, _rivals(made, p_made, games, shown)),
+        _calibration(made, p_made[shown], shown, row),
+        _ranking(made, p_made, shown, table),
     ]
     if importances:
         sections.append(_importances(importances))
     if segments:
         by = scores.by_segment(
-            made, p_made[champion], segments, games=games, resamples=resamples, seed=seed
+            made, p_made[shown], segments, games=games, resamples=resamples, seed=seed
         )
-        sections.append(_segments(by, champion))
-    return html.write_page(path, title, [_key_figures(champion, best)], sections)
+        sections.append(_segments(by, shown))
+    lead = _key_figures(tiles or {"model": shown}, row)
+    return html.write_page(path, title, [lead], sections)
 
 
-def _key_figures(champion: str, best: Mapping[str, float | None]) -> KeyFigures:
+def _key_figures(tiles: Mapping[str, str], row: Mapping[str, float | None]) -> KeyFigures:
     formats = {"log_loss": ".4f", "ece": ".4f", "roc_auc": ".4f", "n_shots": ",", "n_games": ","}
-    values = {LABELS[name]: numbers.number(best[name], spec) for name, spec in formats.items()}
-    return KeyFigures({"champion": champion, **values})
+    values = {LABELS[name]: numbers.number(row[name], spec) for name, spec in formats.items()}
+    return KeyFigures({**tiles, **values})
 
 
 def _rivals(
-    made: ArrayLike, p_made: Mapping[str, ArrayLike], games: ArrayLike, champion: str
+    made: ArrayLike, p_made: Mapping[str, ArrayLike], games: ArrayLike, shown: str
 ) -> dict[str, Paired]:
-    """The champion against each other model: gains are positive where the champion is better."""
+    """The shown model against each other one: gains are positive where the shown one is better."""
     return {
-        name: scores.paired_by_game(made, p, p_made[champion], games)
+        name: scores.paired_by_game(made, p, p_made[shown], games)
         for name, p in p_made.items()
-        if name != champion
+        if name != shown
     }
 
 
-def _models(table: pl.DataFrame, champion: str, rivals: Mapping[str, Paired]) -> Section:
-    row = table["model"].to_list().index(champion)
+def _models(table: pl.DataFrame, shown: str, rivals: Mapping[str, Paired]) -> Section:
+    row = table["model"].to_list().index(shown)
     pairs = pl.DataFrame(
         {
             "model": list(rivals),
@@ -95,17 +99,20 @@ def _models(table: pl.DataFrame, champion: str, rivals: Mapping[str, Paired]) ->
     )
     pairs = table.select("model").join(pairs, on="model", how="inner", maintain_order="left")
     blocks: list[Block] = [
-        Text(_models_reading(table, champion, rivals), is_reading=True),
+        Text(_models_reading(table, shown, rivals), is_reading=True),
         Table(table, {"model": "model", **_COLUMNS}, _FORMATS, marked=frozenset({row})),
     ]
-    figure = plots.comparison_plot(table, "log_loss", "log loss, with 95% interval", champion)
+    figure = plots.comparison_plot(table, "log_loss", "log loss, with 95% interval", shown)
     picture = Picture(plots.figure_svg(figure), "Log loss of all models with their intervals")
     if pairs.height == 0:
         return Section("Models", [*blocks, picture])
-    names = {"model": "against", "gain": "champion better by", "gain_low": "from",
+    names = {"model": "against", "gain": "gain in log loss", "gain_low": "from",
              "gain_high": "to", "p_value": "p"}  # fmt: skip
     formats = dict.fromkeys(("gain", "gain_low", "gain_high"), "+.4f")
-    caption = "Log loss on the same shots, paired by game, with 95% interval"
+    caption = (
+        f"{shown} against each other model on the same shots, paired by game, with 95% interval: "
+        f"a gain above 0 means that {shown} is better. A dash: the two cannot be told apart."
+    )
     return Section("Models", [*blocks, Row([picture, Table(pairs, names, formats, caption)])])
 
 
@@ -115,15 +122,15 @@ def _p_words(p_value: float) -> str:
     return "< 0.0001" if p_value < 1e-4 else f"{p_value:.4f}"
 
 
-def _models_reading(table: pl.DataFrame, champion: str, rivals: Mapping[str, Paired]) -> str:
+def _models_reading(table: pl.DataFrame, shown: str, rivals: Mapping[str, Paired]) -> str:
     ranked = table["model"].to_list()
-    others = [name for name in ranked if name != champion]
+    others = [name for name in ranked if name != shown]
     if not others:
-        return f"{champion} was evaluated alone."
+        return f"{shown} was evaluated alone."
     rival = others[0]
     pair = rivals[rival]
     if pair.no_evidence is not None:
-        return f"{champion} and {rival} cannot be compared: {pair.no_evidence}"
+        return f"{shown} and {rival} cannot be compared: {pair.no_evidence}"
     word = "ahead of" if pair.gain > 0 else "behind"
     sure = (
         "the interval of the paired difference leaves no doubt"
@@ -131,12 +138,12 @@ def _models_reading(table: pl.DataFrame, champion: str, rivals: Mapping[str, Pai
         else "which chance could explain"
     )
     return (
-        f"{champion} has place {ranked.index(champion) + 1} of {len(ranked)} by log loss, "
+        f"{shown} has place {ranked.index(shown) + 1} of {len(ranked)} by log loss, "
         f"{word} {rival} by {abs(pair.gain):.4f} ({pair.low:+.4f} to {pair.high:+.4f}); {sure}."
     )
 
 
-def _calibration(made: ArrayLike, p: ArrayLike, champion: str, row: Mapping[str, float]) -> Section:
+def _calibration(made: ArrayLike, p: ArrayLike, shown: str, row: Mapping[str, float]) -> Section:
     table = scores.reliability(made, p)
     gap = (pl.col("made_rate") - pl.col("mean_p_made")).abs()
     worst = table.sort(gap).row(-1, named=True)
@@ -149,7 +156,7 @@ def _calibration(made: ArrayLike, p: ArrayLike, champion: str, row: Mapping[str,
                "n_shots": "shots"}  # fmt: skip
     formats = {**dict.fromkeys(("mean_p_made", "made_rate", "low", "high"), ".1%"), "n_shots": ","}
     picture = Picture(
-        plots.figure_svg(plots.reliability_plot({champion: table})),
+        plots.figure_svg(plots.reliability_plot({shown: table})),
         "Predicted probability against the seen make rate",
         "15 bins of equal mass; bars are 95% intervals; on the dashed line predictions are true.",
     )
@@ -161,9 +168,9 @@ def _calibration(made: ArrayLike, p: ArrayLike, champion: str, row: Mapping[str,
 
 
 def _ranking(
-    made: ArrayLike, p_made: Mapping[str, ArrayLike], champion: str, table: pl.DataFrame
+    made: ArrayLike, p_made: Mapping[str, ArrayLike], shown: str, table: pl.DataFrame
 ) -> Section:
-    counts = scores.confusion(made, p_made[champion])
+    counts = scores.confusion(made, p_made[shown])
     reading = (
         f"At a probability of one half {counts.accuracy:.1%} of the shots are called right, "
         f"{counts.precision:.1%} of those called makes go in and {counts.recall:.1%} of the makes "
@@ -173,11 +180,11 @@ def _ranking(
         Picture(
             plots.figure_svg(plots.confusion_plot(counts)),
             "Confusion matrix",
-            f"Confusion matrix of {champion}.",
+            f"Confusion matrix of {shown}.",
         )
     ]
     if np.unique(np.asarray(made)).size == 2:
-        order = [champion, *(name for name in table["model"] if name != champion)]
+        order = [shown, *(name for name in table["model"] if name != shown)]
         areas = dict(table.select("model", "roc_auc").iter_rows())
         curves = {
             f"{name} ({areas[name]:.3f})": scores.roc_curve(made, p_made[name]) for name in order
@@ -205,7 +212,7 @@ def _importances(importances: Mapping[str, float]) -> Section:
     return Section("Importances", [Text(reading, is_reading=True), picture])
 
 
-def _segments(table: pl.DataFrame, champion: str) -> Section:
+def _segments(table: pl.DataFrame, shown: str) -> Section:
     names = ("n_shots", "n_games", "made_rate", *_INTERVAL, "brier", "ece", "ece_noise", "roc_auc",
              "accuracy")  # fmt: skip
     columns = {"label": "", **{name: LABELS[name] for name in names}}
@@ -216,7 +223,7 @@ def _segments(table: pl.DataFrame, champion: str) -> Section:
         f"Calibration errors beyond twice what chance shows: {', '.join(named)}"
         f"{' and others' if suspect.height > 3 else ''}."
         if named
-        else f"In no segment is {champion}'s calibration error beyond twice what chance shows."
+        else f"In no segment is {shown}'s calibration error beyond twice what chance shows."
     )
     blocks: list[Block] = [Text(reading, is_reading=True)]
     for name in table["segment"].unique(maintain_order=True):

@@ -1,7 +1,7 @@
 """The stage `evaluate`: models, baselines and the champion answer the same later games."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,24 +18,28 @@ from parivision.promotion import holdout
 from parivision.promotion.holdout import Judgement
 from parivision.registry import RegisteredVersion, Registry
 from parivision.reports import eda
-from parivision.reports import evaluation as reports
 from parivision.scoring.scores import Scores
 from parivision.settings import Settings
 from parivision.shots.split import time_split
-from parivision.stages import stores
-from parivision.stages.files import EVALUATED, EVALUATION, EXPLORED, JUDGEMENT
+from parivision.stages import details, stores
+from parivision.stages.files import EVALUATED, EXPLORED, JUDGEMENT
 from parivision.stages.heartbeat import logs_heartbeat
 from parivision.stages.termination_message import writes_termination_message
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What every model predicted, its scores, the best model's name, and the report."""
+    """What every model predicted, its scores, the best model's name, and that model's details."""
 
     judgement: Judgement
     scores: Mapping[str, Scores]
     best: str
-    report: Path
+    details: Sequence[Path]
+
+    @property
+    def report(self) -> Path:
+        """The page of the evaluation, the first of the `details`."""
+        return self.details[0]
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -57,8 +61,9 @@ def evaluate(
 
     Without models the champion is compared with itself recalibrated. Writes the predictions
     (`judgement.parquet`), what `promote` must know of the evaluation (`evaluated.json`), the report
-    (`evaluation.html`) and that on the shots (`eda.html`) to `out`, and keeps scores and reports in
-    the models' runs and in a run of its own. The best model's bundle is copied to `best`.
+    (`evaluation.html`), the best model's confusion matrix and importances (`details.write`) and the
+    report on the shots (`eda.html`) to `out`, and keeps scores and reports in a run of its own. The
+    best model's bundle is copied to `best`.
     """
     registry = stores.registry(settings)
     champion = registry.champion_bundle(settings.cache)
@@ -66,10 +71,9 @@ def evaluate(
     bundles = {name: Bundle.load(path) for name, path in models.items()}
     rows = read_snapshot(shots)
     judgement = _judged(rows, bundles, champion[1] if champion else None)
-    evaluation = _reported(judgement, rivals, out)
-    run_id = _recorded(evaluation, bundles, registry)
-    registry.extend(run_id, artifacts={"": eda.write(rows, out / EXPLORED)})
     number = champion[0].number if champion else None
+    evaluation = _reported(judgement, rivals, number, out)
+    run_id = _recorded(evaluation, eda.write(rows, out / EXPLORED), registry)
     notes = {"run_id": run_id, "champion": number, "best": evaluation.best}
     durable.put_json(out / EVALUATED, notes)
     if best is not None:
@@ -101,33 +105,35 @@ def _judged(
     return holdout.judge(shots, history, time_split(history.facts.day), bundles, champion)
 
 
-def _reported(judgement: Judgement, rivals: Mapping[str, Path], out: Path) -> Evaluation:
+def _tiles(best: str, champion: str | None) -> dict[str, str]:
+    """What the report's first tiles say: who is best here, and who is champion.
+
+    The best new model is not the champion: only a promotion makes it that, and it may even lose
+    against the champion.
+    """
+    is_champion = best in (promotion.CHAMPION, promotion.RECALIBRATED)
+    label = "champion's better state" if is_champion else "best new model"
+    return {label: best, "champion": f"version {champion}" if champion else "none yet"}
+
+
+def _reported(
+    judgement: Judgement, rivals: Mapping[str, Path], champion: str | None, out: Path
+) -> Evaluation:
     """Write the predictions and the report to `out`, with the best of the rivals in detail."""
     out.mkdir(parents=True, exist_ok=True)
     judgement.to_frame().write_parquet(out / JUDGEMENT)
     scores = judgement.scores()
     best = min(rivals.keys() & scores.keys(), key=lambda name: (scores[name].log_loss, name))
-    report = reports.write(
-        out / EVALUATION,
-        judgement.made,
-        judgement.predictions,
-        judgement.games,
-        champion=best,
-        segments=judgement.segments(),
-        importances=Bundle.load(rivals[best]).importances(),
-    )
-    return Evaluation(judgement, scores, best, report)
+    tiles = _tiles(best, champion)
+    files = details.write(out, judgement, best, Bundle.load(rivals[best]), tiles=tiles)
+    return Evaluation(judgement, scores, best, files)
 
 
-def _recorded(evaluation: Evaluation, bundles: Mapping[str, Bundle], registry: Registry) -> str:
-    """Keep scores in the models' runs, scores and report in a run of its own; returns its id."""
-    scores = evaluation.scores
-    for name, bundle in bundles.items():
-        if "run_id" in bundle.card:
-            registry.extend(bundle.card["run_id"], metrics=scores[name].to_dict())
+def _recorded(evaluation: Evaluation, explored: Path, registry: Registry) -> str:
+    """Keep scores and reports in a run of its own; returns its id."""
     return registry.log(
         "evaluation",
         tags={"kind": "evaluation", "best": evaluation.best},
-        metrics={f"{name}.log_loss": score.log_loss for name, score in scores.items()},
-        artifacts={"": evaluation.report},
+        metrics={f"{name}.log_loss": score.log_loss for name, score in evaluation.scores.items()},
+        artifacts={"": [*evaluation.details, explored]},
     )

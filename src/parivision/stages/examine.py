@@ -8,17 +8,15 @@ from parivision.errors import DataError, ModelError
 from parivision.promotion import decision as promotion
 from parivision.promotion import holdout
 from parivision.promotion.holdout import Judgement
-from parivision.reports import evaluation
 from parivision.settings import Settings
-from parivision.stages import stores
-from parivision.stages.files import EVALUATION
+from parivision.stages import details, stores
 
 
 def examine(settings: Settings, everything: pl.DataFrame, out: Path, title: str) -> Judgement:
     """Let the champion and the newest trained models answer games of theirs; see `holdout.exam`.
 
     Games that the champion knows are left out, and models that know some of the others. Writes the
-    report to `out`.
+    report and the other files of `details.write` to `out`.
     """
     registry = stores.registry(settings)
     champion = registry.champion_bundle(settings.cache)
@@ -38,15 +36,6 @@ def examine(settings: Settings, everything: pl.DataFrame, out: Path, title: str)
         if len(holdout.unseen(shots, trained)) == len(shots)
     }
     judgement = holdout.exam(shots, bundle, others)
-    out.mkdir(parents=True, exist_ok=True)
-    evaluation.write(
-        out / EVALUATION,
-        judgement.made,
-        judgement.predictions,
-        judgement.games,
-        champion=promotion.CHAMPION,
-        segments=judgement.segments(),
-        importances=bundle.importances(),
-        title=title,
-    )
+    tiles = {"champion": f"version {version.number}, {bundle.family}"}
+    details.write(out, judgement, promotion.CHAMPION, bundle, tiles=tiles, title=title)
     return judgement

@@ -8,6 +8,10 @@ EVALUATED: Final = "evaluated.json"
 """What `promote` must know of an evaluation: its run, the champion it saw, the best model."""
 EVALUATION: Final = "evaluation.html"
 EXPLORED: Final = "eda.html"
+CONFUSION: Final = "confusion_matrix"
+"""The confusion matrix of a model, as .json and as .svg; see `stages.details`."""
+IMPORTANCES: Final = "importances"
+"""The importances of a model's features, in the same two files."""
 
 # Beside a champion's bundle: what later shots are compared with.
 DRIFT_REFERENCE: Final = "drift_reference.json"

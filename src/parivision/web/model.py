@@ -60,9 +60,10 @@ def draw(
 
 def _about(champion: Mapping[str, Any]) -> None:
     age = champion["known_for_days"]
-    left, middle, right = st.columns(3)
-    left.metric("Family", champion["family"].replace("_", " "))
-    middle.metric("Newest game it knows", champion["known_through"] or "none")
+    # In a row of its own: a metric cuts off what is wider than its column, and the page is narrow.
+    st.metric("Family", champion["family"].replace("_", " "))
+    left, right = st.columns(2)
+    left.metric("Newest game it knows", champion["known_through"] or "none")
     right.metric("Days since", "unknown" if age is None else f"{age}")
     known = [
         {"when promoted": label, "": f"{champion['metrics'][name]:.4f}"}
