@@ -6,6 +6,7 @@ Values go to kubectl through stdin and nowhere else. It needs kubectl and a clus
 
 import argparse
 import base64
+import hashlib
 import json
 import os
 import subprocess
@@ -156,6 +157,21 @@ def outcomes(_: Names) -> list[Secret]:
     return [Secret("parivision-outcomes", {"token": password()})]
 
 
+def operators(_: Names) -> list[Secret]:
+    """Who opens the pages that know no users of their own: the gateway asks for it."""
+    user, word = "operator", password()
+    # The only kind that Envoy compares. It guards a word that cannot be guessed.
+    sha1 = hashlib.new("sha1", word.encode(), usedforsecurity=False)
+    hashed = base64.b64encode(sha1.digest()).decode()
+    values = {"username": user, "password": word, ".htpasswd": f"{user}:{{SHA}}{hashed}\n"}
+    return [Secret("parivision-operators", values)]
+
+
+def grafana(_: Names) -> list[Secret]:
+    """Who opens the dashboards."""
+    return [Secret("parivision-grafana", {"username": "admin", "password": password()})]
+
+
 def app(_: Names) -> list[Secret]:
     """What opens the page."""
     return [Secret("parivision-app", {"password": password()})]
@@ -178,6 +194,8 @@ MAKERS: Final[Mapping[tuple[str, ...], Callable[[Names], list[Secret]]]] = {
     ("parivision-slack",): slack,
     ("parivision-retraining",): retraining,
     ("parivision-outcomes",): outcomes,
+    ("parivision-operators",): operators,
+    ("parivision-grafana",): grafana,
     ("parivision-app",): app,
 }
 

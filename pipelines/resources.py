@@ -67,15 +67,17 @@ class Needs:
         return (self.retries + 1) * self.timeout_s + pauses_s
 
 
+# Little CPU is requested: under pressure a node shares it by requests, and what serves predictions
+# comes first. The limits let a run take what nobody else wants.
 STAGES: Final = MappingProxyType(
     {
-        "ingest": Needs(("250m", "2"), ("512Mi", "4Gi"), 7200, 3, (LAKE,)),
-        "refine": Needs(("500m", "2"), ("1Gi", "4Gi"), 3600, 2, (LAKE, PREDICTIONS)),
-        "drift": Needs(("250m", "2"), ("1Gi", "4Gi"), 1800, 2, (REGISTRY,)),
-        "train": Needs(("500m", "2"), ("1Gi", "8Gi"), 7200, 2, (REGISTRY,)),
-        "evaluate": Needs(("250m", "2"), ("1Gi", "8Gi"), 3600, 2, (REGISTRY,)),
-        "promote": Needs(("250m", "2"), ("1Gi", "4Gi"), 1800, 2, (REGISTRY,)),
-        "package": Needs(("250m", "1"), ("512Mi", "2Gi"), 900, 2, (IMAGES,)),
+        "ingest": Needs(("100m", "2"), ("512Mi", "4Gi"), 7200, 3, (LAKE,)),
+        "refine": Needs(("100m", "2"), ("1Gi", "4Gi"), 3600, 2, (LAKE, PREDICTIONS)),
+        "drift": Needs(("100m", "2"), ("1Gi", "4Gi"), 1800, 2, (REGISTRY,)),
+        "train": Needs(("100m", "2"), ("768Mi", "8Gi"), 7200, 2, (REGISTRY,)),
+        "evaluate": Needs(("100m", "2"), ("1Gi", "8Gi"), 3600, 2, (REGISTRY,)),
+        "promote": Needs(("100m", "2"), ("1Gi", "4Gi"), 1800, 2, (REGISTRY,)),
+        "package": Needs(("100m", "1"), ("512Mi", "2Gi"), 900, 2, (IMAGES,)),
         # It may be judged for hours. A rollout that failed was judged: trying the same champion
         # again would be no news.
         "deploy": Needs(("100m", "1"), ("256Mi", "1Gi"), 43200, 0),

@@ -2,8 +2,10 @@
 
 import hashlib
 import itertools
+import logging
 import os
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,24 @@ from parivision.sources.open import open_source
 KILLS = 20 if os.environ.get("PARIVISION_SOAK") else 3
 EVERY_S = 30.0
 RATE = 100.0
+# As many at once as a run of the pipeline starts, and the rate at which they once took the service
+# down on a node of two cores.
+TRAININGS = 4
+BESIDE_TRAININGS_RATE = 60.0
+# A lake and a registry of its own: it is about the node, and changes no champion.
+TRAINING = """
+unset PARIVISION_POD PARIVISION_LAKE_FILE PARIVISION_PREDICTION_LOG_FILE
+unset MLFLOW_TRACKING_URI_FILE MLFLOW_TRACKING_USERNAME_FILE MLFLOW_TRACKING_PASSWORD_FILE
+export PARIVISION_HOME=/tmp/home
+parivision ingest 'synthetic:?seed=4&seasons=2021-2023&games=300'
+parivision refine
+parivision train --models lightgbm,random_forest
+"""
 # A season that no other source has.
 SEASON = "synthetic:?seed=3&seasons=2019-2019&games=60"
 ITS_GAMES = "218"
+
+_logger = logging.getLogger("disruption")
 
 
 def test_pods_are_killed_under_load_and_no_request_fails(
@@ -59,6 +76,29 @@ def _kill(cluster: LiveCluster, pod: str) -> None:
 def _end_process(cluster: LiveCluster, pod: str) -> None:
     script = "import os, signal; os.kill(1, signal.SIGTERM)"
     cluster.kubectl("exec", pod, "-n", NAMESPACE, "--", "python", "-c", script)
+
+
+def test_trainings_take_nothing_from_what_serves(
+    cluster: LiveCluster, champion: dict[str, object], gateway_url: str
+) -> None:
+    """Four at once on the node of the service: no request fails, and they end."""
+    assert champion
+    with ExitStack() as stack:
+        trainings = [
+            stack.enter_context(task(cluster, f"train-{number}", TRAINING))
+            for number in range(TRAININGS)
+        ]
+        names = [f"test-train-{number}" for number in range(TRAININGS)]
+        wait_for(
+            "all trainings at work",
+            lambda: all(cluster.ready_pods(name) for name in names),
+            timeout_s=120,
+        )
+        with load(gateway_url, BESIDE_TRAININGS_RATE) as outcome:
+            for training in trainings:
+                assert training.succeeded(), training.log()[-2000:]
+    _logger.info("%d requests, the slowest %.2f s", outcome.sent, outcome.slowest_s)
+    assert not outcome.failed
 
 
 def test_mongodb_killed_during_ingestion_loses_nothing(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster import standin_pods
+from cluster import helm_release, standin_pods
 from cluster.live_cluster import NAMESPACE, RELEASE, LiveCluster, wait_for
 from cluster.prometheus import ask, query, rules
 from cluster.tasks import RunTask
@@ -51,7 +51,7 @@ def slack(cluster: LiveCluster) -> Iterator[Callable[[], list[Object]]]:
     exporter = cluster.pods("exporter")[0].spec.containers[0].image
     cluster.kubectl("apply", "-f", "-", given=yaml.safe_dump_all(_slack(exporter)))
     address = f"http://{SLACK}.{NAMESPACE}.svc:443/hook"
-    _set_slack(cluster, {"stringData": {"url": address}})
+    _tell_slack(cluster, {"stringData": {"url": address}})
 
     def messages() -> list[Object]:
         place = f"/api/v1/namespaces/{NAMESPACE}/pods/{SLACK}:443/proxy/"
@@ -60,13 +60,16 @@ def slack(cluster: LiveCluster) -> Iterator[Callable[[], list[Object]]]:
 
     wait_for("the receiver", lambda: bool(cluster.ready_pods(SLACK)), timeout_s=60)
     yield messages
-    _set_slack(cluster, {"data": {"url": before}})
+    _tell_slack(cluster, {"data": {"url": before}})
     for kind in ("pod", "service", "networkpolicy"):
         cluster.kubectl("delete", kind, SLACK, "-n", NAMESPACE, "--ignore-not-found")
 
 
-def _set_slack(cluster: LiveCluster, body: Object) -> None:
+def _tell_slack(cluster: LiveCluster, body: Object) -> None:
+    """Change the Secret, and let the chart see whether it leads somewhere now."""
     cluster.core.patch_namespaced_secret("parivision-slack", NAMESPACE, body)
+    again = ("upgrade", RELEASE, str(helm_release.CHART), "--reuse-values", "--wait")
+    helm_release.helm(cluster, *again)
 
 
 def _slack(image: str) -> list[Object]:

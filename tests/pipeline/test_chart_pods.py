@@ -206,3 +206,31 @@ def test_beyond_the_namespace_nothing_may_be_changed() -> None:
     roles = [one for one in rendered() if one["kind"] == "ClusterRole"]
     verbs = {verb for role in roles for rule in role["rules"] for verb in rule["verbs"]}
     assert verbs <= {"get", "list", "watch"}
+
+
+def test_what_serves_comes_before_what_trains() -> None:
+    """Its pods are scheduled first and evicted last, and ask for more of a busy processor."""
+    objects = rendered()
+    serving = get(objects, "PriorityClass", "serving")
+    training = get(objects, "PriorityClass", "training")
+    assert serving["value"] > 0 > training["value"]
+    assert training["preemptionPolicy"] == "Never"
+    classes = {name: spec.get("priorityClassName") for name, _, spec in templates(objects)}
+    for name in ("Deployment parivision-shots", "Deployment parivision-verdict"):
+        assert classes[name] == "parivision-serving"
+    assert classes["StatefulSet parivision-mongodb"] == "parivision-serving"
+    assert classes["Job parivision-first-champion"] == "parivision-training"
+    proxy = get(objects, "EnvoyProxy", "parivision")["spec"]["provider"]["kubernetes"]
+    assert proxy["envoyDeployment"]["pod"]["priorityClassName"] == "parivision-serving"
+    for values in ("default", "lab"):
+        requested = {
+            name: sum(_milli(one["resources"]["requests"]["cpu"]) for one in containers(spec))
+            for name, _, spec in templates(of_values(values))
+        }
+        train = requested["Job parivision-first-champion"]
+        assert requested["Deployment parivision-shots"] > train, values
+
+
+def _milli(cpu: str | float) -> int:
+    text = str(cpu)
+    return int(text.removesuffix("m")) if text.endswith("m") else int(float(text) * 1000)

@@ -73,15 +73,26 @@ def pod_of(deployment: dict[str, Any]) -> dict[str, Any]:
     return dict(deployment["spec"]["template"]["spec"])
 
 
+def test_alerts_are_sent_where_they_arrive() -> None:
+    """No message is tried to nobody; a chart rendered without a cluster is told of Slack."""
+    (nobody,) = get(rendered(), "AlertmanagerConfig", "parivision")["spec"]["receivers"]
+    assert nobody == {"name": "nobody"}
+    told = rendered("--set", "monitoring.alertmanager.messages=slack")
+    spec = get(told, "AlertmanagerConfig", "parivision")["spec"]
+    assert spec["route"]["receiver"] == "slack"
+    (slack,) = spec["receivers"]
+    assert slack["slackConfigs"][0]["apiURL"] == {"name": "parivision-slack", "key": "url"}
+
+
 def test_retraining_is_there_with_kubeflow_unless_it_is_not_wanted() -> None:
     """Alertmanager is told of it where it is, and of nothing where it is not."""
     usual, kubeflow = rendered(), of_values("kubeflow")
     off = charts.CHART / "ci" / "kubeflow.yaml"
     unwanted = rendered("--values", str(off), "--set", "global.kfp.retrain=false")
     for objects, receivers in (
-        (usual, ["slack"]),
-        (unwanted, ["slack"]),
-        (kubeflow, ["retraining", "slack"]),
+        (usual, ["nobody"]),
+        (unwanted, ["nobody"]),
+        (kubeflow, ["retraining", "nobody"]),
     ):
         spec = get(objects, "AlertmanagerConfig", "parivision")["spec"]
         assert [one["name"] for one in spec["receivers"]] == receivers
@@ -89,8 +100,8 @@ def test_retraining_is_there_with_kubeflow_unless_it_is_not_wanted() -> None:
             "retraining" not in receivers
         )
     first, second = get(kubeflow, "AlertmanagerConfig", "parivision")["spec"]["route"]["routes"]
-    assert first["continue"]  # Slack is told, too
-    assert second["receiver"] == "slack"
+    assert first["continue"]  # people are told, too
+    assert second["receiver"] == "nobody"
     service = get(kubeflow, "Service", "retraining")
     url = get(kubeflow, "AlertmanagerConfig", "parivision")["spec"]["receivers"][0]
     (port,) = service["spec"]["ports"]
@@ -187,7 +198,7 @@ def test_an_image_is_named_by_repository_tag_and_digest() -> None:
 def test_volumes_go_with_the_release_or_stay() -> None:
     """`global.keepVolumes` decides it for all of them."""
     volumes = ("mlflow", "stats-api", "registry")
-    for keeps, values in ((False, "default"), (True, "kubeflow")):
+    for keeps, values in ((False, "default"), (True, "schedules")):
         objects = of_values(values)
         for name in volumes:
             claim = get(objects, "PersistentVolumeClaim", name)

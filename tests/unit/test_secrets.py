@@ -1,6 +1,7 @@
 """`manifests/secrets.py`, against a kubectl that keeps what it is given in a folder."""
 
 import base64
+import hashlib
 import json
 import os
 import subprocess
@@ -25,6 +26,8 @@ NAMES = {
     "parivision-slack",
     "parivision-retraining",
     "parivision-app",
+    "parivision-grafana",
+    "parivision-operators",
     "parivision-outcomes",
 }
 KUBECTL = r"""#!{python} -S
@@ -116,7 +119,7 @@ def test_every_secret_is_made_and_no_value_is_shown(cluster):
         for key, value in values.items()
         if "password" in key or "secret" in key
     ]
-    assert len(passwords) == len(set(passwords)) == 11
+    assert len(passwords) == len(set(passwords)) == 13
     assert all(len(word) >= 12 for word in passwords)
     assert not [word for word in passwords if word in done.stdout + done.stderr + calls]
 
@@ -136,6 +139,11 @@ def test_what_holds_together_fits_together(cluster):
     pull = json.loads(secrets["parivision-images-pull"][".dockerconfigjson"])
     login = base64.b64decode(pull["auths"]["localhost:30500"]["auth"]).decode()
     assert login == f"{images['username']}:{images['password']}"
+    operators = secrets["parivision-operators"]
+    name, _, hashed = operators[".htpasswd"].strip().partition(":{SHA}")
+    assert name == operators["username"]
+    sha1 = hashlib.new("sha1", operators["password"].encode(), usedforsecurity=False)
+    assert base64.b64decode(hashed) == sha1.digest()
     assert images["push"] == "http://parivision-registry.parivision.svc:5000/shots"
     assert images["pull"] == "localhost:30500/shots"
 

@@ -26,6 +26,7 @@ MODULES = {
 IMAGES = {
     "PROMETHEUS": ("monitoring", "quay.io/prometheus/prometheus"),
     "ALERTMANAGER": ("monitoring", "quay.io/prometheus/alertmanager"),
+    "GRAFANA": ("monitoring", "docker.io/grafana/grafana"),
     "REGISTRY": ("registry", "registry"),
     "FERRETDB": ("mongodb", "ghcr.io/ferretdb/ferretdb"),
 }

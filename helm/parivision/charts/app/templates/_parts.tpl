@@ -16,13 +16,25 @@
 {{- with .Values.global.kfp.endpoint }}
 {{- $known = append $known (list "kubeflow" "Pipelines" "runs the training" . "/apis/v2beta1/healthz") }}
 {{- end }}
-{{- with .Values.grafana }}
+{{- $grafana := .Values.grafana }}
+{{- if .Values.global.grafana.enabled }}
+{{- $grafana = include "common.url" (list $ "grafana" 3000) }}
+{{- end }}
+{{- with $grafana }}
 {{- $known = append $known (list "grafana" "Grafana" "shows dashboards" . "/api/health") }}
+{{- end }}
+{{- $doors := dict }}
+{{- if and .Values.gateway (include "common.doors" .) }}
+{{- /* This page comes through the same gateway, so a path alone leads there. */}}
+{{- $doors = dict "verdict" "/rollouts/" "mlflow" "/mlflow/" "prometheus" "/prometheus/" "alertmanager" "/alertmanager/" "grafana" "/grafana/" "predictions" "/docs.json" }}
+{{- if .Values.global.kfp.ui.service }}
+{{- $_ := set $doors "kubeflow" "/pipeline/" }}
+{{- end }}
 {{- end }}
 {{- $parts := list }}
 {{- range $known }}
 {{- if not (has (index . 0) $.Values.without) }}
-{{- $parts = append $parts (dict "name" (index . 1) "about" (index . 2) "url" (index . 3) "health" (index . 4) "link" (get $.Values.links (index . 0) | default "")) }}
+{{- $parts = append $parts (dict "name" (index . 1) "about" (index . 2) "url" (index . 3) "health" (index . 4) "link" (get $.Values.links (index . 0) | default (get $doors (index . 0)))) }}
 {{- end }}
 {{- end }}
 {{- toPrettyJson $parts }}

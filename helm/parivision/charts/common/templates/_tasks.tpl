@@ -12,12 +12,16 @@ The pod of a task: a Job, a CronJob or a test, on the components' image or anoth
   resources   requests and limits; default those of a small task
   tmp         size of /tmp; default 64Mi
   restart     restartPolicy; default OnFailure
+  priority    name of its priority class, without the release; default none
   token       whether it may talk to Kubernetes; default false
 */}}
 {{- define "common.task" -}}
 serviceAccountName: {{ include "common.fullname" (list .root .account) }}
 automountServiceAccountToken: {{ .token | default false }}
 enableServiceLinks: false
+{{- with .priority }}
+priorityClassName: {{ include "common.fullname" (list $.root .) }}
+{{- end }}
 restartPolicy: {{ .restart | default "OnFailure" }}
 securityContext:
   {{- include "common.podSecurityContext" .root | nindent 2 }}

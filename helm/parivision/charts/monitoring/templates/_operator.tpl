@@ -5,6 +5,20 @@
 {{- regexFind ":v?[0-9]+\\.[0-9]+\\.[0-9]+" . | trimPrefix ":" | required (printf "%s: a tag such as v1.2.3 is needed, its version decides what is configured" .) -}}
 {{- end -}}
 
+{{/*
+Whom alerts are told: slack or nobody. `auto` looks into the Secret of the cluster, which a render
+without one cannot: an address that goes nowhere would only fail, and fire an alert of its own.
+*/}}
+{{- define "monitoring.messages" -}}
+{{- $wanted := .Values.alertmanager.messages }}
+{{- if eq $wanted "auto" }}
+{{- $secret := lookup "v1" "Secret" .Release.Namespace "parivision-slack" | default dict }}
+{{- $url := dig "data" "url" "" $secret | b64dec | trim }}
+{{- $wanted = ternary "nobody" "slack" (or (not $url) (contains ".invalid" $url)) }}
+{{- end }}
+{{- $wanted -}}
+{{- end -}}
+
 {{/* The operator's other container in a pod; the operator gives it neither probes nor much to use. */}}
 {{- define "monitoring.reloader" -}}
 - name: config-reloader

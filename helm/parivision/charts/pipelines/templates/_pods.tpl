@@ -4,7 +4,7 @@ processes in it, with the credentials that Kubeflow would give to their pods.
 */}}
 {{- define "pipelines.pod" -}}
 {{- $env := include "pipelines.env" .root }}
-{{- include "common.task" (dict "root" .root "account" "pipelines" "name" .name "command" .command "env" $env "secrets" (include "pipelines.secrets" . | fromYamlArray) "resources" .root.Values.resources "tmp" "8Gi" "token" true) }}
+{{- include "common.task" (dict "root" .root "account" "pipelines" "name" .name "command" .command "env" $env "secrets" (include "pipelines.secrets" . | fromYamlArray) "priority" "training" "resources" .root.Values.resources "tmp" "8Gi" "token" true) }}
 {{- end -}}
 
 {{- define "pipelines.secrets" -}}
