@@ -133,6 +133,10 @@ class Flagger:
         """Skip the analysis of a release."""
         self.is_forced, self.forced_for = wanted is not None, wanted.name if wanted else ""
 
+    def order(self, ordered: Mapping[str, Any]) -> None:
+        """What a person ordered, and the answer to it."""
+        self.ordered = ordered
+
     def record_event(self, uid: str, name: str, reason: str, message: str) -> None:
         """An event."""
         assert uid

@@ -137,6 +137,12 @@ class MemoryRegistry:
         at = datetime.fromtimestamp(self.made[self.alias], UTC)
         return RegisteredVersion(self.alias, "", dict(self.tags[self.alias]), at)
 
+    def version(self, number: str) -> RegisteredVersion | None:
+        """A version, if there is one."""
+        self._ask()
+        known = number in self.models
+        return RegisteredVersion(number, "", dict(self.tags[number])) if known else None
+
     def point_alias(self, number: str) -> None:
         """Give the alias."""
         self._ask()

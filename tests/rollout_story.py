@@ -106,6 +106,11 @@ def _deadly(world: World) -> None:
     world.death_rate = 0.2
 
 
+def _return(world: World) -> None:
+    """A person orders some version back, whether it was champion or not."""
+    world.order_return(str(int(world.random.integers(1, len(world.served) + 2))))
+
+
 ACTS: dict[str, Callable[[World], None]] = {
     "a good champion is deployed": lambda world: _deploy(world, GOOD),
     "a bad one is deployed": lambda world: _deploy(world, BAD),
@@ -116,6 +121,7 @@ ACTS: dict[str, Callable[[World], None]] = {
     "the verdict is killed over and over": _deadly,
     "abort": _order("abort"),
     "promote": _order("promote"),
+    "return": _return,
     "MongoDB is away": _mongodb,
     "MLflow is away": _mlflow,
     "Prometheus is away": lambda world: setattr(world, "prometheus_is_away", True),

@@ -7,6 +7,7 @@ dictionaries that can be taken away.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from parivision.canary.record import Rollout
 from parivision.canary.watcher import Watcher
 from parivision.errors import RegistryError, ServiceError, StoreError
 from parivision.kubernetes import Release
+from parivision.kubernetes.returns import ReturnOrder
 from parivision.prediction_log import OUTCOMES, PREDICTIONS, RecordBatch
 from parivision.prediction_log.batch import instant
 from parivision.verdict import Rules
@@ -138,6 +140,19 @@ class World:
         wanted = release(number)
         self.flagger.deploy(wanted, attempt=str(self.now))
         return wanted
+
+    def order_return(self, version: str, **values: Any) -> ReturnOrder:
+        """What `parivision rollout return` leaves on the Canary, given now."""
+        at = datetime.fromtimestamp(self.now, UTC).isoformat(timespec="milliseconds")
+        order = ReturnOrder(**{"id": at, "version": version, "by": "ana", **values})
+        self.flagger.ordered = order.to_dict()
+        return order
+
+    @property
+    def refusal(self) -> str:
+        """How the verdict service refused the order on the Canary; "" if it did not."""
+        order = ReturnOrder.read(self.flagger.ordered)
+        return order.refused if order else ""
 
     def run(self, minutes: float, until: Callable[[], bool] = lambda: False) -> bool:
         """Let time go by; whether `until` came true."""

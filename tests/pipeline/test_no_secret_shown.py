@@ -80,6 +80,7 @@ ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("rollout", "explain"): (),
     ("rollout", "abort"): (),
     ("rollout", "promote"): (),
+    ("rollout", "return"): ("1",),
 }
 # They start processes: of what is well formed one way is enough.
 SLOW = {("run",), ("demo",)}

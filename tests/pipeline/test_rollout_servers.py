@@ -29,7 +29,7 @@ class MlflowModels:
         self.registry = Registry(uri, folder / "artifacts")
         self.client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         self.models = {}
-        for name in ("champion", "point_alias", "tag_version", "record_rollout"):
+        for name in ("champion", "version", "point_alias", "tag_version", "record_rollout"):
             setattr(self, name, getattr(self.registry, name))
 
     def bundle(self, number):

@@ -21,6 +21,7 @@ class RolloutTargetLike(Protocol):
     def publish(self, status: Mapping[str, Any]) -> None: ...  # noqa: D102
     def serve(self, release: Release) -> None: ...  # noqa: D102
     def force(self, release: Release | None) -> None: ...  # noqa: D102
+    def order(self, ordered: Mapping[str, Any]) -> None: ...  # noqa: D102
     def record_event(  # noqa: D102
         self, uid: str, name: str, reason: str, message: str
     ) -> None: ...
@@ -33,6 +34,7 @@ class Models(Protocol):
 
     def bundle(self, number: str) -> Bundle: ...  # noqa: D102
     def champion(self) -> RegisteredVersion | None: ...  # noqa: D102
+    def version(self, number: str) -> RegisteredVersion | None: ...  # noqa: D102
     def point_alias(self, number: str) -> None: ...  # noqa: D102
     def tag_version(self, number: str, tags: Mapping[str, str]) -> None: ...  # noqa: D102
     def record_rollout(  # noqa: D102

@@ -1,10 +1,8 @@
 """The rollouts of one service as this process knows them: the store, read once and kept."""
 
-from parivision.canary.record import End, Rollout, RolloutStage
+from parivision.canary.record import SERVING_ENDS, Rollout, RolloutStage
 from parivision.canary.store import Rollouts
 from parivision.kubernetes.release import Release
-
-_SERVING_ENDS = frozenset({End.PROMOTED, End.CONFIRMED, End.SERVED})
 
 
 class KnownRollouts:
@@ -50,6 +48,20 @@ class KnownRollouts:
         """Those that have ended while some consequence is still to be carried out."""
         return [r for r in self.all() if not r.is_settled]
 
+    def made_champion(self, served: Release | None) -> Rollout | None:
+        """The newest rollout that made `served` champion; None for the first champion.
+
+        It may have been taken back since. A change of the chart makes no champion.
+        """
+        return next(
+            (
+                r
+                for r in reversed(self.all())
+                if r.release.is_same(served) and r.was_champion and not r.is_same_model
+            ),
+            None,
+        )
+
     def account_for(self, served: Release) -> bool:
         """Whether some rollout tells how `served` came to be served.
 
@@ -57,6 +69,6 @@ class KnownRollouts:
         """
         known = self.all()
         return not known or any(
-            r.former.is_same(served) or (r.release.is_same(served) and r.end in _SERVING_ENDS)
+            r.former.is_same(served) or (r.release.is_same(served) and r.end in SERVING_ENDS)
             for r in known
         )

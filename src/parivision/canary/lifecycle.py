@@ -3,11 +3,13 @@
 from dataclasses import replace
 from typing import Final
 
+from parivision.canary import ruling
 from parivision.canary.interfaces import PredictionSource, RolloutTargetLike
 from parivision.canary.known_rollouts import KnownRollouts
-from parivision.canary.record import End, Order, Rollout, RolloutStage
+from parivision.canary.record import SERVING_ENDS, End, Order, Rollout, RolloutStage
 from parivision.kubernetes.canary import FAILED, SUCCEEDED, CanaryState
 from parivision.kubernetes.release import Release
+from parivision.kubernetes.returns import ReturnOrder
 from parivision.verdict import Rules, State
 
 LOST_S: Final = 600.0
@@ -55,6 +57,8 @@ class RolloutLifecycle:
         if rollout.end in {End.PROMOTED, End.SERVED}:
             # Stored before the rollout: if this is cut off, the rollout is closed once more.
             self._end_watches(rollout, now)
+        if rollout.end is End.SERVED and rollout.order is Order.RETURN:
+            self._take_back(rollout, now)
         self._known.save(rollout)
 
     def adopt(self, canary: CanaryState, served: Release, now: float) -> None:
@@ -71,6 +75,7 @@ class RolloutLifecycle:
         predictions, labelled = self._log.ends()
         earlier = sum(r.key == canary.key for r in self._known.all())
         versions = {canary.target.version, canary.primary.version}
+        order = _return_of(canary)
         return Rollout(
             id=f"{canary.key}-{earlier + 1}" if earlier else canary.key,
             key=canary.key,
@@ -78,34 +83,40 @@ class RolloutLifecycle:
             former=canary.primary,
             state=State(self._rules),
             started_at=now,
-            order=Order.RESTORE if self._is_rollback(canary) else Order.NONE,
+            order=self._order(canary),
+            ordered_by=order.by if order else "",
+            ordered_why=order.why if order else "",
             weight_since=now,
             predictions_cursor=predictions,
             labelled_cursor=labelled,
             stale_versions=tuple(v for v in stale_versions if v not in versions),
         )
 
-    def _is_rollback(self, canary: CanaryState) -> bool:
-        """Whether the target is the former champion, and the primary was proven worse than it."""
-        return any(
-            r.end is End.TAKEN_BACK
-            and r.release.is_same(canary.primary)
-            and r.former.is_same(canary.target)
-            for r in self._known.all()
+    def _order(self, canary: CanaryState) -> Order:
+        """Whether the target is brought back without a verdict, and by whom."""
+        order = _return_of(canary)
+        if order is not None:
+            return Order.NONE if order.is_judged else Order.RETURN
+        # The primary was proven worse than the target. Only its newest rollout counts: a champion
+        # that was taken back once may have come back since.
+        proven = self._known.made_champion(canary.primary)
+        is_rollback = (
+            proven is not None
+            and proven.end is End.TAKEN_BACK
+            and proven.former.is_same(canary.target)
         )
+        return Order.RESTORE if is_rollback else Order.NONE
 
     def _outcome(self, rollout: Rollout, canary: CanaryState, now: float) -> tuple[End, str] | None:
         """How the rollout came out and why; None while that cannot be told."""
         is_lost = now - rollout.started_at > LOST_S
         if canary.phase == FAILED and (rollout.was_running or is_lost):
             return End.ROLLED_BACK, rollout.condemned or self._flaggers_reason(rollout)
-        if (
-            canary.phase == SUCCEEDED
-            and rollout.was_running
-            and rollout.release.is_same(canary.primary)
-        ):
+        # Another model than before that serves was promoted, whoever saw it run.
+        was_running = rollout.was_running or not rollout.is_same_model
+        if canary.phase == SUCCEEDED and was_running and rollout.release.is_same(canary.primary):
             is_judged = rollout.order is Order.NONE and not rollout.is_same_model
-            reason = str(rollout.verdict.get("reason", ""))
+            reason = ruling.order_of(rollout) or str(rollout.verdict.get("reason", ""))
             return (End.PROMOTED if is_judged else End.SERVED), reason
         if canary.is_at_rest and canary.key != rollout.key:
             return End.SUPERSEDED, "it was withdrawn before it began"
@@ -116,9 +127,28 @@ class RolloutLifecycle:
         warnings = rollout.trouble or "; ".join(self._target.warnings())
         return warnings or "Flagger does not say why"
 
+    def _take_back(self, returned: Rollout, now: float) -> None:
+        """The champion that a person had replaced ends as one that the watch found worse.
+
+        So its version, its run of MLflow, the events and the metrics tell of it as of a rollback.
+        Only now: had the returned version not started, it would be champion still.
+        """
+        replaced = self._known.made_champion(returned.former)
+        if replaced is None or replaced.end not in SERVING_ENDS:
+            return
+        reason = f"{ruling.order_of(returned)}: version {returned.version} serves instead"
+        replaced.finish(End.TAKEN_BACK, reason, now)
+        self._known.save(replaced)
+
     def _end_watches(self, winner: Rollout, now: float) -> None:
         """A champion that was replaced is watched no more."""
         for rollout in self._known.watched():
             if rollout.version != winner.version:
                 rollout.stage, rollout.ended_at = RolloutStage.ENDED, now
                 self._known.save(rollout)
+
+
+def _return_of(canary: CanaryState) -> ReturnOrder | None:
+    """A person's order that the target follows."""
+    order = ReturnOrder.read(canary.ordered)
+    return order if order is not None and order.id == canary.target.attempt != "" else None

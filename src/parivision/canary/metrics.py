@@ -93,13 +93,15 @@ class Exports(_Values):
 
 
 def _last_rollback(rollouts: Iterable[Rollout]) -> Iterator[Metric]:
-    bad = [r for r in rollouts if r.end in _BAD_ENDS and r.ended_at]
+    bad = [(r.ended_at, r.version) for r in rollouts if r.end in _BAD_ENDS and r.ended_at]
     if not bad:
         return
+    # A champion that a person had replaced began before rollouts that failed meanwhile.
+    ended_at, version = max(bad)
     family = GaugeMetricFamily(
         telemetry.ROLLOUT_ROLLED_BACK, "When the last one was rolled back.", labels=["version"]
     )
-    family.add_metric([bad[-1].version], bad[-1].ended_at or 0.0)
+    family.add_metric([version], ended_at)
     yield family
 
 

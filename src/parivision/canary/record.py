@@ -38,8 +38,12 @@ class End(StrEnum):
     """It was not judged: a former champion that was brought back, or a person's order."""
     ROLLED_BACK = "rolled_back"
     TAKEN_BACK = "taken_back"
-    """Promoted, and proven worse in the watch."""
+    """It was champion: then it proved worse in the watch, or a person had it replaced."""
     SUPERSEDED = "superseded"
+
+
+SERVING_ENDS: Final = frozenset({End.PROMOTED, End.CONFIRMED, End.SERVED})
+"""Ends after which users got the release, and still get it unless another one came."""
 
 
 class Order(StrEnum):
@@ -49,7 +53,9 @@ class Order(StrEnum):
     PROMOTE = "promote"
     ABORT = "abort"
     RESTORE = "restore"
-    """Bring a former champion back: nothing is judged."""
+    """The watch brings a former champion back: nothing is judged."""
+    RETURN = "return"
+    """A person brings a former champion back: nothing is judged."""
 
 
 @dataclass
@@ -74,6 +80,7 @@ class Rollout:
     reason: str = ""
     order: Order = Order.NONE
     ordered_by: str = ""
+    ordered_why: str = ""
     ended_at: float | None = None
     promoted_at: float | None = None
     is_settled: bool = True
@@ -102,6 +109,11 @@ class Rollout:
     def is_same_model(self) -> bool:
         """Whether only the image or the pods' template changed, and no model is judged."""
         return self.release.version == self.former.version
+
+    @property
+    def was_champion(self) -> bool:
+        """Whether users got its release, now or once."""
+        return self.end in SERVING_ENDS or self.end is End.TAKEN_BACK
 
     @property
     def is_open(self) -> bool:

@@ -78,10 +78,17 @@ def _is_fresh(rollout: Rollout, rules: Rules) -> bool:
 
 
 def _ordered(rollout: Rollout, verdict: Verdict) -> Ruling:
-    by = f" by {rollout.ordered_by}" if rollout.ordered_by else ""
-    reason = f"ordered{by}: {rollout.order.value}"
     is_abort = rollout.order is Order.ABORT
-    return Ruling(not is_abort, not is_abort, is_abort, reason, verdict)
+    return Ruling(not is_abort, not is_abort, is_abort, order_of(rollout), verdict)
+
+
+def order_of(rollout: Rollout) -> str:
+    """Who ordered what; "" when nobody did."""
+    if rollout.order is Order.NONE:
+        return ""
+    by = f" by {rollout.ordered_by}" if rollout.ordered_by else ""
+    why = f" ({rollout.ordered_why})" if rollout.ordered_why else ""
+    return f"ordered{by}: {rollout.order.value}{why}"
 
 
 def watched(rollout: Rollout, now: float) -> Verdict:

@@ -86,6 +86,8 @@ def described(rollout: Rollout) -> dict[str, Any]:
         "end": rollout.end.value,
         "reason": rollout.reason or rollout.verdict.get("reason", ""),
         "order": rollout.order.value,
+        "ordered_by": rollout.ordered_by,
+        "ordered_why": rollout.ordered_why,
         "started_at": rollout.started_at,
         "promoted_at": rollout.promoted_at,
         "ended_at": rollout.ended_at,

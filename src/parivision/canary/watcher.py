@@ -19,11 +19,13 @@ from parivision.canary.known_rollouts import KnownRollouts
 from parivision.canary.lifecycle import RolloutLifecycle
 from parivision.canary.reconcile import Reconciler
 from parivision.canary.record import Order
+from parivision.canary.returns import ReturnTaker
 from parivision.canary.ruling import Ruling
 from parivision.canary.status import StatusPublisher
 from parivision.canary.views import View
 from parivision.errors import PariVisionError
 from parivision.kubernetes.canary import CanaryState
+from parivision.kubernetes.returns import is_returning
 from parivision.verdict import Rules
 
 _logger = logging.getLogger(__name__)
@@ -49,6 +51,7 @@ class Watcher:
         self._lifecycle = RolloutLifecycle(self._known, sources.log, target, rules)
         self._evaluator = RolloutEvaluator(self._known, self._intake, target)
         self._reconciler = Reconciler(self._known, self._lifecycle, target, models)
+        self._returns = ReturnTaker(self._known, target, models)
         self._status = StatusPublisher(self._known, target)
         self.view = View(0.0, None, (), None, "", ("nothing was looked at yet",))
 
@@ -91,6 +94,8 @@ class Watcher:
                 ruling = self._decided(canary, now, troubles)
             troubles += self._reconciler.reconcile(canary, now)
             self._status.publish(canary, now)
+            # Last: what came before was decided on the target as it was.
+            self._returns.take(canary, now)
         self._show(View.of(canary, self._known.all(), ruling, troubles, now))
 
     def _decided(self, canary: CanaryState, now: float, troubles: list[str]) -> Ruling | None:
@@ -101,7 +106,9 @@ class Watcher:
             ruling = self._evaluator.evaluate(rollout, canary, now, troubles)
         else:
             self._lifecycle.close(canary, now)
-        self._evaluator.evaluate_watched(now, troubles)
+        if not is_returning(canary):
+            # What a person is replacing is not replaced by the watch at the same time.
+            self._evaluator.evaluate_watched(now, troubles)
         return ruling
 
     def _show(self, view: View) -> None:

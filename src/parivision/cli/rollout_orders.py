@@ -2,13 +2,13 @@
 
 import getpass
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from parivision.cli import context
-from parivision.cli.console import out, print_json
+from parivision.cli.console import out, print_json, say, working
 from parivision.cli.data import Json
 from parivision.errors import ServiceError
 
@@ -64,6 +64,36 @@ def promote() -> None:
 
     cluster, deployment, state = _order("promote")
     canary.force(cluster, deployment, state.target)
+
+
+@commands.command("return")
+def return_to(
+    version: Annotated[str, typer.Argument(help="The former champion's version in MLflow.")],
+    canary: Annotated[
+        bool, typer.Option("--canary", help="Roll it out as a challenger: step by step, judged.")
+    ] = False,
+    why: Annotated[str, typer.Option(help="Kept in the record and in the events.")] = "",
+) -> None:
+    """Bring a former champion back, at once; its watch may have ended long ago.
+
+    All traffic moves when its pods are ready, and nothing is judged. What cannot be returned to is
+    refused, and changes nothing.
+    """
+    from parivision.kubernetes import returns
+
+    settings = context.current()
+    cluster, deployment, _ = _state()
+    order = returns.ReturnOrder.new(version, getpass.getuser(), why, is_judged=canary)
+    with working(f"return to version {version}"):
+        returns.bring_back(
+            order,
+            deployment,
+            cluster=cluster,
+            say=say,
+            timeout_s=settings.deploy_timeout_s,
+            rollout_s=settings.rollout_timeout_s,
+        )
+    out.print(f"version {version} serves all users; the registry follows within a minute")
 
 
 def _order(order: str) -> "tuple[Cluster, DeploymentTarget, CanaryState]":

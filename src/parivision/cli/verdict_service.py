@@ -113,6 +113,7 @@ class _RegistryModels:
 
     def __init__(self, registry: "Registry", folder: Path) -> None:
         self.champion = registry.champion
+        self.version = registry.version
         self.point_alias = registry.point_alias
         self.tag_version = registry.tag_version
         self.record_rollout = registry.record_rollout

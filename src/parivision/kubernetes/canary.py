@@ -13,7 +13,8 @@ from parivision.kubernetes.release import Release, change, served, template_key
 STATUS: Final = "parivision.dev/verdict"
 """On the Canary: the verdict service's status, as JSON (`parivision.canary.views.status_of`)."""
 ORDER: Final = "parivision.dev/order"
-"""On the Canary: what a person ordered for one rollout, as JSON: `key`, `order`, `by`."""
+"""On the Canary: what a person ordered, as JSON: `order`, `by`; and of which rollout, by its `key`,
+or which version is to return (`parivision.kubernetes.returns`)."""
 FORCED: Final = "parivision.dev/forced-for"
 """On the Canary: the name of the only release that Flagger was told to promote unasked."""
 RUNNING: Final = frozenset(
@@ -65,6 +66,11 @@ class CanaryState:
     def is_running(self) -> bool:
         """Whether a rollout is under way, or waits to begin."""
         return self.phase in RUNNING
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether a rollout is under way that Flagger asks the verdict service about."""
+        return self.is_running and not self.is_forced
 
     @property
     def is_at_rest(self) -> bool:

@@ -67,6 +67,24 @@ def deploy(
     return service
 
 
+def follow(
+    release: Release,
+    target: DeploymentTarget,
+    *,
+    timeout_s: float,
+    rollout_s: float = ROLLOUT_S,
+    patience_s: float = PATIENCE_S,
+    cluster: Cluster,
+    say: Say = _logger.info,
+    clock: Clock = time.monotonic,
+    sleep: Sleep = time.sleep,
+) -> None:
+    """Return once a release that is the target is what users get; raises as `deploy` does."""
+    waits = _Waits(timeout_s, rollout_s, patience_s)
+    rollout_target = RolloutTarget(cluster, target)
+    _Follower(release, target, waits, cluster, say, clock, sleep, rollout_target).follow()
+
+
 @dataclass(frozen=True)
 class _Waits:
     pods_s: float
@@ -107,7 +125,7 @@ class _Follower:
             self._let_pass(state)
             attempt = datetime.now(UTC).isoformat(timespec="milliseconds")
             canary.serve(self.cluster, self.target, replace(self.release, attempt=attempt))
-        self._follow()
+        self.follow()
 
     def _let_pass(self, state: CanaryState | None) -> None:
         """Wait until what Flagger promotes unasked is promoted: nobody may take its place."""
@@ -118,7 +136,8 @@ class _Follower:
             self._wait(deadline, f"version {version} was not promoted, which was ordered to be")
             state = self._state()
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
+        """Tell how the rollout stands until the release is served; raises when it is not kept."""
         deadline = self.clock() + self.waits.rollout_s
         was_running, over_since = False, None
         while True:
@@ -150,7 +169,9 @@ class _Follower:
             return True
         if state.is_running:
             self._note_trouble(state)
-        self._tell(_progress(state, self.key))
+        # The log's end, which may follow the first line, belongs to the end of the story.
+        trouble = self.trouble.partition("\n")[0]
+        self._tell(_progress(state, self.key) + (f"; {trouble}" if trouble else ""))
         return False
 
     def _note_trouble(self, state: CanaryState) -> None:

@@ -35,6 +35,10 @@ class RolloutTarget:
         """Let Flagger promote a release without asking; None for none any more."""
         canary.force(self._cluster, self._deployment, release)
 
+    def order(self, ordered: Mapping[str, Any]) -> None:
+        """Keep on the Canary what a person ordered, and how it was answered."""
+        canary.order(self._cluster, self._deployment, ordered)
+
     def record_event(self, uid: str, name: str, reason: str, message: str) -> None:
         """Make an event of the Canary, once by its name."""
         self._cluster.record_event(self._deployment, uid, name, reason, message)
