@@ -48,7 +48,12 @@ no stage makes do with a lake or a registry inside its pod.
 
 @dataclass(frozen=True)
 class Needs:
-    """CPU and memory as (request, limit), the deadline, retries, and the Secrets it reads."""
+    """CPU and memory as (request, limit), the deadline, retries, and the Secrets it reads.
+
+    Retries are for pods that were lost or deleted: upstream's workflow controller sets the policy
+    OnError for all, so a container that ended with an error has one attempt. What passes by itself,
+    such as a server that is away, the stage waits for (PARIVISION_PATIENCE_S).
+    """
 
     cpu: tuple[str, str]
     memory: tuple[str, str]

@@ -136,14 +136,23 @@ def test_long_work_waits_longer_unless_the_user_says(monkeypatch: pytest.MonkeyP
     variables = MLFLOW_HTTP_REQUEST_TIMEOUT, MLFLOW_HTTP_REQUEST_MAX_RETRIES
     impatient(3)
     assert [variable.get() for variable in variables] == [3, 0]
-    steady()
-    assert [variable.get() for variable in variables] == [60, 4]
+    steady(300)
+    assert [variable.get() for variable in variables] == [60, 7]
+    # Without a wait before the first retry, then 4, 8 and 16 seconds.
+    for within_s, retries in ((0, 0), (1, 1), (4, 2), (27, 3), (28, 4), (10**6, 10)):
+        steady(within_s)
+        assert MLFLOW_HTTP_REQUEST_MAX_RETRIES.get() == retries
     monkeypatch.setattr("parivision.registry.client_settings._changed", [])
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "600")
     monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES")
     impatient(3)
-    steady()
+    steady(30)
     assert [variable.get() for variable in variables] == [600, 4]
+    # As a stage does, which is never impatient before.
+    monkeypatch.setattr("parivision.registry.client_settings._changed", [])
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "9")
+    steady(30)
+    assert [variable.get() for variable in variables] == [600, 9]
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from parivision.errors import SourceError, StoreError
+from parivision.settings.retry import NEVER
 from parivision.sources import feed22
 from parivision.sources.feed import FeedSource
-from parivision.sources.retry import Retry
 from parivision.sources.synthetic import SyntheticConfig, generate
 from parivision.stats_api.app import create_app
 from parivision.stats_api.archive import Archive, open_archive
@@ -160,7 +160,7 @@ class TestShots:
         """Readers of different page sizes at once each read the whole archive, in order."""
 
         def read(size: int) -> pl.DataFrame:
-            source = FeedSource(url, page_records=size, retry=Retry(attempts=1))
+            source = FeedSource(url, page_records=size, retry=NEVER)
             return pl.concat([batch.records for batch in source.batches()])
 
         with ThreadPoolExecutor(3) as readers:

@@ -127,7 +127,7 @@ def test_every_component_runs_as_an_ordinary_user(pipeline: str) -> None:
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
 def test_stages_are_retried_but_a_rollout_is_not_and_nothing_is_cached(pipeline: str) -> None:
-    """A store away for a moment costs a retry; a champion that failed its rollout no second one."""
+    """A pod that was lost is made anew; a champion that failed its rollout gets no second one."""
     for name, task in task_specs(pipeline).items():
         if name == "deploy":
             assert "retryPolicy" not in task

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parivision.errors import SourceError
+from parivision.settings.retry import Retry
 from parivision.sources import feed22
 from parivision.sources.feed import FeedSource, as_text
-from parivision.sources.retry import Retry
 
 ROW = dict.fromkeys(feed22.COLUMNS, "x") | {
     "Game ID": 22200001,
@@ -27,7 +27,7 @@ def source(handler: Callable[[httpx.Request], httpx.Response], waits: list[float
     return FeedSource(
         "http://stats:8000/",
         transport=httpx.MockTransport(handler),
-        retry=Retry(attempts=3, sleep=waits.append),
+        retry=Retry(within_s=10.0, sleep=waits.append),
     )
 
 
@@ -106,10 +106,12 @@ def test_a_wait_that_was_asked_for_is_kept() -> None:
 
 
 def test_a_lasting_failure_names_the_feed() -> None:
-    """The error says who failed, how often, and with what."""
-    down = source(answers(*[httpx.ConnectError("refused")] * 3), [])
-    with pytest.raises(SourceError, match=r"feed:http://stats:8000 failed 3 times.*ConnectError"):
+    """The error says who failed, for how long, and with what."""
+    waits: list[float] = []
+    down = source(answers(*[httpx.ConnectError("refused")] * 30), waits)
+    with pytest.raises(SourceError, match=r"feed:http://stats:8000 gave nothing within 10 s.*Conn"):
         list(down.batches())
+    assert sum(waits) == pytest.approx(10.0)
 
 
 @pytest.mark.parametrize(

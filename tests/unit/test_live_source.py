@@ -14,11 +14,11 @@ from nba_api.stats.library.http import NBAStatsHTTP
 from requests.adapters import BaseAdapter
 
 from parivision.errors import SettingsError, SourceError
+from parivision.settings.retry import Retry, TransientError
 from parivision.sources import feed22, live
 from parivision.sources.base import Batch
 from parivision.sources.live import LiveSource, ShotTable, Window
 from parivision.sources.nba_api import COLUMNS
-from parivision.sources.retry import Retry, TransientError
 
 RECORDED = (Path(__file__).parent / "recorded" / "shotchartdetail.json").read_text("utf-8")
 WINDOW = Window(2023, "Regular Season", date(2022, 10, 15), date(2022, 10, 21))
@@ -77,7 +77,7 @@ def one_a_day(window: Window) -> ShotTable:
 
 def source(fetch: live.Fetch, **more: object) -> LiveSource:
     """A source of the season 2023 to the end of October that never really waits."""
-    more.setdefault("retry", Retry(attempts=3, sleep=lambda _: None))
+    more.setdefault("retry", Retry(within_s=5.0, sleep=lambda _: None))
     return LiveSource([2023], UNTIL, fetch=fetch, **more)  # type: ignore[arg-type]
 
 
@@ -172,7 +172,7 @@ class TestRecorded:
             [2023],
             date(2022, 10, 19),
             since=date(2022, 10, 18),
-            retry=Retry(attempts=2, sleep=lambda _: None),
+            retry=Retry(sleep=lambda _: None),
         )
         (batch,) = live_source.batches()
         assert batch.records.height == 5
@@ -254,7 +254,7 @@ class TestReading:
                 raise failures.pop()
             return one_a_day(window)
 
-        retry = Retry(attempts=2, first_s=4.0, sleep=waits.append, jitter=lambda: 0.0)
+        retry = Retry(first_s=4.0, sleep=waits.append, jitter=lambda: 0.0)
         assert len(days(source(fetch, retry=retry, pause_s=1.5).batches())) == 31
         assert waits == [4.0, 1.5, 1.5, 1.5, 1.5]
 
@@ -271,7 +271,7 @@ class TestReading:
             "2023:2022-10-07",
             "2023:2022-10-14",
         ]
-        with pytest.raises(SourceError, match="2022-10-15 to 2022-10-21 failed 3 times"):
+        with pytest.raises(SourceError, match="2022-10-15 to 2022-10-21 gave nothing within 5 s"):
             next(batches)
 
     @pytest.mark.parametrize("cursor", ["", "2023", "2023:2022-13-01", "x:2022-10-01", "2023:1"])

@@ -11,9 +11,11 @@ from parivision.cli import context
 from parivision.cli.console import out, say
 from parivision.errors import PariVisionError, ServiceError
 from parivision.settings import Settings
+from parivision.settings.retry import Retry
 
 commands = typer.Typer()
 
+PAUSE_S = 3.0
 KEYS_HELP = "folder of a mounted Secret with the keys username and password"
 Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait for the server.")]
 
@@ -88,13 +90,13 @@ def wait_for_services(
     deadline = time.monotonic() + seconds
     if lake:
         # A small question: on FerretDB a count reads the whole lake.
-        _until(deadline, lambda: context.lake(settings).last_ingest())
+        _until(deadline, "the lake", lambda: context.lake(settings).last_ingest())
         out.print("the lake answers")
     if registry:
-        _until(deadline, lambda: context.registry(settings).champion())
+        _until(deadline, "the registry", lambda: context.registry(settings).champion())
         out.print("the registry answers")
     if runtime:
-        _until(deadline, lambda: _require_runtime(settings))
+        _until(deadline, "the runtime image", lambda: _require_runtime(settings))
         out.print("the runtime image is there")
 
 
@@ -108,18 +110,12 @@ def _require_runtime(settings: Settings) -> None:
             raise ServiceError(f"{images.url} has no {settings.runtime_image} yet: push it there")
 
 
-def _until(deadline: float, ask: Callable[[], object]) -> None:
+def _until(deadline: float, what: str, ask: Callable[[], object]) -> None:
     """Ask until there is an answer; the last refusal is raised at the deadline."""
-    while True:
-        try:
-            ask()
-        except PariVisionError as error:
-            if time.monotonic() > deadline:
-                raise
-            say(str(error))
-            time.sleep(3)
-        else:
-            return
+    left_s = max(0.0, deadline - time.monotonic())
+    retry = Retry(within_s=left_s, first_s=PAUSE_S, longest_s=PAUSE_S, sleep=time.sleep, tell=say)
+    # A server that has just begun may refuse its users, too, until their Job has run.
+    retry.run(ask, what, lambda error: isinstance(error, PariVisionError))
 
 
 def _say_done(created: tuple[str, ...], updated: tuple[str, ...]) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ANSWER_S: Final = 10
 """How long a command waits for the registry's first answer."""
+LONG_S: Final = 300
+"""How long work that takes minutes asks for later ones."""
 
 
 def current() -> Settings:
@@ -57,7 +59,7 @@ def registry(chosen: Settings, *, is_long: bool = False) -> "Registry":
     impatient(ANSWER_S)
     opened.require(ANSWER_S)
     if is_long:
-        steady()
+        steady(LONG_S)
     return opened
 
 

@@ -42,10 +42,12 @@ from parivision.lake.mongo_client import (
     DEFAULT_DATABASE,
     client_of,
     insert_missing,
+    is_away,
     read_chunks,
     translating_errors,
     without_credentials,
 )
+from parivision.settings.retry import NEVER, Retry, asks_again
 from parivision.shots import schema
 
 INSERT_GAMES: Final = 100
@@ -56,8 +58,9 @@ READ_GAMES: Final = 200
 class MongoLake:
     """A lake (`lake.base.Lake`) in one database of a MongoDB server."""
 
-    def __init__(self, client: MongoClient[Document], url: str) -> None:
+    def __init__(self, client: MongoClient[Document], url: str, retry: Retry = NEVER) -> None:
         """Use a client; `url` is shown to people and must hold no credentials."""
+        self.retry = retry
         self._client = client
         self._url = url
         self._database = client.get_default_database(default=DEFAULT_DATABASE)
@@ -65,7 +68,7 @@ class MongoLake:
         self._is_indexed = False
 
     @classmethod
-    def connect(cls, url: str) -> "MongoLake":
+    def connect(cls, url: str, retry: Retry = NEVER) -> "MongoLake":
         """The lake at mongodb://user:password@host:port/database; raises StoreError.
 
         The database is `parivision` if the URL names none. Users of another database need
@@ -75,8 +78,8 @@ class MongoLake:
         client = client_of(url, shown)
         try:
             with translating_errors(shown):
-                lake = cls(client, shown)
-                lake._database.command("ping")
+                lake = cls(client, shown, retry)
+            lake._ping()
         except StoreError:
             client.close()
             raise
@@ -91,12 +94,14 @@ class MongoLake:
         """Close the connections."""
         self._client.close()
 
+    @asks_again(is_away)
     def cursor(self, source: str) -> str | None:
         """The cursor last committed for a source."""
         with translating_errors(self._url):
             stored = self._database.cursors.find_one({"_id": source})
         return None if stored is None else stored["cursor"]
 
+    @asks_again(is_away)
     def commit_cursor(self, source: str, cursor: str | None) -> None:
         """Remember how far a source was read."""
         with translating_errors(self._url):
@@ -106,12 +111,14 @@ class MongoLake:
                 upsert=True,
             )
 
+    @asks_again(is_away)
     def last_ingest(self) -> datetime | None:
         """When a cursor was last committed."""
         with translating_errors(self._url):
             moments = [each.get("at") for each in self._database.cursors.find({}, {"at": 1})]
         return max((at.replace(tzinfo=UTC) for at in moments if at is not None), default=None)
 
+    @asks_again(is_away)
     def append_bronze(
         self, records: pl.DataFrame, keys: pl.DataFrame, *, source: str, layout: str
     ) -> Appended:
@@ -130,6 +137,7 @@ class MongoLake:
             sum(part.conflicts for part in parts),
         )
 
+    @asks_again(is_away)
     def add_quarantine(self, refused: pl.DataFrame) -> int:
         """Keep what is no record."""
         with translating_errors(self._url):
@@ -137,15 +145,12 @@ class MongoLake:
 
     def pending(self) -> Iterator[Pending]:
         """Records not refined yet, batch by batch; what comes meanwhile is left out."""
-        with translating_errors(self._url):
-            unrefined = self._batches.unrefined()
-        for batch in unrefined:
-            with translating_errors(self._url):
-                pending = self._batches.pending(batch)
-            # Not within the `with`: an error of the caller is none of the server.
+        for batch in self._unrefined():
+            pending = self._pending(batch)
             if pending is not None:
                 yield pending
 
+    @asks_again(is_away)
     def write_refined(
         self, pending: Pending, shots: pl.DataFrame, bad: pl.DataFrame
     ) -> RefinedRows:
@@ -161,6 +166,7 @@ class MongoLake:
         duplicates = shots.height + bad.height - silver - quarantined_rows
         return RefinedRows(silver, quarantined_rows, duplicates)
 
+    @asks_again(is_away)
     def silver(
         self,
         columns: Sequence[str] | None = None,
@@ -180,6 +186,7 @@ class MongoLake:
             list(columns) if columns is not None else list(schema.NAMES),
         )
 
+    @asks_again(is_away)
     def quarantine(self) -> pl.DataFrame:
         """Everything in quarantine, sorted by key and digest."""
         tables = [
@@ -188,6 +195,7 @@ class MongoLake:
         ]
         return pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA), *tables]).sort(QUARANTINE_ORDER)
 
+    @asks_again(is_away)
     def counts(self) -> LayerCounts:
         """Rows of each layer; a batch counts as pending until all of it is refined."""
         with translating_errors(self._url):
@@ -202,6 +210,21 @@ class MongoLake:
         with exporting(path) as stream:
             shots.write_csv(stream)
         return shots.height
+
+    @asks_again(is_away)
+    def _ping(self) -> None:
+        with translating_errors(self._url):
+            self._database.command("ping")
+
+    @asks_again(is_away)
+    def _unrefined(self) -> list[Document]:
+        with translating_errors(self._url):
+            return self._batches.unrefined()
+
+    @asks_again(is_away)
+    def _pending(self, batch: Document) -> Pending | None:
+        with translating_errors(self._url):
+            return self._batches.pending(batch)
 
     def _index(self) -> None:
         if not self._is_indexed:

@@ -10,7 +10,7 @@ from bson.errors import BSONError
 from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
+from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure, PyMongoError
 
 from parivision.errors import StoreError
 from parivision.lake.documents import Document
@@ -52,6 +52,11 @@ def translating_errors(url: str) -> Iterator[None]:
             f"{url} could not be used ({type(error).__name__}: {message}): check that "
             "the server runs and can be reached, then run this again."
         ) from error
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether an error is that the server could not be reached, or broke off."""
+    return isinstance(error.__cause__, ConnectionFailure)
 
 
 def client_of(url: str, shown: str) -> MongoClient[Document]:

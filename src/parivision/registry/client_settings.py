@@ -13,8 +13,14 @@ from mlflow.environment_variables import (
 
 from parivision.errors import RegistryError
 
-_STEADY: Final = ((MLFLOW_HTTP_REQUEST_TIMEOUT, 60), (MLFLOW_HTTP_REQUEST_MAX_RETRIES, 4))
-"""What long work waits for an answer, and how often it asks again: six minutes at most."""
+_VARIABLES: Final = (MLFLOW_HTTP_REQUEST_TIMEOUT, MLFLOW_HTTP_REQUEST_MAX_RETRIES)
+_TIMEOUT_S: Final = 60
+"""How long work that is not watched waits for an answer."""
+_MOST_RETRIES: Final = 10
+"""MLflow's client allows no more."""
+_BACKOFF_S: Final = 2
+_LONGEST_BACKOFF_S: Final = 120
+"""MLflow's own, and urllib3's: no wait before the first retry, then twice as long each time."""
 _given: dict[str, int] = {}
 """What the user had set before this process changed it; `_changed` says whether it has."""
 _changed: list[bool] = []
@@ -22,22 +28,40 @@ _changed: list[bool] = []
 
 def impatient(seconds: int) -> None:
     """Let a server answer within `seconds` or not at all, for those who will ask again anyway."""
-    if not _changed:
-        for variable, _ in _STEADY:
-            if variable.is_set():  # type: ignore[no-untyped-call]
-                _given[variable.name] = variable.get()  # type: ignore[no-untyped-call]
-        _changed.append(True)
+    _remember()
     MLFLOW_HTTP_REQUEST_TIMEOUT.set(seconds)  # type: ignore[no-untyped-call]
     MLFLOW_HTTP_REQUEST_MAX_RETRIES.set(0)  # type: ignore[no-untyped-call]
 
 
-def steady() -> None:
-    """Ask a server again for some minutes, so that a restart of it loses no hours of work.
+def steady(within_s: float) -> None:
+    """Ask a server that is away again for so long, so that a restart of it loses no hours of work.
 
-    Each new attempt is told in the log. MLflow's own settings count where they are set.
+    MLflow's client asks by itself, and tells each new attempt in the log: this is how often it does
+    so in that time. MLflow's own settings count where they are set.
     """
-    for variable, value in _STEADY:
+    _remember()
+    for variable, value in zip(_VARIABLES, (_TIMEOUT_S, _retries(within_s)), strict=True):
         variable.set(_given.get(variable.name, value))  # type: ignore[no-untyped-call]
+
+
+def _remember() -> None:
+    """Keep what the user has set, before this process sets anything."""
+    if not _changed:
+        for variable in _VARIABLES:
+            if variable.is_set():  # type: ignore[no-untyped-call]
+                _given[variable.name] = variable.get()  # type: ignore[no-untyped-call]
+        _changed.append(True)
+
+
+def _retries(within_s: float) -> int:
+    """How many retries wait for at most so many seconds together."""
+    waited_s, retries = 0.0, 1
+    while retries < _MOST_RETRIES:
+        waited_s += min(_BACKOFF_S * 2.0**retries, _LONGEST_BACKOFF_S)
+        if waited_s > within_s:
+            break
+        retries += 1
+    return retries if within_s else 0
 
 
 def within(seconds: float, ask: Callable[[], object], trouble: str) -> None:

@@ -54,6 +54,12 @@ class Settings(BaseSettings):
         alias="PARIVISION_POD",
         description="pod of a pipeline's task: there lake and MLflow must be named",
     )
+    patience_s: Annotated[int, whole_number(0, 86400)] = Field(
+        # In front of a screen nobody waits for long.
+        default_factory=lambda above: 300 if above["pod"] else 10,
+        alias="PARIVISION_PATIENCE_S",
+        description="for how long a stage asks a server that is away; default 10, in a pod 300",
+    )
     lake: LakeAddress = Field(
         default_factory=lambda above: "" if above["pod"] else str(above["home"] / "lake"),
         alias="PARIVISION_LAKE",

@@ -7,9 +7,10 @@ import httpx
 import polars as pl
 
 from parivision.errors import SourceError
+from parivision.settings.retry import Retry, TransientError
 from parivision.sources import feed22
 from parivision.sources.base import Batch
-from parivision.sources.retry import Retry, TransientError
+from parivision.sources.retry import ask
 
 PAGE_RECORDS: Final = 5_000
 TIMEOUT_S: Final = 30.0
@@ -69,7 +70,7 @@ class FeedSource:
 
     def _page(self, client: httpx.Client, after: str | None) -> httpx.Response:
         parameters = {"limit": str(self._page_records)} | ({"after": after} if after else {})
-        return self._retry.run(lambda: self._asked(client, parameters), self.name)
+        return ask(self._retry, lambda: self._asked(client, parameters), self.name)
 
     def _asked(self, client: httpx.Client, parameters: Mapping[str, str]) -> httpx.Response:
         try:

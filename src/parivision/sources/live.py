@@ -14,11 +14,12 @@ from typing import Any, Final
 import polars as pl
 
 from parivision.errors import SettingsError, SourceError
+from parivision.settings.retry import Retry, TransientError
 from parivision.shots.schema import SEASON_TYPES
 from parivision.sources import feed22
 from parivision.sources.base import Batch
 from parivision.sources.nba_api import COLUMNS, feed_records
-from parivision.sources.retry import Retry, TransientError
+from parivision.sources.retry import ask
 from parivision.sources.scope import season_scope
 
 ASKED_TYPES: Final = SEASON_TYPES[:5]
@@ -27,6 +28,9 @@ WINDOW_DAYS: Final = 7
 """About 9,000 shots and 3 MB an answer; a whole season in one often times out."""
 TIMEOUT_S: Final = 60.0
 PAUSE_S: Final = 1.0
+PATIENCE_S: Final = 60.0
+FIRST_WAIT_S: Final = 2.0
+"""It refuses who asks too fast for some seconds, longer than a server of ours is away."""
 SEASON_STARTS: Final = (10, 1)
 SEASON_ENDS: Final = (7, 31)
 LATE_ENDS: Final = MappingProxyType({2020: date(2020, 10, 14)})
@@ -103,7 +107,7 @@ class LiveSource:
         self._season_type = season_type
         self._window_days = window_days
         self._fetch = fetch or ask_league
-        self._retry = retry or Retry(attempts=6, first_s=2.0)
+        self._retry = retry or Retry(within_s=PATIENCE_S, first_s=FIRST_WAIT_S)
         self._pause_s = pause_s
 
     def batches(self, after: str | None = None) -> Iterator[Batch]:
@@ -143,7 +147,7 @@ class LiveSource:
 
     def _records(self, window: Window) -> pl.DataFrame:
         what = f"The league's answer for {window.first} to {window.last}"
-        answer = self._retry.run(lambda: self._fetch(window), what)
+        answer = ask(self._retry, lambda: self._fetch(window), what)
         return records(answer, window.season_type)
 
 

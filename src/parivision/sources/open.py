@@ -7,32 +7,38 @@ data/nba                                          season files or feed CSVs, a f
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 from parivision.errors import SettingsError
+from parivision.settings.retry import Retry
 from parivision.sources.base import Source
 from parivision.sources.csv_files import open_files
 from parivision.sources.feed import FeedSource
-from parivision.sources.live import LiveSource
+from parivision.sources.live import FIRST_WAIT_S, PATIENCE_S, LiveSource
 from parivision.sources.synthetic import Drift, SyntheticConfig, SyntheticSource
 
 MOST_SEASONS = 200
 _SWITCHES = ("relabel_actions", "moved_coordinates", "more_threes", "skill_change")
 
 
-def open_source(uri: str) -> Source:
-    """The source a URI names; raises SettingsError or SourceError when it names none."""
+def open_source(uri: str, retry: Retry = Retry()) -> Source:  # noqa: B008 - frozen
+    """The source a URI names; raises SettingsError or SourceError when it names none.
+
+    `retry` is for sources in the network: the league is asked for at least `live.PATIENCE_S`.
+    """
     scheme, colon, _ = uri.partition(":")
     scheme = scheme.lower() if colon else ""
     if scheme in {"http", "https"}:
-        return FeedSource(uri)
+        return FeedSource(uri, retry=retry)
     if scheme == "synthetic":
         return SyntheticSource(synthetic_config(uri))
     if scheme == "live":
-        return _live(uri)
+        within_s = max(retry.within_s, PATIENCE_S)
+        return _live(uri, replace(retry, within_s=within_s, first_s=FIRST_WAIT_S))
     try:
         path = Path(uri).expanduser()
     except (RuntimeError, ValueError) as error:
@@ -61,7 +67,7 @@ def synthetic_config(uri: str) -> SyntheticConfig:
     return SyntheticConfig(**values, drift=Drift(**drift))
 
 
-def _live(uri: str) -> LiveSource:
+def _live(uri: str, retry: Retry) -> LiveSource:
     options = _options(uri)
     _refuse_unknown(uri, options, {"seasons", "until", "since"})
     if not {"seasons", "until"} <= options.keys():
@@ -71,6 +77,7 @@ def _live(uri: str) -> LiveSource:
         _parsed(uri, options["seasons"], _seasons),
         _parsed(uri, options["until"], date.fromisoformat),
         since=_parsed(uri, since, date.fromisoformat) if since else None,
+        retry=retry,
     )
 
 

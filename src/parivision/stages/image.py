@@ -6,11 +6,13 @@ from urllib.parse import urlsplit
 from parivision.errors import SettingsError
 from parivision.packaging.oci import ImageRegistry, push_bento
 from parivision.settings import Settings
+from parivision.settings.retry import NEVER, Retry
+from parivision.stages import stores
 
 
 def push(settings: Settings, bento: Path) -> str:
     """Make the image of a Bento and push it; returns how the cluster's nodes pull it."""
-    with image_registry(settings) as registry:
+    with image_registry(settings, stores.retry(settings)) as registry:
         address = urlsplit(settings.images_push)
         repository = address.path.strip("/")
         image = push_bento(
@@ -23,7 +25,7 @@ def push(settings: Settings, bento: Path) -> str:
     return image.reference
 
 
-def image_registry(settings: Settings) -> ImageRegistry:
+def image_registry(settings: Settings, retry: Retry = NEVER) -> ImageRegistry:
     """The registry that the champion's image is pushed to; raises SettingsError without one."""
     if not settings.images_push:
         raise SettingsError(
@@ -32,4 +34,4 @@ def image_registry(settings: Settings) -> ImageRegistry:
         )
     address = urlsplit(settings.images_push)
     login = (settings.images_username, settings.images_password)
-    return ImageRegistry(f"{address.scheme}://{address.netloc}", *login)
+    return ImageRegistry(f"{address.scheme}://{address.netloc}", *login, retry=retry)

@@ -23,4 +23,5 @@ def ingest(
     Raises UnreadFilesError when files of it cannot be used; what the others hold is in bronze then.
     """
     lake = stores.lake(settings)
-    return bronze.ingest(open_source(source), lake, limit=limit, progress=progress)
+    opened = open_source(source, stores.retry(settings))
+    return bronze.ingest(opened, lake, limit=limit, progress=progress)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from parivision.errors import SettingsError
 from parivision.settings import Settings
+from parivision.settings.retry import Retry
 
 if TYPE_CHECKING:
     from parivision.lake import Lake
@@ -14,7 +15,13 @@ def lake(settings: Settings) -> "Lake":
     """The lake; raises SettingsError where a task's pod was not told of one."""
     from parivision.lake import open_lake
 
-    return open_lake(_named(settings.lake, "PARIVISION_LAKE", "parivision-lake"))
+    url = _named(settings.lake, "PARIVISION_LAKE", "parivision-lake")
+    return open_lake(url, retry(settings))
+
+
+def retry(settings: Settings) -> Retry:
+    """How long a stage asks a server that is away."""
+    return Retry(within_s=settings.patience_s)
 
 
 def registry(settings: Settings) -> "Registry":
@@ -23,9 +30,10 @@ def registry(settings: Settings) -> "Registry":
     It is asked nothing yet. The home folder, where a local one keeps its files, exists afterwards.
     """
     _named(settings.tracking_uri, "MLFLOW_TRACKING_URI", "parivision-mlflow")
-    from parivision.registry import Registry, quiet
+    from parivision.registry import Registry, quiet, steady
 
     quiet()
+    steady(settings.patience_s)
     settings.home.mkdir(parents=True, exist_ok=True)
     return Registry(settings.tracking_uri, settings.artifacts, settings.tracking_login)
 

@@ -19,10 +19,10 @@ from typing import IO, Any, Final
 import httpx
 
 from parivision.errors import ServiceError
+from parivision.settings.retry import NEVER, Retry, TransientError, asks_again, is_transient
 
 TIMEOUT_S: Final = 30.0
 CONNECT_S: Final = 5.0
-CONNECT_RETRIES: Final = 2
 OCI_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 INDEXES: Final = (
@@ -30,8 +30,15 @@ INDEXES: Final = (
     "application/vnd.docker.distribution.manifest.list.v2+json",
 )
 _ACCEPTED: Final = ", ".join((OCI_MANIFEST, DOCKER_MANIFEST, *INDEXES))
+_BUSY: Final = (429, 502, 503, 504)
 _CHUNK_BYTES: Final = 2**20
 _PARAMETER: Final = re.compile(r'(\w+)="([^"]*)"')
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether an error is that the registry was away, broke off, or had too much to do."""
+    broken = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError)
+    return is_transient(error) or isinstance(error.__cause__, broken)
 
 
 @dataclass(frozen=True)
@@ -52,14 +59,16 @@ class ImageRegistry:
         username: str = "",
         password: str = "",
         transport: httpx.BaseTransport | None = None,
+        retry: Retry = NEVER,
     ) -> None:
         self.url = url.rstrip("/")
+        self.retry = retry
         self._username = username
         self._client = httpx.Client(
             base_url=f"{self.url}/v2/",
             auth=_Login(self.url, username, password),
             timeout=httpx.Timeout(TIMEOUT_S, connect=CONNECT_S),
-            transport=transport or httpx.HTTPTransport(retries=CONNECT_RETRIES),
+            transport=transport or httpx.HTTPTransport(),
             trust_env=False,
             follow_redirects=True,
         )
@@ -72,6 +81,7 @@ class ImageRegistry:
         """Close the connections."""
         self._client.close()
 
+    @asks_again(may_pass)
     def manifest(self, repository: str, reference: str) -> ImageManifest | None:
         """The manifest under a tag or digest, or None where there is none."""
         path = f"{repository}/manifests/{reference}"
@@ -82,12 +92,14 @@ class ImageRegistry:
         kind = content.get("mediaType") or response.headers.get("Content-Type", "").split(";")[0]
         return ImageManifest(kind, digest_of(response.content), content)
 
+    @asks_again(may_pass)
     def has_manifest(self, repository: str, digest: str) -> bool:
         """Whether the repository holds a manifest."""
         path = f"{repository}/manifests/{digest}"
         response = self._ask("HEAD", path, 200, 404, headers={"Accept": _ACCEPTED})
         return response.is_success
 
+    @asks_again(may_pass)
     def document(self, repository: str, digest: str) -> dict[str, Any]:
         """A blob that is a JSON object, proven to be the one that was asked for."""
         response = self._ask("GET", f"{repository}/blobs/{digest}", 200)
@@ -95,6 +107,7 @@ class ImageRegistry:
             raise ServiceError(f"{response.url} is damaged: what came is not {digest}")
         return self._object(response)
 
+    @asks_again(may_pass)
     def mount(self, repository: str, digest: str, size: int, source: str) -> None:
         """Let `repository` hold a blob that `source`, another repository here, holds."""
         if self._has_blob(repository, digest):
@@ -107,6 +120,7 @@ class ImageRegistry:
                 self._fetch(source, digest, copy)
                 self._finish(response, digest, size, copy)
 
+    @asks_again(may_pass)
     def upload(self, repository: str, digest: str, path: Path) -> None:
         """Send a blob, unless the repository holds it."""
         if not self._has_blob(repository, digest):
@@ -114,6 +128,7 @@ class ImageRegistry:
             with path.open("rb") as blob:
                 self._finish(started, digest, path.stat().st_size, blob)
 
+    @asks_again(may_pass)
     def put_manifest(self, repository: str, tag: str, media_type: str, content: bytes) -> None:
         """Send a manifest, whose blobs the repository holds, under a tag."""
         path = f"{repository}/manifests/{tag}"
@@ -142,7 +157,8 @@ class ImageRegistry:
         with self._answering():
             response = self._client.request(method, path, **content)
         if response.status_code not in expected:
-            raise self._refusal(response)
+            cause = TransientError("busy") if response.status_code in _BUSY else None
+            raise self._refusal(response) from cause
         return response
 
     @contextmanager
