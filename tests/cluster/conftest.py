@@ -39,7 +39,7 @@ def kubeconfig() -> str:
 
 @pytest.fixture(scope="session")
 def cluster(kubeconfig: str) -> Iterator[LiveCluster]:
-    """The cluster under test."""
+    """The cluster under test; while it is, no pipeline begins by its schedule."""
     with config.new_client_from_config(kubeconfig) as api:
         live = LiveCluster(
             kubeconfig,
@@ -50,7 +50,8 @@ def cluster(kubeconfig: str) -> Iterator[LiveCluster]:
             client.CustomObjectsApi(api),
         )
         _collected["cluster"] = live
-        yield live
+        with live.schedules_paused():
+            yield live
         _collected.clear()
 
 

@@ -19,7 +19,7 @@ REGISTRY = "http://127.0.0.1:30500"
 PIPELINES = f"system:serviceaccount:{NAMESPACE}:{RELEASE}-pipelines"
 STRANGER = "stranger"
 # Parts that talk to Kubernetes, and so have an account's token.
-KNOWN_TO_KUBERNETES = {"pipelines", "prometheus", "verdict"}
+KNOWN_TO_KUBERNETES = {"pipelines", "prometheus", "retraining", "verdict"}
 PASSWORD = re.compile(r"\b[0-9a-f]{48,}\b|\$2[aby]\$\S{50,}")
 # The registry is not among them: nodes pull from it, and it asks for a password.
 PORTS = {"mongodb": 27017, "mlflow": 5000, "shots": 3000, "stats-api": 8000}
@@ -333,3 +333,21 @@ def test_a_strangers_connection_is_refused(cluster: LiveCluster, stranger: str) 
     for part, port in PORTS.items():
         host = f"{RELEASE}-{part}.{NAMESPACE}.svc"
         assert not _reaches(cluster, stranger, host, port), part
+
+
+def test_the_retraining_service_may_make_no_job_but_the_training_s(cluster: LiveCluster) -> None:
+    """A Job that mounts another Secret is refused for its account; the template's is taken."""
+    service = f"system:serviceaccount:{NAMESPACE}:{RELEASE}-retraining"
+    asked = ("create", "--dry-run=server", "--as", service, "-f", "-")
+    # As kubectl itself makes a Job of a CronJob: what the service does is no more than that.
+    source = ("--from", f"cronjob/{RELEASE}-training", "-n", NAMESPACE)
+    made = cluster.kubectl("create", "job", "a-job", *source, "--dry-run=client", "-o", "json")
+    job = json.loads(made)
+    assert "a-job" in cluster.kubectl(*asked, given=json.dumps(job))
+    other = {"name": "other", "secret": {"secretName": "parivision-mongodb-root"}}
+    job["spec"]["template"]["spec"]["volumes"].append(other)
+    with pytest.raises(AssertionError, match="and no other"):
+        cluster.kubectl(*asked, given=json.dumps(job))
+    secrets = ("get", "secrets", "-n", NAMESPACE, "--as", service)
+    with pytest.raises(AssertionError, match="forbidden"):
+        cluster.kubectl(*secrets)

@@ -75,10 +75,14 @@ def test_images_have_a_fixed_name(values: str) -> None:
 
 @pytest.mark.parametrize("values", ON)
 def test_only_who_needs_kubernetes_gets_a_token(values: str) -> None:
-    """Every pod has an account of its own; the pipelines' and the verdict's may ask the API."""
+    """Every pod has an account of its own; few may ask the API.
+
+    Those of the pipelines and of the verdict, and of retraining where trainings are Jobs.
+    """
+    known = {"pipelines", "verdict"} | ({"retraining"} if values != "kubeflow" else set())
     for name, labels, spec in pods(values):
         assert spec["serviceAccountName"].startswith("parivision-"), name
-        asks = labels["app.kubernetes.io/component"] in {"pipelines", "verdict"}
+        asks = labels["app.kubernetes.io/component"] in known
         assert spec["automountServiceAccountToken"] is asks, name
         get(of_values(values), "ServiceAccount", spec["serviceAccountName"])
 

@@ -1,7 +1,11 @@
-"""Retraining on alerts: the service as a process, before a stand-in of Kubeflow's API."""
+"""Retraining on alerts: the service as a process, before stand-ins of what runs trainings.
+
+Every promise holds for both: Kubeflow Pipelines, and Jobs of Kubernetes.
+"""
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,14 +13,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import pytest
 
+import jobs_standin
 import kfp_standin
+from jobs_standin import JobsStandin
 from kfp_standin import Fault, Standin
+from parivision.kubernetes.cron_jobs import CAUSE
 from parivision.retraining.notices import LABEL, MOST_BYTES
 from ports import free_port
 
@@ -27,34 +35,116 @@ SENDERS = 50
 Service = Callable[[], httpx.Client]
 
 
-@pytest.fixture
-def kubeflow() -> Iterator[Standin]:
+class Trainings(Protocol):
+    """What runs trainings, as a test sees it."""
+
+    def environment(self, folder: Path) -> dict[str, str]:
+        """Where the service finds it."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What the command is told of it."""
+
+    @property
+    def causes(self) -> list[str]:
+        """The causes of the runs that were started."""
+
+    def fail(self) -> None:
+        """Let the one run fail."""
+
+    def go_away(self, *, is_away: bool) -> None:
+        """Let everything be answered with 503, or not any more."""
+
+
+class OnKubeflow:
     """A Kubeflow Pipelines whose runs go on until somebody ends them."""
-    with kfp_standin.serving() as standin:
+
+    words = ("--source", "synthetic:")
+
+    def __init__(self, standin: Standin) -> None:
+        """Runs do nothing."""
+        self._standin = standin
         standin.engine = lambda server, run: server.set_state(run, "RUNNING")
-        yield standin
+
+    def environment(self, folder: Path) -> dict[str, str]:
+        """KFP's address."""
+        return {"PARIVISION_KFP": self._standin.url, "HOME": str(folder)}
+
+    @property
+    def causes(self) -> list[str]:
+        """The parameter of each run; its name says for which alert it is."""
+        runs = self._standin.runs.values()
+        assert all(run["display_name"].endswith(" for ParivisionDrift") for run in runs)
+        return [run["runtime_config"]["parameters"]["cause"] for run in runs]
+
+    def fail(self) -> None:
+        """As KFP says it."""
+        (run,) = self._standin.runs.values()
+        self._standin.set_state(run, "FAILED")
+
+    def go_away(self, *, is_away: bool) -> None:
+        """Of every request to come."""
+        self._standin.faults = [Fault(503)] * 3 if is_away else []
+
+
+class OnJobs:
+    """A Kubernetes whose Jobs go on until somebody ends them."""
+
+    words = ("--cron-job", f"{jobs_standin.NAMESPACE}/{jobs_standin.CRON_JOB}")
+
+    def __init__(self, standin: JobsStandin) -> None:
+        """The first champion was trained two hours ago."""
+        self.standin = standin
+        standin.add("first-champion", datetime.now(UTC) - timedelta(hours=2), "Complete")
+
+    def environment(self, folder: Path) -> dict[str, str]:
+        """A kubeconfig."""
+        path = jobs_standin.kubeconfig(self.standin, folder)
+        return {"KUBECONFIG": str(path), "HOME": str(folder)}
+
+    @property
+    def causes(self) -> list[str]:
+        """The annotation of each Job's pod."""
+        pods = [job["spec"]["template"]["metadata"] for job in self.standin.jobs]
+        return [pod["annotations"][CAUSE] for pod in pods if "annotations" in pod]
+
+    def fail(self) -> None:
+        """As the cluster says it."""
+        self.standin.end(self.standin.jobs[-1], "Failed")
+
+    def go_away(self, *, is_away: bool) -> None:
+        """As an API server that starts answers."""
+        self.standin.fault = 503 if is_away else None
+
+
+@pytest.fixture(params=["kubeflow", "jobs"])
+def trainings(request: pytest.FixtureRequest) -> Iterator[Trainings]:
+    """Either of what can run trainings, with no run in the way."""
+    if request.param == "kubeflow":
+        with kfp_standin.serving() as kubeflow:
+            yield OnKubeflow(kubeflow)
+        return
+    with jobs_standin.serving() as jobs:
+        yield OnJobs(jobs)
 
 
 @pytest.fixture
-def service(kubeflow: Standin, tmp_path: Path) -> Iterator[httpx.Client]:
+def service(trainings: Trainings, tmp_path: Path) -> Iterator[httpx.Client]:
     """The service, and a client that bears its token."""
-    with serving(kubeflow, tmp_path) as client:
+    with serving(trainings, tmp_path) as client:
         yield client
 
 
 @contextmanager
-def serving(kubeflow: Standin, folder: Path) -> Iterator[httpx.Client]:
+def serving(trainings: Trainings, folder: Path) -> Iterator[httpx.Client]:
     """`parivision retrain-on-alerts` for as long as the block lasts."""
     port = free_port()
     token = folder / "token"
     token.write_text(TOKEN)
     command = [str(Path(sys.executable).with_name("parivision")), "retrain-on-alerts"]
-    command += ["--port", str(port), "--window", "1", "--source", "synthetic:"]
-    environment = os.environ | {
-        "PARIVISION_KFP": kubeflow.url,
-        "PARIVISION_ALERTS_TOKEN_FILE": str(token),
-        "HOME": str(folder),
-    }
+    command += ["--port", str(port), "--window", "1", *trainings.words]
+    environment = os.environ | trainings.environment(folder)
+    environment["PARIVISION_ALERTS_TOKEN_FILE"] = str(token)
     log = folder / "retraining.log"
     with log.open("wb") as out:
         process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
@@ -94,7 +184,7 @@ def metric(client: httpx.Client, name: str) -> float:
     return next(float(line.split()[-1]) for line in lines if line.startswith(name))
 
 
-def test_a_thousand_alerts_start_one_run(service: httpx.Client, kubeflow: Standin) -> None:
+def test_a_thousand_alerts_start_one_run(service: httpx.Client, trainings: Trainings) -> None:
     """However many messages come at a time, one run starts, with the alert in it."""
 
     def messages(_: int) -> list[httpx.Response]:
@@ -107,51 +197,48 @@ def test_a_thousand_alerts_start_one_run(service: httpx.Client, kubeflow: Standi
     assert {answer.status_code for answer in answers} == {200}
     outcomes = Counter(answer.json()["outcome"] for answer in answers)
     assert outcomes == {"started": 1, "running": ALERTS - 1}
-    (run,) = kubeflow.runs.values()
-    assert run["display_name"].endswith(" for ParivisionDrift")
-    assert run["runtime_config"]["parameters"]["cause"] == "ParivisionDrift: It moved"
+    assert trainings.causes == ["ParivisionDrift: It moved"]
     notices = 'parivision_retraining_notices_total{outcome="started"}'
     assert metric(service, notices) == 1
     assert metric(service, "parivision_retraining_started_timestamp_seconds") > 0
 
 
-def test_a_new_process_knows_what_an_old_one_started(kubeflow: Standin, tmp_path: Path) -> None:
-    """Kubeflow's list is its memory: runs that go on, and those that failed, are in the way."""
-    with serving(kubeflow, tmp_path) as client:
+def test_a_new_process_knows_what_an_old_one_started(trainings: Trainings, tmp_path: Path) -> None:
+    """The list of runs is its memory: those that go on, and those that failed, are in the way."""
+    with serving(trainings, tmp_path) as client:
         assert client.post("/alerts", json=message()).json()["outcome"] == "started"
-    with serving(kubeflow, tmp_path) as client:
+    with serving(trainings, tmp_path) as client:
         assert client.post("/alerts", json=message()).json()["outcome"] == "running"
         assert client.get("/").json()["outcome"] == "running"
-    (run,) = kubeflow.runs.values()
-    kubeflow.set_state(run, "FAILED")
-    with serving(kubeflow, tmp_path) as client:
+    trainings.fail()
+    with serving(trainings, tmp_path) as client:
         answer = client.post("/alerts", json=message()).json()
         assert answer["outcome"] == "backing_off"
         assert answer["next_at"]
         assert metric(client, "parivision_retraining_failures") == 1
-    assert len(kubeflow.runs) == 1
+    assert len(trainings.causes) == 1
 
 
-def test_with_kubeflow_away_alertmanager_is_asked_to_come_again(
-    service: httpx.Client, kubeflow: Standin
+def test_with_its_runner_away_alertmanager_is_asked_to_come_again(
+    service: httpx.Client, trainings: Trainings
 ) -> None:
     """503 with when to come, and then the same message starts the run."""
-    kubeflow.faults = [Fault(503)] * 3
+    trainings.go_away(is_away=True)
     answer = service.post("/alerts", json=message())
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) > 0
     assert "503" in answer.text
-    kubeflow.faults = []
+    trainings.go_away(is_away=False)
     assert service.post("/alerts", json=message()).json()["outcome"] == "started"
 
 
-def test_who_has_no_token_starts_nothing(service: httpx.Client, kubeflow: Standin) -> None:
+def test_who_has_no_token_starts_nothing(service: httpx.Client, trainings: Trainings) -> None:
     """401 without the token, and with a wrong one."""
     for header in (b"", b"Bearer wrong", f"Basic {TOKEN}".encode(), b"Bearer \xe9"):
         answer = service.post("/alerts", json=message(), headers={b"Authorization": header})
         assert answer.status_code == 401
         assert "parivision-retraining" in answer.text
-    assert not kubeflow.runs
+    assert not trainings.causes
 
 
 @pytest.mark.parametrize(
@@ -164,20 +251,39 @@ def test_who_has_no_token_starts_nothing(service: httpx.Client, kubeflow: Standi
     ],
 )
 def test_a_bad_message_is_told_what_is_wrong(
-    service: httpx.Client, kubeflow: Standin, body: bytes, said: str
+    service: httpx.Client, trainings: Trainings, body: bytes, said: str
 ) -> None:
     """400 with a sentence, and nothing starts."""
     answer = service.post("/alerts", content=body)
     assert answer.status_code == 400
     assert said in answer.text
-    assert not kubeflow.runs
+    assert not trainings.causes
 
 
-def test_what_fires_without_asking_starts_nothing(service: httpx.Client, kubeflow: Standin) -> None:
+def test_what_fires_without_asking_starts_nothing(
+    service: httpx.Client, trainings: Trainings
+) -> None:
     """Alerts that are resolved, or have no such label."""
     resolved, other = message(), message("ParivisionSlow")
     resolved["alerts"][0]["status"] = "resolved"
     del other["alerts"][0]["labels"][LABEL]
     for body in (resolved, other):
         assert service.post("/alerts", json=body).status_code == 200
-    assert not kubeflow.runs
+    assert not trainings.causes
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "--endpoint or PARIVISION_KFP.*--cron-job"),
+        (("--cron-job", "training"), "NAMESPACE/NAME"),
+        (("--cron-job", "a/b", "--endpoint", "http://localhost:1"), "both given"),
+    ],
+)
+def test_what_cannot_work_is_refused_at_once(
+    run: Callable[..., tuple[int, str, str]], words: tuple[str, ...], said: str
+) -> None:
+    """Nothing that runs trainings, or two of them: a sentence, before the first alert comes."""
+    code, _, err = run("retrain-on-alerts", *words)
+    assert code == 1
+    assert re.search(said, " ".join(err.split()))

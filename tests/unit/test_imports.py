@@ -75,7 +75,7 @@ def _imports(name: str) -> frozenset[str]:
         ),
         ("kfp", {"kubeflow.connection", "kubeflow.local_process"}),
         ("kfp_server_api", {"kubeflow.connection"}),
-        ("kubernetes", {"kubernetes.cluster"}),
+        ("kubernetes", {"kubernetes.api", "kubernetes.cluster", "kubernetes.cron_jobs"}),
         ("streamlit", {"web.main", "web.home", "web.model", "web.shot"}),
     ],
 )

@@ -51,6 +51,7 @@ def before(shots: pl.DataFrame) -> pl.DataFrame:
         ({"moved_coordinates": START}, ["y_ft", "distance_ft"]),
         ({"moved_coordinates": START, "frame": "tenfold"}, ["x_ft", "y_ft"]),
         ({"skill_change": START}, ["made", P_TRUE]),
+        ({"shuffled_outcomes": START}, ["made"]),
     ],
 )
 def test_a_switch_touches_its_columns_from_its_start_on(
@@ -120,6 +121,16 @@ def test_the_tenfold_frame_is_the_archives_odd_one(quiet: pl.DataFrame) -> None:
     assert number((y - quiet["y_ft"]).abs().max()) <= 0.51
     assert schema.split_valid(moved.drop(P_TRUE), "test", check_geometry=False).bad.is_empty()
     assert schema.split_valid(moved.drop(P_TRUE), "test").bad.height > 0.7 * moved.height
+
+
+def test_shuffled_outcomes_tell_nothing_of_the_shot(quiet: pl.DataFrame) -> None:
+    """As many go in as did, and likely shots no more often than others."""
+    mixed, true = after(league(shuffled_outcomes=START)), after(quiet)
+    assert mixed["made"].sum() == true["made"].sum()
+    for table, least, most in ((true, 0.15, 1.0), (mixed, -0.05, 0.05)):
+        is_likely = table[P_TRUE] > number(table[P_TRUE].median())
+        rates = [number(table.filter(chosen)["made"].mean()) for chosen in (is_likely, ~is_likely)]
+        assert least < rates[0] - rates[1] < most
 
 
 def test_a_skill_change_may_hit_some_players(quiet: pl.DataFrame) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
+CAUSE_HELP = "Why training runs, such as an alert; the decision is recorded with it."
 SYNTHETIC = "synthetic:?seed=1&seasons=2021-2023&games=300"
 
 
@@ -27,11 +28,12 @@ def run(
     source: Annotated[str, typer.Option(help="Source of shots, for etl and training.")] = SYNTHETIC,
     until: Annotated[str, typer.Option(help="First day to leave out; empty for none.")] = "",
     target: Annotated[str, typer.Option(help=TARGET_HELP)] = "auto",
+    cause: Annotated[str, typer.Option(help=CAUSE_HELP)] = "",
 ) -> None:
     """Run a compiled pipeline on this machine, each task a process of its own."""
     given = {
         "etl": {"source": source},
-        "training": {"source": source, "until": until, "target": target},
+        "training": {"source": source, "until": until, "target": target, "cause": cause},
         "monitoring": {"target": target},
     }
     result = run_pipeline(pipeline, given.get(pipeline, {}), context.current())

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from parivision import strict_json
-from parivision.kubernetes.cluster import Cluster, DeploymentTarget, MissingError
+from parivision.kubernetes.api import MissingError
+from parivision.kubernetes.cluster import Cluster, DeploymentTarget
 from parivision.kubernetes.release import Release, change, served, template_key
 
 STATUS: Final = "parivision.dev/verdict"

@@ -1,15 +1,20 @@
-"""What a rollout asks of the Kubernetes API, and the API's refusals with what to do."""
+"""What a rollout asks of the Kubernetes API."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import urllib3
-from kubernetes import client, config
+from kubernetes import client
 
-from parivision.errors import ServiceError
+from parivision.kubernetes.api import (
+    ConflictError,
+    KubernetesApi,
+    MissingError,
+    configure,
+    selector,
+)
 
 CONTAINER: Final = "shots"
 """The container of the prediction service's pods."""
@@ -20,24 +25,13 @@ _GATEWAY_VERSION: Final = "v1"
 REPLICAS: Final = "parivision.dev/replicas"
 REVISION: Final = "deployment.kubernetes.io/revision"
 _HASH: Final = "pod-template-hash"
-# To connect, and to answer.
-_REQUEST_TIMEOUT_S: Final = (3.0, 10.0)
 _LOG_LINES: Final = 15
 _EVENT_CHARACTERS: Final = 1000
-_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _TOO_MANY = 401, 403, 404, 409, 429
-_SERVER_ERROR: Final = 500
-
-
-class AwayError(ServiceError):
-    """The API does not answer at the moment; it may the next time."""
-
-
-class MissingError(ServiceError):
-    """What was asked for is not there."""
-
-
-class ConflictError(ServiceError):
-    """What was to be made is there."""
+_API: Final = KubernetesApi(
+    forbidden="The ServiceAccount needs the Role of the chart `pipelines`: add it to the values' "
+    "pipelines.subjects",
+    missing="Install the chart, or name another Deployment in PARIVISION_DEPLOYMENT",
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +62,7 @@ class Cluster:
 
     def deployment(self, target: DeploymentTarget) -> Any:
         """The Deployment as it is."""
-        return self._ask(
+        return _API.ask(
             f"read the Deployment {target}",
             self._apps.read_namespaced_deployment,
             target.name,
@@ -77,7 +71,7 @@ class Cluster:
 
     def patch(self, target: DeploymentTarget, body: Mapping[str, Any]) -> None:
         """Change the Deployment; what `body` does not name stays."""
-        self._ask(
+        _API.ask(
             f"change the Deployment {target}",
             self._apps.patch_namespaced_deployment,
             target.name,
@@ -91,7 +85,7 @@ class Cluster:
         Without one it is what the Deployment's annotation says, or else 1.
         """
         try:
-            scaler = self._ask(
+            scaler = _API.ask(
                 f"read the HorizontalPodAutoscaler {target}",
                 self._autoscaling.read_namespaced_horizontal_pod_autoscaler,
                 target.name,
@@ -105,28 +99,28 @@ class Cluster:
     def newest_pods(self, target: DeploymentTarget, deployment: Any) -> list[Any]:
         """The pods that the Deployment's newest revision has made."""
         revision = (deployment.metadata.annotations or {}).get(REVISION)
-        selector = _labels(deployment.spec.selector.match_labels)
-        sets = self._list(
+        labels = selector(deployment.spec.selector.match_labels)
+        sets = _API.list_all(
             f"list the ReplicaSets of {target}",
             self._apps.list_namespaced_replica_set,
             target.namespace,
-            label_selector=selector,
+            label_selector=labels,
         )
         newest = [s for s in sets if (s.metadata.annotations or {}).get(REVISION) == revision]
         if not newest:
             return []
         hashed = newest[0].metadata.labels[_HASH]
-        pods = self._list(
+        pods = _API.list_all(
             f"list the pods of {target}",
             self._core.list_namespaced_pod,
             target.namespace,
-            label_selector=f"{selector},{_HASH}={hashed}",
+            label_selector=f"{labels},{_HASH}={hashed}",
         )
         return [pod for pod in pods if pod.metadata.deletion_timestamp is None]
 
     def log_end(self, target: DeploymentTarget, pod: str) -> str:
         """The last lines that the pod's container logged before it ended."""
-        lines = self._ask(
+        lines = _API.ask(
             f"read the log of the pod {pod}",
             self._core.read_namespaced_pod_log,
             pod,
@@ -144,7 +138,7 @@ class Cluster:
     def canary(self, target: DeploymentTarget) -> Mapping[str, Any] | None:
         """Flagger's Canary of the Deployment, of the same name; None where there is none."""
         try:
-            canary = self._ask(
+            canary = _API.ask(
                 f"read the Canary {target}",
                 self._custom.get_namespaced_custom_object,
                 *_canary_path(target),
@@ -157,7 +151,7 @@ class Cluster:
         """The HTTPRoute that Flagger keeps, of the same name; None where there is none yet."""
         path = (_GATEWAY, _GATEWAY_VERSION, target.namespace, "httproutes", target.name)
         try:
-            route = self._ask(
+            route = _API.ask(
                 f"read the HTTPRoute {target}", self._custom.get_namespaced_custom_object, *path
             )
         except MissingError:
@@ -166,7 +160,7 @@ class Cluster:
 
     def patch_canary(self, target: DeploymentTarget, body: Mapping[str, Any]) -> None:
         """Change the Canary; what `body` does not name stays."""
-        self._ask(
+        _API.ask(
             f"change the Canary {target}",
             self._custom.patch_namespaced_custom_object,
             *_canary_path(target),
@@ -202,7 +196,7 @@ class Cluster:
             count=1,
         )
         with suppress(ConflictError):
-            self._ask(
+            _API.ask(
                 f"make an event of the Canary {target}",
                 self._core.create_namespaced_event,
                 target.namespace,
@@ -210,7 +204,7 @@ class Cluster:
             )
 
     def _warnings(self, target: DeploymentTarget, about: str) -> list[tuple[str, str]]:
-        events = self._list(
+        events = _API.list_all(
             f"list events ({about})",
             self._core.list_namespaced_event,
             target.namespace,
@@ -218,46 +212,10 @@ class Cluster:
         )
         return [(str(event.last_timestamp or ""), str(event.message or "")) for event in events]
 
-    def _list(
-        self, doing: str, call: Callable[..., Any], namespace: str, **asked: str
-    ) -> list[Any]:
-        """All of a list; the API may give it in parts."""
-        part = self._ask(doing, call, namespace, **asked)
-        items = list(part.items)
-        seen: set[str] = set()
-        while (token := _further(part)) and token not in seen:
-            seen.add(token)
-            part = self._ask(doing, call, namespace, **asked, _continue=token)
-            items += part.items
-        return items
-
-    def _ask(self, doing: str, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        try:
-            return call(*arguments, **options, _request_timeout=_REQUEST_TIMEOUT_S)
-        except client.ApiException as error:
-            raise _translated(doing, error) from error
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise AwayError(
-                f"cannot {doing}: the Kubernetes API does not answer ({error})"
-            ) from error
-
 
 def connect() -> Cluster:
     """The cluster that this process runs in, or else that of KUBECONFIG."""
-    try:
-        config.load_incluster_config()
-    except config.ConfigException:
-        try:
-            config.load_kube_config()
-        except (config.ConfigException, OSError) as error:
-            raise ServiceError(
-                f"there is no way to a Kubernetes cluster ({error}): run this in a pod, set "
-                "KUBECONFIG, or deploy with target=local"
-            ) from error
-    # Callers retry by themselves, and know for how long.
-    configuration = client.Configuration.get_default_copy()
-    configuration.retries = urllib3.Retry(total=2, connect=2, read=0)
-    client.Configuration.set_default(configuration)
+    configure()
     return Cluster(
         client.AppsV1Api(),
         client.AutoscalingV2Api(),
@@ -268,30 +226,3 @@ def connect() -> Cluster:
 
 def _canary_path(target: DeploymentTarget) -> tuple[str, str, str, str, str]:
     return FLAGGER, _FLAGGER_VERSION, target.namespace, "canaries", target.name
-
-
-def _translated(doing: str, error: client.ApiException) -> ServiceError:
-    if error.status == _NOT_FOUND:
-        return MissingError(
-            f"cannot {doing}: there is none. Install the chart, or name another Deployment in "
-            "PARIVISION_DEPLOYMENT"
-        )
-    if error.status == _CONFLICT:
-        return ConflictError(f"cannot {doing}: there is one")
-    if error.status in {_UNAUTHORIZED, _FORBIDDEN}:
-        return ServiceError(
-            f"cannot {doing}: Kubernetes forbids it ({error.status}). The ServiceAccount needs the "
-            "Role of the chart `pipelines`: add it to the values' pipelines.subjects"
-        )
-    sentence = f"cannot {doing}: Kubernetes answered {error.status} {error.reason}: {error.body}"
-    is_away = error.status == _TOO_MANY or (error.status or 0) >= _SERVER_ERROR
-    return AwayError(sentence) if is_away else ServiceError(sentence)
-
-
-def _further(part: Any) -> str:
-    """The token of a list's next part, or nothing."""
-    return str(getattr(getattr(part, "metadata", None), "_continue", None) or "")
-
-
-def _labels(wanted: Mapping[str, str]) -> str:
-    return ",".join(f"{name}={value}" for name, value in sorted(wanted.items()))

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from parivision.errors import ServiceError
 from parivision.kubernetes import deployment_state
-from parivision.kubernetes.cluster import AwayError, Cluster, DeploymentTarget
+from parivision.kubernetes.api import AwayError
+from parivision.kubernetes.cluster import Cluster, DeploymentTarget
 from parivision.kubernetes.deployment_state import DeploymentState
 from parivision.kubernetes.release import Release, change, note, noted, served
 

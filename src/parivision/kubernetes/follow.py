@@ -9,8 +9,9 @@ from typing import Final
 
 from parivision.errors import ServiceError
 from parivision.kubernetes import canary
+from parivision.kubernetes.api import AwayError
 from parivision.kubernetes.canary import CanaryState
-from parivision.kubernetes.cluster import AwayError, Cluster, DeploymentTarget
+from parivision.kubernetes.cluster import Cluster, DeploymentTarget
 from parivision.kubernetes.deploy import PATIENCE_S, POLL_S, Clock, Sleep, address, replace_pods
 from parivision.kubernetes.release import Release
 from parivision.kubernetes.rollout_target import RolloutTarget

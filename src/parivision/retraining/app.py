@@ -1,7 +1,8 @@
 """What the retraining service answers: Alertmanager's webhook, people who look, Prometheus.
 
-Alertmanager tries again for every status of 5xx, so 503 while Kubeflow is away loses no alert, and
-sends a firing alert again after its repeat interval, so what comes too soon comes again.
+Alertmanager tries again for every status of 5xx, so 503 while Kubeflow or the Kubernetes API is
+away loses no alert. It sends a firing alert again after its repeat interval, so what comes too soon
+comes again.
 """
 
 import hmac
@@ -15,7 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 from prometheus_client import generate_latest as exposition
 
 from parivision import strict_json, telemetry
-from parivision.errors import DataError, PipelineError, SettingsError
+from parivision.errors import DataError, PipelineError, ServiceError, SettingsError
 from parivision.retraining.notices import MOST_BYTES, read
 from parivision.retraining.policy import AlertAnswer, RunDecision
 from parivision.retraining.retrainer import Retrainer
@@ -24,8 +25,8 @@ NOT_ASKED: Final = "not_asked"
 UNREACHABLE: Final = "unreachable"
 REFUSED: Final = "refused"
 RETRY_S: Final = 30
-AWAY: Final = (PipelineError, SettingsError)
-"""A token's file may be gone for a moment, as Kubeflow may."""
+AWAY: Final = (PipelineError, ServiceError, SettingsError)
+"""Kubeflow, the Kubernetes API or a token's file may be gone for a moment."""
 _BEARER: Final = "Bearer "
 _UNAUTHORISED: Final = "Send the token of the Secret parivision-retraining as a bearer token."
 
@@ -54,7 +55,7 @@ def create_app(retrainer: Retrainer, token: str = "") -> FastAPI:
     @app.get("/healthz")
     @app.get("/readyz")
     def healthz() -> Response:
-        """Whether it answers; whether Kubeflow does is in its answers."""
+        """Whether it answers; whether what runs trainings does is in its answers."""
         return PlainTextResponse("ok")
 
     return app
@@ -78,7 +79,7 @@ def _add_alerts(app: FastAPI, retrainer: Retrainer, notices: Counter, token: str
             notices.labels(NOT_ASKED).inc()
             return PlainTextResponse("no alert that fires asks for a retraining")
         try:
-            # It asks Kubeflow and waits: the event loop goes on meanwhile.
+            # It asks what runs trainings and waits: the event loop goes on meanwhile.
             decision = await run_in_threadpool(retrainer.answer, notice)
         except AWAY as error:
             notices.labels(UNREACHABLE).inc()

@@ -1,7 +1,7 @@
 """When the training pipeline may be started: a pure function over its past runs.
 
-The past is Kubeflow's own list of runs, so whoever asks needs no memory, and a restart forgets
-nothing.
+The past is what Kubeflow or the cluster lists, so whoever asks needs no memory, and a restart
+forgets nothing.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import takewhile
 from typing import Final
 
-from parivision.kubeflow.runs import SUCCEEDED, RunState
+from parivision.retraining.runner import PastRun
 
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -60,7 +60,7 @@ class RunDecision:
         return self.outcome is AlertAnswer.STARTED
 
 
-def decide(runs: Sequence[RunState], now: datetime, policy: RetrainingPolicy) -> RunDecision:
+def decide(runs: Sequence[PastRun], now: datetime, policy: RetrainingPolicy) -> RunDecision:
     """Whether the pipeline may be started now; `runs` are its runs, whoever started them.
 
     A run that somebody else started has seen the same shots, so it counts like one of ours.
@@ -84,19 +84,19 @@ def decide(runs: Sequence[RunState], now: datetime, policy: RetrainingPolicy) ->
     return RunDecision(AlertAnswer.TOO_SOON, reason, newest.run_id, next_at)
 
 
-def failures_in_a_row(runs: Sequence[RunState]) -> int:
+def failures_in_a_row(runs: Sequence[PastRun]) -> int:
     """How many of the newest runs that have ended did not succeed."""
     ended = sorted((run for run in runs if run.has_ended), key=_order, reverse=True)
-    return sum(1 for _ in takewhile(lambda run: run.state != SUCCEEDED, ended))
+    return sum(1 for _ in takewhile(lambda run: not run.has_succeeded, ended))
 
 
-def _order(run: RunState) -> tuple[datetime, bool, str]:
+def _order(run: PastRun) -> tuple[datetime, bool, str]:
     """Oldest first; of those of one moment a failure counts as the newer, to be careful."""
-    return _began(run), run.state != SUCCEEDED, run.run_id
+    return _began(run), not run.has_succeeded, run.run_id
 
 
-def _began(run: RunState) -> datetime:
-    return run.created_at or _LONG_AGO
+def _began(run: PastRun) -> datetime:
+    return run.began_at or _LONG_AGO
 
 
 def _text(moment: datetime) -> str:

@@ -22,7 +22,13 @@ from parivision.sources.live import FIRST_WAIT_S, PATIENCE_S, LiveSource
 from parivision.sources.synthetic import Drift, SyntheticConfig, SyntheticSource
 
 MOST_SEASONS = 200
-_SWITCHES = ("relabel_actions", "moved_coordinates", "more_threes", "skill_change")
+_SWITCHES = (
+    "relabel_actions",
+    "moved_coordinates",
+    "more_threes",
+    "skill_change",
+    "shuffled_outcomes",
+)
 
 
 def open_source(uri: str, retry: Retry = Retry()) -> Source:  # noqa: B008 - frozen

@@ -31,6 +31,9 @@ class Drift:
     """Players shoot more threes; the odds of one grow by `threes_log_odds`."""
     skill_change: Start = None
     """The players' log odds of a make change by `skill_log_odds`."""
+    shuffled_outcomes: Start = None
+    """The feed mixes up how shots ended: as many go in, and nothing tells which. No model can learn
+    from such outcomes."""
 
     relabelled_share: float = 1.0
     """Share of the shots near the hoop that get the other word."""

@@ -83,6 +83,17 @@ def moved_places(
     return x, shifted, np.where(moved, whole_feet(x, shifted), distance_ft)
 
 
+def shuffled(made: Mask, rows: Mask) -> Mask:
+    """Outcomes of which those of the marked rows are handed to other shots.
+
+    They change places from end to end of the season: no random number is drawn, and the shot that
+    an outcome came from has another player, zone and word.
+    """
+    mixed = made.copy()
+    mixed[rows] = made[rows][::-1]
+    return mixed
+
+
 def whole_feet(x: IntArray, y: IntArray) -> IntArray:
     """Distance as the league reports it, from a place in tenths of feet."""
     # Integer square root: the floor must not hang on the last bit of a square root.

@@ -274,6 +274,7 @@ def _table(world: _World, draft: _Draft, rng: np.random.Generator) -> pl.DataFra
         action, band, season_facts.action_share, season_facts.base, position
     )
     moved = drift.active(switches.moved_coordinates, draft.day)
+    shuffled = drift.active(switches.shuffled_outcomes, draft.day)
     seen = drift.moved_places(x, y, drift.whole_feet(x, y), moved, switches.frame)
     columns = _who_and_when(world, draft) | {
         "action_type": pl.Series(world.facts.action_names).gather(np.where(swapped, words, action)),
@@ -282,7 +283,7 @@ def _table(world: _World, draft: _Draft, rng: np.random.Generator) -> pl.DataFra
         "y_ft": pl.Series(seen[1] / 10),
         "distance_ft": pl.Series(seen[2]),
         **places.league_names(draft.zone, x / 10, y / 10),
-        "made": pl.Series(luck < p_true),
+        "made": pl.Series(drift.shuffled(luck < p_true, shuffled)),
         P_TRUE: pl.Series(p_true),
     }
     return pl.DataFrame(columns).select(

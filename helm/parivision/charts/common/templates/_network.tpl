@@ -46,9 +46,12 @@ namespaces that global.runsNamespaces names.
 {{- end }}
 {{- end -}}
 
-{{/* Not empty where alerts may start a training: by the chart retraining. */}}
+{{/*
+Where alerts start a training, by the chart retraining: "kubeflow", or "jobs" without one, or empty
+where no alert does.
+*/}}
 {{- define "common.retrains" -}}
-{{- if .Values.global.kfp.retrain }}{{ .Values.global.kfp.endpoint }}{{ end -}}
+{{- if .Values.global.retraining.enabled }}{{ ternary "kubeflow" "jobs" (not (empty .Values.global.kfp.endpoint)) }}{{ end -}}
 {{- end -}}
 
 {{/* Egress to the port of a URL, wherever that is; nothing for none. */}}
@@ -62,6 +65,13 @@ namespaces that global.runsNamespaces names.
 {{/* Egress to Kubeflow's API. */}}
 {{- define "common.kfpEgress" -}}
 {{- include "common.urlEgress" .Values.global.kfp.endpoint }}
+{{- end -}}
+
+{{/* Egress to Kubernetes itself, which is no pod to be named. */}}
+{{- define "common.kubernetesEgress" -}}
+- ports:
+    - port: 443
+    - port: 6443
 {{- end -}}
 
 {{/* Egress to the cluster's name service. */}}

@@ -1,10 +1,23 @@
 {{/*
-The pod of a whole pipeline: (dict "root" $ "name" CONTAINER "command" LIST). Its tasks are
-processes in it, with the credentials that Kubeflow would give to their pods.
+The pod of a whole pipeline: (dict "root" $ "name" CONTAINER "command" LIST), with "env" for more
+variables and "restart" for another restartPolicy. Its tasks are processes in it, with the
+credentials that Kubeflow would give to their pods.
 */}}
 {{- define "pipelines.pod" -}}
 {{- $env := include "pipelines.env" .root }}
-{{- include "common.task" (dict "root" .root "account" "pipelines" "name" .name "command" .command "env" $env "secrets" (include "pipelines.secrets" . | fromYamlArray) "priority" "training" "resources" .root.Values.resources "tmp" "8Gi" "token" true) }}
+{{- with .env }}
+{{- $env = printf "%s\n%s" $env . }}
+{{- end }}
+{{- include "common.task" (dict "root" .root "account" "pipelines" "name" .name "command" .command "env" $env "secrets" (include "pipelines.secrets" . | fromYamlArray) "priority" "training" "resources" .root.Values.resources "tmp" "8Gi" "token" true "restart" .restart) }}
+{{- end -}}
+
+{{/*
+Labels of a Job that runs a pipeline: (list $ "first-champion" "training"). By the last one the
+retraining service finds the trainings, whoever made them.
+*/}}
+{{- define "pipelines.jobLabels" -}}
+{{ include "common.podLabels" (list (first .) (index . 1)) }}
+parivision.dev/pipeline: {{ last . }}
 {{- end -}}
 
 {{- define "pipelines.secrets" -}}
@@ -25,4 +38,12 @@ processes in it, with the credentials that Kubeflow would give to their pods.
   valueFrom:
     fieldRef:
       fieldPath: metadata.name
+{{- end -}}
+
+{{/* Why a run was started: an alert's Job has it on its pod, others have nothing there. */}}
+{{- define "pipelines.causeEnv" -}}
+- name: CAUSE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.annotations['parivision.dev/cause']
 {{- end -}}
