@@ -20,7 +20,7 @@ TESTS ?= tests/cluster
 # What a test does to the cluster, the next one finds.
 IN_ORDER := -p no:randomly --log-cli-level=INFO --durations=15
 
-.PHONY: help demo test test-unit lint lint-charts lint-yaml lint-shell format compile architecture dashboards charts version helm secrets ferretdb skaffold-schema image-registry images load cluster cluster-down test-cluster chromium test-browser bench lock clean
+.PHONY: help demo test test-unit lint lint-charts lint-yaml lint-shell format compile architecture dashboards charts version helm secrets ferretdb skaffold-schema image-registry images load cluster cluster-down test-cluster canary-demo canary-picture chromium test-browser bench lock clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -53,7 +53,7 @@ lint-yaml: $(VENV)/.done ## yamllint on every YAML file that is no template
 	  skaffold.yaml tests/pipeline/rules helm/parivision/charts/monitoring/files/rules
 
 lint-shell: $(VENV)/.done ## shellcheck on every script
-	$(BIN)/shellcheck .ci/run tests/lab/lab tests/lab/node/{import-images,runc-lab} manifests/{cluster,install} helm/*.sh
+	$(BIN)/shellcheck .ci/run tests/lab/lab tests/lab/node/{import-images,runc-lab} manifests/{cluster,install,canary-demo} helm/*.sh
 
 dashboards: $(VENV)/.done ## write Grafana's dashboards into the chart
 	PYTHONPATH=helm $(BIN)/python -m dashboards.write
@@ -120,6 +120,12 @@ cluster-down: ## take it away again
 
 test-cluster: $(VENV)/.done ## the tests that need a cluster, on that of `make cluster` or of KUBECONFIG
 	@[ -n "$${KUBECONFIG:-}" ] || eval "$$(manifests/cluster env)"; $(BIN)/pytest $(IN_ORDER) $(TESTS)
+
+canary-demo: $(VENV)/.done ## a good and a bad challenger under traffic, on the cluster; RECORD=FILE.json: and what docs draw
+	PATH="$(abspath $(BIN)):$$PATH" manifests/canary-demo $(if $(RECORD),--record $(RECORD))
+
+canary-picture: $(VENV)/.done ## docs/rollout-demo.svg from the recording beside it
+	$(BIN)/parivision rollout picture docs/rollout-demo.json docs/rollout-demo.svg
 
 bench: $(VENV)/.done ferretdb ## costs beside what one would take instead, into docs/bench.md; QUICK=1: a short look; DATA=FOLDER: and of all seasons in it
 	PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/python -m bench $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick --json .parivision/bench.json --page .parivision/bench.md)

@@ -3,17 +3,12 @@
 A fault of the model is in what MLflow has of it too; a fault of the image is not.
 """
 
-import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import polars as pl
-from scipy.optimize import brentq
-from scipy.special import expit
 
 from cluster.live_cluster import LiveCluster
 from parivision import settings
@@ -22,24 +17,19 @@ from parivision.features.form import Form
 from parivision.kubernetes import Release
 from parivision.models.bundle import Bundle, Part
 from parivision.models.estimators import Constant
-from parivision.models.recalibration import PRIOR_PRECISION, Recalibration, logit
 from parivision.models.training import History, Recipe, train
-from parivision.packaging import bento as package
-from parivision.promotion.decision import Decision
 from parivision.registry import Registry
 from parivision.shots import court
-from parivision.shots.facts import from_records
 from parivision.shots.split import time_split
+from parivision.simulation.challengers import recalibrated
+from parivision.simulation.traffic import GAMES
 from parivision.sources.synthetic import Drift, SyntheticConfig, generate
-from parivision.stages.image import push
+from parivision.stages.challenger import Spoil, make_release
 
 IMAGES: Final = "http://127.0.0.1:30500/shots"
 PULLED_FROM: Final = "localhost:30500/shots"
 SEASONS: Final = (2022, 2023)
-GAMES: Final = 80
-"""The league that the first champion was trained on."""
-
-Fault = Callable[[Path], None]
+"""Of the league that the first champion was trained on."""
 
 
 @dataclass(frozen=True)
@@ -50,28 +40,13 @@ class Workshop:
     home: settings.Settings
     folder: Path
 
-    def release(self, name: str, bundle: Bundle, fault: Fault | None = None) -> Release:
-        """Register a bundle as a pipeline's winner, and push its image, spoilt by `fault`.
-
-        What a promotion keeps beside a bundle, the drift reference and names, is the champion's.
-        """
-        saved = self.folder / name
-        shutil.rmtree(saved, ignore_errors=True)
-        champion = self.registry.champion()
-        assert champion is not None
-        shutil.copytree(self.registry.fetch(champion.number, self.folder / "kept"), saved)
-        bundle.save(saved)
-        decision = Decision(bundle.family, promoted=True, reason=f"test of the rollout: {name}")
-        version = self.registry.record(decision, saved, None)
-        assert version is not None
-        bento = package.build(saved, version=version.number, store=self.folder / "store")
-        path, digest = bento.path, bento.digest
-        if fault is not None:
-            path = self.folder / f"{name}-bento"
-            shutil.copytree(bento.path, path)
-            fault(path / "src")
-            digest = f"{digest[:24]}-{name}"
-        return Release(push(self.home, path), version.number, digest)
+    def release(self, name: str, bundle: Bundle, fault: Spoil | None = None) -> Release:
+        """Register a bundle as a pipeline's winner, and push its image, spoilt by `fault`."""
+        return make_release(
+            *(self.registry, self.home, self.folder, name, bundle),
+            reason=f"test of the rollout: {name}",
+            spoil=fault,
+        )
 
 
 def image_settings(cluster: LiveCluster, folder: Path) -> settings.Settings:
@@ -91,7 +66,7 @@ MANY: Final = "        facts = from_columns(rows.columns, rows.size, self._today
 ONE: Final = "        said = self._single(shot)\n"
 
 
-def spoilt(many: str, one: str) -> Fault:
+def spoilt(many: str, one: str) -> Spoil:
     """A fault in the image's code: what the predictor does before it computes many, or one."""
 
     def apply(source: Path) -> None:
@@ -139,37 +114,6 @@ def league(drift: Drift | None = None) -> pl.DataFrame:
     """The first champion's shots, as they were or under a drift."""
     config = SyntheticConfig(seed=1, seasons=SEASONS, games_a_season=GAMES)
     return generate(config if drift is None else replace(config, drift=drift))
-
-
-def recalibrated(bundle: Bundle, shots: Sequence[Mapping[str, Any]]) -> Bundle:
-    """The champion, level with shots that ended: as many go in as it says, whoever it is."""
-    told = [{name: value for name, value in shot.items() if name != "made"} for shot in shots]
-    said = logit(bundle.predict(from_records(told, date.today())))
-    ended = np.mean([shot["made"] for shot in shots])
-    return shifted(bundle, float(brentq(lambda by: expit(said + by).mean() - ended, -5, 5)))
-
-
-def shifted(bundle: Bundle, by: float) -> Bundle:
-    """A bundle whose log odds are all higher by so much."""
-    return replace(
-        bundle, parts={name: _on_top(part, by, 1.0) for name, part in bundle.parts.items()}
-    )
-
-
-def squared(bundle: Bundle) -> Bundle:
-    """Nearly the square of every probability: the log odds of p squared, as a line from p."""
-    at = np.array([0.3, 0.65])
-    slope, shift = np.polyfit(logit(at), logit(at**2), 1)
-    return replace(
-        bundle, parts={name: _on_top(part, shift, slope) for name, part in bundle.parts.items()}
-    )
-
-
-def _on_top(part: Part, shift: float, slope: float) -> Part:
-    own_shift, own_slope = part.recalibration.shift_and_slope
-    wanted = np.array([shift + slope * own_shift, slope * own_slope - 1])
-    moved = Recalibration(part.recalibration.as_of_day, wanted * PRIOR_PRECISION)
-    return replace(part, recalibration=moved, partner=None)
 
 
 def mean(bundle: Bundle) -> Bundle:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
-from cluster.challengers import GAMES, Workshop, image_settings
+from cluster.challengers import Workshop, image_settings
 from cluster.live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, wait_for
 from parivision.kubernetes import (
     CanaryState,
@@ -22,11 +22,9 @@ from parivision.kubernetes import (
 )
 from parivision.kubernetes.follow import follow
 from parivision.registry import Registry
-from parivision.sources.synthetic import SyntheticConfig, generate
 
 PLACE: Final = f"{NAMESPACE}/{RELEASE}-shots"
 READY_S: Final = 120.0
-TOLD: Final = ("player_id", "period", "clock_s", "x_ft", "y_ft", "action_type", "made")
 _logger = logging.getLogger("rollout")
 
 
@@ -110,9 +108,3 @@ def on_stage(cluster: LiveCluster, folder: Path) -> Iterator[Stage]:
             patch.setenv(f"MLFLOW_TRACKING_{variable}", cluster.secret("parivision-mlflow", key))
         registry = Registry("http://localhost:5000")
         yield Stage(cluster, Workshop(registry, image_settings(cluster, folder), folder))
-
-
-def new_season() -> list[dict[str, Any]]:
-    """Shots of the season after those that the first champion knows, and how each ended."""
-    config = SyntheticConfig(seed=1, seasons=(2024,), games_a_season=GAMES)
-    return generate(config).select(TOLD).to_dicts()

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from cluster.live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, is_ready, wait_for
-from cluster.load import load
 from cluster.tasks import task
 from parivision.lake import open_lake
 from parivision.lake.ingest import ingest
 from parivision.lake.refine import refine
+from parivision.simulation.traffic import load
 from parivision.sources.open import open_source
 
 # PARIVISION_SOAK=1 takes the ten minutes that are promised; CI has less time, at the same pace.

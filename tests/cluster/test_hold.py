@@ -13,10 +13,10 @@ from typing import Final
 import pytest
 
 from cluster.live_cluster import NAMESPACE, RELEASE, LiveCluster, wait_for
-from cluster.load import load
-from cluster.stage import Stage, new_season
+from cluster.stage import Stage
 from parivision.errors import ServiceError
 from parivision.models.bundle import Bundle
+from parivision.simulation.traffic import load, new_season
 
 pytestmark = pytest.mark.skipif(
     "PARIVISION_SOAK" not in os.environ, reason="PARIVISION_SOAK=1 takes it"

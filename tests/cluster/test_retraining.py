@@ -22,13 +22,13 @@ from cluster.as_before import as_before
 from cluster.challengers import GAMES
 from cluster.helm_release import helm, upgrade
 from cluster.live_cluster import NAMESPACE, RELEASE, LiveCluster, NotInTimeError, wait_for
-from cluster.load import Outcome, load
 from cluster.prometheus import query
-from cluster.stage import TOLD, Stage, new_season
+from cluster.stage import Stage
 from parivision.features import tables
 from parivision.kubernetes.cron_jobs import CAUSE, PIPELINE
 from parivision.models.bundle import Bundle
 from parivision.scoring import metrics
+from parivision.simulation.traffic import FACTS, Outcome, load, new_season
 from parivision.sources.synthetic import Drift, SyntheticConfig, generate
 
 Object = dict[str, Any]
@@ -199,7 +199,7 @@ def told(
             }
             words = [word for pair in settings.items() for word in ("--set", "=".join(pair))]
             story = Story(stage, lambda: stack.enter_context(sender))
-            shots = world.season.select(TOLD).to_dicts()
+            shots = world.season.select(FACTS).to_dicts()
             sender = load(gateway_url, RATE, shots, token=stage.teller)
             upgrade(cluster, values, *words)
             story.comes("the stats API replays it", lambda: True, timeout_s=1)

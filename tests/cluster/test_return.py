@@ -11,13 +11,13 @@ from typing import Final
 
 import pytest
 
-from cluster import challengers
 from cluster.live_cluster import NAMESPACE, RELEASE, wait_for
-from cluster.load import Outcome, load
-from cluster.stage import PLACE, Stage, new_season
+from cluster.stage import PLACE, Stage
 from parivision.kubernetes import DeploymentTarget, canary
 from parivision.kubernetes.returns import ReturnOrder
 from parivision.models.bundle import Bundle
+from parivision.simulation.challengers import recalibrated
+from parivision.simulation.traffic import Outcome, load, new_season
 
 RATE: Final = 60.0
 COMMAND: Final = Path(sys.executable).with_name("parivision")
@@ -43,9 +43,7 @@ def former(stage: Stage) -> str:
 def better(stage: Stage, former: str, traffic: Outcome, bundle: Bundle) -> str:
     """The version that took its place."""
     assert traffic
-    release = stage.workshop.release(
-        "replaces-the-champion", challengers.recalibrated(bundle, new_season())
-    )
+    release = stage.workshop.release("replaces-the-champion", recalibrated(bundle, new_season()))
     # Ordered through: what is judged is tested elsewhere.
     stage.promote(release)
     assert stage.served == release.version != former

@@ -15,11 +15,12 @@ import pytest
 from cluster import challengers
 from cluster.challengers import Workshop
 from cluster.live_cluster import NAMESPACE, RELEASE, wait_for
-from cluster.load import Outcome, load
-from cluster.stage import Stage, new_season
+from cluster.stage import Stage
 from parivision.errors import ServiceError
 from parivision.kubernetes import Release
 from parivision.models.bundle import Bundle
+from parivision.simulation.challengers import recalibrated, squared
+from parivision.simulation.traffic import Outcome, load, new_season
 from parivision.sources.synthetic import Drift
 
 RATE: Final = 100.0
@@ -39,7 +40,7 @@ def test_a_good_challenger_is_promoted_and_no_request_fails(
     stage: Stage, traffic: Outcome, bundle: Bundle
 ) -> None:
     """The champion recalibrated for the season is better, and soon gets all of the traffic."""
-    release = stage.workshop.release("good", challengers.recalibrated(bundle, new_season()))
+    release = stage.workshop.release("good", recalibrated(bundle, new_season()))
     before, sent, began_s = stage.served, traffic.sent, time.monotonic()
     stage.deploy(release)
     took_s = time.monotonic() - began_s
@@ -79,7 +80,7 @@ BAD: Final = [
         r"parity|registry",
         is_quick=True,
     ),
-    Bad("squared", lambda w, b: w.release("squared", challengers.squared(b)), r"calibrat"),
+    Bad("squared", lambda w, b: w.release("squared", squared(b)), r"calibrat"),
     Bad(
         "mean",
         lambda w, b: w.release("mean", challengers.mean(b)),

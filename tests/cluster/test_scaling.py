@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import httpx
 
 from cluster.live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, wait_for
-from cluster.load import SHOT
+from parivision.simulation.traffic import SHOT
 
 CLIENTS = 4
 SHOTS = 500

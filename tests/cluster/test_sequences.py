@@ -13,12 +13,12 @@ from typing import Final
 
 import pytest
 
-from cluster import challengers
 from cluster.live_cluster import NAMESPACE, RELEASE, LiveCluster, wait_for
 from cluster.stage import PLACE, Stage
 from parivision.errors import RegistryError, ServiceError
 from parivision.kubernetes import DeploymentTarget, Release, canary
 from parivision.models.bundle import Bundle
+from parivision.simulation.challengers import shifted
 
 SEQUENCES: Final = int(os.environ.get("PARIVISION_SEQUENCES") or 1)
 ENDS: Final = {
@@ -82,7 +82,7 @@ def test_alias_image_and_record_agree_after_whatever_happens(
 def _release(stage: Stage, bundle: Bundle, chance: random.Random) -> Release:
     """A champion of another pipeline run: nobody's rollout waits for its image."""
     name = f"sequence-{chance.randrange(10**9)}"
-    return stage.workshop.release(name, challengers.shifted(bundle, chance.uniform(-0.05, 0.05)))
+    return stage.workshop.release(name, shifted(bundle, chance.uniform(-0.05, 0.05)))
 
 
 def _is_target(stage: Stage, release: Release) -> bool:

@@ -13,10 +13,11 @@ import pytest
 from cluster import challengers
 from cluster.helm_release import helm, upgrade
 from cluster.live_cluster import RELEASE, LiveCluster, wait_for
-from cluster.load import load
-from cluster.stage import Stage, new_season
+from cluster.stage import Stage
 from parivision.errors import ServiceError
 from parivision.models.bundle import Bundle
+from parivision.simulation.challengers import recalibrated
+from parivision.simulation.traffic import load, new_season
 
 pytestmark = pytest.mark.skipif(
     "PARIVISION_SOAK" not in os.environ, reason="PARIVISION_SOAK=1 takes it"
@@ -57,7 +58,7 @@ def test_a_good_challenger_is_promoted_from_the_shadow(
 ) -> None:
     """On the copy's evidence and the outcomes of the shots that users asked for."""
     before = stage.served
-    release = stage.workshop.release("shadow-good", challengers.recalibrated(bundle, new_season()))
+    release = stage.workshop.release("shadow-good", recalibrated(bundle, new_season()))
     with load(gateway_url, RATE, new_season(), token=stage.teller) as traffic:
         stage.deploy(release)
     _logger.info("answers by version: %s", dict(traffic.versions))

@@ -16,7 +16,7 @@ from kubernetes import client
 
 from cluster.helm_release import helm, upgrade
 from cluster.live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, wait_for
-from cluster.load import load
+from parivision.simulation.traffic import load
 
 ROOT = Path(__file__).parents[2]
 RATE = 100.0

@@ -81,6 +81,8 @@ ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("rollout", "abort"): (),
     ("rollout", "promote"): (),
     ("rollout", "return"): ("1",),
+    ("rollout", "demo"): (),
+    ("rollout", "picture"): ("{tmp}/lines", "{tmp}/drawn.svg"),
 }
 # They start processes: of what is well formed one way is enough.
 SLOW = {("run",), ("demo",)}

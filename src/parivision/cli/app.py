@@ -16,6 +16,7 @@ from parivision.cli import (
     pipelines,
     prediction_log,
     retraining,
+    rollout_demo,
     rollout_orders,
     rollouts,
     serving,
@@ -38,7 +39,8 @@ for group in (
 app.add_typer(prediction_log.predictions, name="predictions", help="What was served, from its log.")
 app.add_typer(prediction_log.outcomes, name="outcomes", help="How shots ended, for the log.")
 app.add_typer(studies.backtest, name="backtest", help="What would have been: seasons, drift.")
-rollouts.commands.registered_commands += rollout_orders.commands.registered_commands
+for part in (rollout_orders, rollout_demo):
+    rollouts.commands.registered_commands += part.commands.registered_commands
 app.add_typer(rollouts.commands, name="rollout", help="Rollouts of a new champion, judged.")
 
 

@@ -1,5 +1,6 @@
 """What a rollout asks of the Kubernetes API."""
 
+import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -157,6 +158,23 @@ class Cluster:
         except MissingError:
             return None
         return dict(route)
+
+    def verdict(self, target: DeploymentTarget, path: str) -> Any:
+        """What the verdict service of the Deployment's release answers to a GET, as JSON.
+
+        The API passes it on, so that whoever reaches the API needs no way to the service.
+        """
+        service = f"{target.name.removesuffix('-shots')}-verdict"
+        answer = _API.ask(
+            f"ask the verdict service {target.namespace}/{service}",
+            self._core.connect_get_namespaced_service_proxy_with_path,
+            f"{service}:8080",
+            target.namespace,
+            path,
+            # The client would make Python's text of JSON.
+            _preload_content=False,
+        )
+        return json.loads(answer.data)
 
     def patch_canary(self, target: DeploymentTarget, body: Mapping[str, Any]) -> None:
         """Change the Canary; what `body` does not name stays."""

@@ -45,6 +45,12 @@ def new_figure(
     """An empty figure with one styled pair of axes; `grid` is "x", "y", "both" or "none"."""
     figure = Figure(figsize=(width_in, height_in), layout="constrained")
     axes = figure.add_subplot()
+    style_axes(axes, grid)
+    return figure, axes
+
+
+def style_axes(axes: Axes, grid: str = "y") -> None:
+    """Give axes the figures' style; `grid` as in `new_figure`."""
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
@@ -53,7 +59,6 @@ def new_figure(
     axes.set_axisbelow(True)
     if grid != "none":
         axes.grid(axis=grid, color=palette.GRID, linewidth=0.8)  # type: ignore[arg-type]
-    return figure, axes
 
 
 def label_axes(axes: Axes, x: str = "", y: str = "") -> None:

@@ -1,6 +1,6 @@
-"""Requests to the gateway at a steady rate, whatever becomes of them, and what became of them.
+"""Users of the prediction service: requests at a steady rate, and what became of them.
 
-With an audience that knows how the shots ended, the service is told so after its answers.
+Where it is known how the shots ended, the service is told so after its answers.
 """
 
 import asyncio
@@ -11,13 +11,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
-from typing import Any
+from typing import Any, Final
 
 import httpx
 
-SHOT = {"player_id": 201939, "period": 4, "clock_s": 24, "x_ft": -22.5, "y_ft": 3}
-OUTCOMES_AT_ONCE = 100
-PATIENCE_S = 20.0
+from parivision.sources.synthetic import SyntheticConfig, generate
+
+SHOT: Final = {"player_id": 201939, "period": 4, "clock_s": 24, "x_ft": -22.5, "y_ft": 3}
+GAMES: Final = 80
+"""Games a season of the league that a cluster's first champion is trained on."""
+FACTS: Final = ("player_id", "period", "clock_s", "x_ft", "y_ft", "action_type", "made")
+"""Columns of a shot that a user sends, and how it ended."""
+OUTCOMES_AT_ONCE: Final = 100
+"""Outcomes of one request."""
+PATIENCE_S: Final = 20.0
 """Longer than the gateway itself waits: it must be the gateway that gives up."""
 
 
@@ -42,6 +49,12 @@ class Outcome:
     def failed(self) -> dict[str, int]:
         """What was not answered with 200, by kind."""
         return {status: n for status, n in self.statuses.items() if status != "200"}
+
+
+def new_season() -> list[dict[str, Any]]:
+    """Shots of the season after those that a cluster's first champion knows, and how each ended."""
+    config = SyntheticConfig(seed=1, seasons=(2024,), games_a_season=GAMES)
+    return generate(config).select(FACTS).to_dicts()
 
 
 class _Load(threading.Thread):
