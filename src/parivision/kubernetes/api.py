@@ -88,6 +88,8 @@ def configure() -> None:
     # Callers retry by themselves, and know for how long.
     configuration = client.Configuration.get_default_copy()
     configuration.retries = urllib3.Retry(total=2, connect=2, read=0)
+    # A service behind the API is `name:port`, and has paths of its own: both stay as they are.
+    configuration.safe_chars_for_path_param = "/:"
     client.Configuration.set_default(configuration)
 
 
