@@ -19,7 +19,6 @@ import polars as pl
 import pytest
 
 from cluster.as_before import as_before
-from cluster.challengers import GAMES
 from cluster.helm_release import helm, upgrade
 from cluster.live_cluster import NAMESPACE, RELEASE, LiveCluster, NotInTimeError, wait_for
 from cluster.prometheus import query
@@ -28,7 +27,7 @@ from parivision.features import tables
 from parivision.kubernetes.cron_jobs import CAUSE, PIPELINE
 from parivision.models.bundle import Bundle
 from parivision.scoring import metrics
-from parivision.simulation.traffic import FACTS, Outcome, load, new_season
+from parivision.simulation.traffic import FACTS, GAMES, Outcome, load, new_season
 from parivision.sources.synthetic import Drift, SyntheticConfig, generate
 
 Object = dict[str, Any]
@@ -214,7 +213,7 @@ def _window_h(cluster: LiveCluster) -> float:
     jobs = cluster.batch.list_namespaced_job(NAMESPACE, **asked).items
     newest = max(job.metadata.creation_timestamp for job in jobs)
     age_h = (datetime.now(UTC) - newest).total_seconds() / 3600
-    return max(0.01, min(0.9 * age_h, 0.5))
+    return float(max(0.01, min(0.9 * age_h, 0.5)))
 
 
 def _heard(cluster: LiveCluster) -> float:

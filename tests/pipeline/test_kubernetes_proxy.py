@@ -1,4 +1,4 @@
-"""The verdict service, asked through the Kubernetes API: the real client, against a small server."""
+"""The verdict service, asked through the Kubernetes API: the real client, a small server."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
