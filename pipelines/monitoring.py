@@ -12,14 +12,21 @@ from pipelines.resources import configure
 @dsl.pipeline(
     name="monitoring", description="Drift report, and the champion recalibrated where that helps."
 )
-def monitoring(until: str = "", target: str = "auto") -> None:
+def monitoring(
+    until: str = "",
+    league: str = "nba",
+    season_types: str = "Regular Season",
+    target: str = "auto",
+) -> None:
     """Look for drift; with a champion, let it compete with itself recalibrated.
 
     Args:
         until: First day (2023-04-10) to leave out of the snapshot; empty for none.
+        league: League of the snapshot, and so of the model: nba or gleague.
+        season_types: Parts of the season in the snapshot, separated by commas.
         target: Where to deploy: local, kubernetes, or auto, the cluster that the run is in.
     """
-    refined = configure(refine(until=until), "refine")
+    refined = configure(refine(until=until, league=league, season_types=season_types), "refine")
     shots = refined.outputs["shots"]
     watched = configure(drift(shots=shots), "drift")
     # The compiler reads the comparison; `is` or nothing would not reach it.

@@ -17,6 +17,8 @@ from parivision.models.families import MODELS
 def training(
     source: str = "synthetic:?seed=1&seasons=2021-2023&games=300",
     until: str = "",
+    league: str = "nba",
+    season_types: str = "Regular Season",
     seed: int = 0,
     search_trials: int = 0,
     target: str = "auto",
@@ -27,13 +29,17 @@ def training(
     Args:
         source: URI of the source of shots.
         until: First day (2023-04-10) to leave out of the snapshot; empty for none.
+        league: League of the snapshot, and so of the model: nba or gleague.
+        season_types: Parts of the season in the snapshot, separated by commas.
         seed: Seed of every random choice.
         search_trials: Parameter draws to try beside each family's defaults.
         target: Where to deploy: local, kubernetes, or auto, the cluster that the run is in.
         cause: Why the run was started, such as an alert; the decision is recorded with it.
     """
     ingested = configure(ingest(source=source), "ingest")
-    refined = configure(refine(until=until), "refine").after(ingested)
+    refined = configure(
+        refine(until=until, league=league, season_types=season_types), "refine"
+    ).after(ingested)
     shots = refined.outputs["shots"]
     # Before the trainings, which would all create what a new registry lacks.
     watched = configure(drift(shots=shots), "drift")

@@ -10,7 +10,7 @@ def ingest(source: str, metrics: Output[Metrics]) -> int:
     """Bring new records of a source into bronze, from where the last run stopped.
 
     Args:
-        source: synthetic:?seed=1, http://stats-api:8000, live:?seasons=2024&until=2024-04-14, or
+        source: synthetic:?seed=1, http://stats-api:8000, live:?seasons=current&until=yesterday, or
             a path to season files or feed CSVs.
         metrics: Records read, new, duplicate and in conflict; faulty lines; games without a miss.
 

@@ -11,7 +11,9 @@ from polars.testing import assert_frame_equal
 
 from parivision.lake import Appended, Lake, LayerCounts, RefinedRows, open_lake
 from parivision.lake.base import CONFLICT, Pending, quarantined
+from parivision.lake.refine import refine
 from parivision.shots import schema
+from parivision.shots.leagues import G_LEAGUE, GAMES_PER_LEAGUE, NBA
 from parivision.sources import feed22
 from parivision.sources.synthetic import SyntheticConfig, generate
 
@@ -55,6 +57,27 @@ def changed(records: pl.DataFrame, **cells: str) -> pl.DataFrame:
     return records.with_columns(
         pl.lit(cell).alias(name.replace("_", " ")) for name, cell in cells.items()
     )
+
+
+def test_leagues_are_kept_apart(lake: Lake) -> None:
+    """A game's number tells its league; who does not ask gets the NBA's, and a copy has all."""
+    other = SHOTS.with_columns(pl.col("game_id") + G_LEAGUE.first_game)
+    for shots, league in ((SHOTS, NBA), (other, G_LEAGUE)):
+        layout = feed22.OF_LEAGUE[league]
+        records = feed22.records_from_shots(shots)
+        added = lake.append_bronze(
+            records, layout.keys(records), source=league.title, layout=layout.name
+        )
+        assert added.new == SHOTS.height
+    refine(lake)
+    for league in (NBA, G_LEAGUE):
+        found = lake.silver(["game_id"], league=league)["game_id"]
+        assert len(found) == SHOTS.height
+        assert set(found // GAMES_PER_LEAGUE) == {int(league.code)}
+    assert_frame_equal(lake.silver(), IN_ORDER, check_exact=True)
+    assert lake.silver(league=None).height == 2 * SHOTS.height
+    days = IN_ORDER["game_date"]
+    assert lake.silver(until=days[0], league=G_LEAGUE).is_empty()
 
 
 def test_a_new_lake_is_empty(lake: Lake) -> None:

@@ -15,14 +15,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from parivision.errors import SourceError, StoreError
+from parivision.errors import SettingsError, SourceError, StoreError
 from parivision.settings.retry import NEVER
+from parivision.shots.leagues import G_LEAGUE, NBA
 from parivision.sources import feed22
 from parivision.sources.feed import FeedSource
+from parivision.sources.open import open_source
 from parivision.sources.synthetic import SyntheticConfig, generate
 from parivision.stats_api.app import create_app
 from parivision.stats_api.archive import Archive, open_archive
-from parivision.stats_api.origins import synthetic_origin
+from parivision.stats_api.origins import file_origin, synthetic_origin
 from pipeline.feed_records import keys
 from waiting import wait_for
 
@@ -270,3 +272,31 @@ class TestService:
         assert set(routes) == {"/getdata/{n}", "/shots", "/reset", "/health", "/metrics"}
         number = routes["/getdata/{n}"]["get"]["parameters"][0]["schema"]
         assert (number["minimum"], number["maximum"]) == (1, 10_000)
+
+
+def test_a_league_and_a_part_of_the_season_are_read_alone(tmp_path: Path) -> None:
+    """Readers of other choices each get theirs of one archive, to its end and with a cursor."""
+    shots = generate(LEAGUE).head(3_000)
+    parts = [
+        feed22.records_from_shots(shots.with_columns(pl.col("game_id") + league.first_game))
+        for league in (NBA, G_LEAGUE)
+    ]
+    playoffs = parts[1].with_columns(pl.lit("Playoffs").alias("Season Type"))
+    pl.concat([*parts, playoffs]).write_csv(tmp_path / "feed.csv")
+    archive = open_archive(file_origin(tmp_path / "feed.csv"), tmp_path / "archive")
+    with running(create_app(archive, tmp_path / "position.json")) as url:
+        for query, expected, layout in (
+            ("", 9_000, "feed22"),
+            ("?league=gleague", 6_000, "feed22_gleague"),
+            ("?league=gleague&season_type=Playoffs", 3_000, "feed22_gleague"),
+            ("?season_type=Regular Season", 6_000, "feed22"),
+        ):
+            source = open_source(url + query)
+            batches = list(source.batches())
+            assert sum(batch.records.height for batch in batches) == expected
+            assert source.format == layout
+            assert list(source.batches(batches[-1].cursor)) == []
+        answer = httpx.get(f"{url}/shots", params={"league": "ncaa"})
+        assert (answer.status_code, "expected one of nba" in answer.text) == (422, True)
+        with pytest.raises(SettingsError, match=r"'\?leage=nba' has unknown options"):
+            open_source(url + "?leage=nba")

@@ -83,6 +83,26 @@ def test_a_log_that_is_away_fails_no_stage(tmp_path: Path) -> None:
     assert "No outcomes were told to the prediction log" in refined.refused
 
 
+def test_a_snapshot_is_of_the_league_and_parts_that_are_named(
+    home: Settings, tmp_path: Path
+) -> None:
+    """Words of the command line and of pipelines; what cannot be is refused by a sentence."""
+    ingest(home, SOURCE)
+    rows = refine(home, "", tmp_path / "all").snapshot.rows
+    both = "regular-season, Playoffs"
+    assert refine(home, "", tmp_path / "s", season_types=both).snapshot.rows == rows
+    for error, message, chosen in (
+        (SettingsError, "no model can be made of the WNBA's shots", {"league": "wnba"}),
+        (SettingsError, "league is 'ncaa'", {"league": "ncaa"}),
+        (SettingsError, "'Finals' is no part of a season", {"season_types": "Playoffs,Finals"}),
+        (DataError, r"no shots of the G League \(Regular Season\)", {"league": "gleague"}),
+        (DataError, r"no shots of the NBA \(Playoffs\)", {"season_types": "Playoffs"}),
+    ):
+        with pytest.raises(error, match=message):
+            refine(home, "", tmp_path / "none", **chosen)  # type: ignore[arg-type]
+        assert not (tmp_path / "none").exists()
+
+
 def test_a_snapshot_can_end_before_a_day(home: Settings, tmp_path: Path) -> None:
     """With `until` the later games stay out; without any game before it that is an error."""
     ingest(home, SOURCE)

@@ -15,6 +15,7 @@ from requests.adapters import BaseAdapter
 
 from parivision.errors import SettingsError, SourceError
 from parivision.settings.retry import Retry, TransientError
+from parivision.shots.leagues import G_LEAGUE, LEAGUES, WNBA
 from parivision.sources import feed22, live
 from parivision.sources.base import Batch
 from parivision.sources.live import LiveSource, ShotTable, Window
@@ -230,6 +231,38 @@ class TestReading:
         assert second.records["Game Date"][0] == "20201001"
         assert [batch.cursor for batch in seasons.batches(first.cursor)] == ["2021:2020-10-31"]
         assert list(seasons.batches(second.cursor)) == []
+
+    def test_the_last_day_is_asked_again_where_it_may_have_been_half(self) -> None:
+        """A schedule may come while a late game is played: the next night reads that day again."""
+        nightly = source(one_a_day, rereads_last_day=True)
+        read = days(nightly.batches("2023:2022-10-30"))
+        assert read == ["20221030", "20221031"]
+        assert days(source(one_a_day).batches("2023:2022-10-30")) == ["20221031"]
+
+    def test_another_league_is_asked_in_its_own_words(self, wire: Callable[..., Wire]) -> None:
+        """The request has the league's number, and the season as that league writes it."""
+        adapter = wire(lambda: RECORDED)
+        for league, season in ((WNBA, "2022"), (G_LEAGUE, "2021-22")):
+            live.ask_league(Window(2022, "Playoffs", UNTIL, UNTIL, league))
+            assert f"LeagueID={league.code}" in adapter.asked[-1]
+            assert f"&Season={season}&" in adapter.asked[-1]
+            assert "SeasonType=Playoffs" in adapter.asked[-1]
+
+    def test_leagues_have_cursors_formats_and_seasons_of_their_own(self) -> None:
+        """The WNBA plays from spring to autumn of one year; nothing of it counts for the NBA."""
+        asked: list[Window] = []
+
+        def fetch(window: Window) -> ShotTable:
+            asked.append(window)
+            return one_a_day(window)
+
+        wnba = LiveSource([2022], date(2022, 12, 1), league=WNBA, fetch=fetch, pause_s=0.0)
+        formats = {batch.format or wnba.format for batch in wnba.batches()}
+        assert formats == {"feed22_wnba"}
+        assert (asked[0].first, asked[-1].last) == (date(2022, 4, 15), date(2022, 11, 15))
+        names = {LiveSource([2022], UNTIL, league=league).name for league in LEAGUES}
+        assert len(names) == 3
+        assert "live:Regular Season:2022 on" in names  # as before there were others
 
     def test_cursors_hold_for_the_same_days_only(self) -> None:
         """The name that cursors are kept under tells seasons, season type and first day apart."""

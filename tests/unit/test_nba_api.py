@@ -89,7 +89,7 @@ class Live:
     """The live source's records of the recorded answer."""
 
     name = "live:Regular Season:2023"
-    format = live.LiveSource.format
+    format = "feed22"
 
     def batches(self, after: str | None = None) -> Any:
         """One batch, once."""

@@ -33,6 +33,8 @@ def test_a_uri_names_its_source(tmp_path):
         "synthetic:?seed=3": SyntheticSource,
         "http://stats:8000": FeedSource,
         "live:?seasons=2024&until=2024-04-14&since=2024-01-01": LiveSource,
+        "live:?seasons=current&until=yesterday&since=30-days-ago": LiveSource,
+        "http://stats:8000?league=gleague&season_type=Playoffs": FeedSource,
         str(feed): FeedCsv,
         str(seasons): SeasonZips,
     }
@@ -77,7 +79,18 @@ def test_a_synthetic_league_is_described_by_options():
         ("synthetic:?more_threes=soon", "cannot read 'soon'"),
         ("live:", "expected live:"),
         ("live:?seasons=2024", "expected live:"),
-        ("live:?seasons=2024&until=tomorrow", "cannot read 'tomorrow'"),
+        ("live:?seasons=2024&until=tomorrow", "cannot read 'tomorrow'.*yesterday or 7-days-ago"),
+        (
+            "live:?seasons=2024&until=2024-04-14&league=ncaa",
+            "'ncaa': expected one of nba",
+        ),
+        (
+            "live:?seasons=2024&until=2024-04-14&season_type=Finals",
+            "'Finals' is no part",
+        ),
+        ("live:?seasons=2024&until=2024-04-14&season_type=Playoffs,PlayIn", "a source has one"),
+        ("live:?seasons=2005&until=2005-09-14&league=wnba", "at least one, from 2006 on"),
+        ("http://me:secret@stats:8000?leage=nba", r"^'\?leage=nba' has unknown options"),
         ("live:?seasons=2024&until=2024-04-14&limit=3", r"unknown options \['limit'\]"),
     ],
 )

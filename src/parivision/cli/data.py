@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 commands = typer.Typer()
 
 SOURCE_HELP = (
-    "synthetic:?seed=1&seasons=2021-2023&games=400, live:?seasons=2024&until=2024-04-14, "
+    "synthetic:?seed=1&seasons=2021-2023&games=400, live:?seasons=current&until=yesterday, "
     "http://stats-api:8000, or a file or folder of season files, feed records or nba_api's tables"
 )
+LEAGUE_HELP = "League of the snapshot: nba or gleague."
+SEASON_TYPES_HELP = "Parts of the season in the snapshot, such as Regular Season,Playoffs,PlayIn."
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -79,6 +81,8 @@ def refine(
             help="Leave games from this day on out of the training snapshot.",
         ),
     ] = None,
+    league: Annotated[str, typer.Option(help=LEAGUE_HELP)] = "nba",
+    season_types: Annotated[str, typer.Option(help=SEASON_TYPES_HELP)] = "Regular Season",
     json: Json = False,
 ) -> None:
     """Turn new bronze records into silver shots, and write the snapshot that training reads."""
@@ -96,6 +100,8 @@ def refine(
             settings,
             f"{until:%Y-%m-%d}" if until else "",
             settings.shots,
+            league=league,
+            season_types=season_types,
             check_geometry=check_geometry,
             has_outcomes_published=False,  # `parivision outcomes import --from-lake` does it
             progress=activity.advance,
@@ -107,8 +113,8 @@ def refine(
         totals = {"snapshot": snapshot.rows, "games_left_out": left_out}
         print_json({**vars(refined.report), **totals})
         return
-    if snapshot.doubted.sentence:
-        out.print(snapshot.doubted.sentence, markup=False, soft_wrap=True)
+    for sentence in filter(None, (snapshot.doubted.sentence, snapshot.other_parts_sentence)):
+        out.print(sentence, markup=False, soft_wrap=True)
     out.print(f"{snapshot.rows:,} shots in {settings.shots}", markup=False, soft_wrap=True)
 
 
@@ -125,7 +131,7 @@ def _print_refined(report: "RefineReport") -> None:
 
 @commands.command()
 def export(path: Annotated[Path, typer.Argument(help="CSV file to write.")]) -> None:
-    """Write silver as canonical CSV: equal lakes give equal bytes."""
+    """Write silver, all leagues, as canonical CSV: equal lakes give equal bytes."""
     with working("exporting silver"):
         rows = context.lake(context.current()).export_silver(path)
     say(f"{rows:,} shots in {path}")

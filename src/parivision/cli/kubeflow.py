@@ -9,7 +9,7 @@ from rich.table import Table
 
 from parivision.cli import context
 from parivision.cli.console import out, print_json, say, working
-from parivision.cli.data import SOURCE_HELP, Json
+from parivision.cli.data import LEAGUE_HELP, SEASON_TYPES_HELP, SOURCE_HELP, Json
 from parivision.errors import PipelineError, SettingsError
 from parivision.kubeflow.compiled import Compiled, compiled_file
 from parivision.kubeflow.schedule import DEFAULTS, OFF
@@ -45,6 +45,8 @@ def submit(
     ] = None,
     source: Annotated[str | None, typer.Option(help=SOURCE_HELP)] = None,
     until: Annotated[str | None, typer.Option(help="First day to leave out.")] = None,
+    league: Annotated[str | None, typer.Option(help=LEAGUE_HELP)] = None,
+    season_types: Annotated[str | None, typer.Option(help=SEASON_TYPES_HELP)] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every random choice.")] = None,
     search_trials: Annotated[int | None, typer.Option(help="Parameter draws a family.")] = None,
     target: Annotated[str | None, typer.Option(help="auto, kubernetes or local.")] = None,
@@ -68,6 +70,8 @@ def submit(
     given = {
         "source": source,
         "until": until,
+        "league": league,
+        "season_types": season_types,
         "seed": seed,
         "search_trials": search_trials,
         "target": target,

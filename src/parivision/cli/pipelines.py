@@ -9,6 +9,7 @@ import typer
 
 from parivision.cli import context
 from parivision.cli.console import out, say, working
+from parivision.cli.data import LEAGUE_HELP, SEASON_TYPES_HELP
 from parivision.cli.serving import TARGET_HELP
 from parivision.errors import PipelineError, RegistryError
 from parivision.settings import Settings
@@ -27,14 +28,17 @@ def run(
     pipeline: Annotated[str, typer.Argument(help="etl, training or monitoring")],
     source: Annotated[str, typer.Option(help="Source of shots, for etl and training.")] = SYNTHETIC,
     until: Annotated[str, typer.Option(help="First day to leave out; empty for none.")] = "",
+    league: Annotated[str, typer.Option(help=LEAGUE_HELP)] = "nba",
+    season_types: Annotated[str, typer.Option(help=SEASON_TYPES_HELP)] = "Regular Season",
     target: Annotated[str, typer.Option(help=TARGET_HELP)] = "auto",
     cause: Annotated[str, typer.Option(help=CAUSE_HELP)] = "",
 ) -> None:
     """Run a compiled pipeline on this machine, each task a process of its own."""
+    which = {"league": league, "season_types": season_types}
     given = {
-        "etl": {"source": source},
-        "training": {"source": source, "until": until, "target": target, "cause": cause},
-        "monitoring": {"target": target},
+        "etl": {"source": source, **which},
+        "training": {"source": source, "until": until, "target": target, "cause": cause, **which},
+        "monitoring": {"target": target, **which},
     }
     result = run_pipeline(pipeline, given.get(pipeline, {}), context.current())
     for task, outputs in result.tasks.items():

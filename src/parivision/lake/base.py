@@ -20,6 +20,7 @@ from typing import Final, Protocol
 import polars as pl
 
 from parivision.shots import schema
+from parivision.shots.leagues import NBA, League
 
 KEYS: Final = ("game_id", "event_id", "digest")
 CONFLICT: Final = "another record with the same game and event came first"
@@ -134,10 +135,12 @@ class Lake(Protocol):
         *,
         since: date | None = None,
         until: date | None = None,
+        league: League | None = NBA,
     ) -> pl.DataFrame:
-        """Shots with since <= game_date < until, in the order in which they were taken.
+        """A league's shots with since <= game_date < until, in the order in which they were taken.
 
-        Sorted by date, game, period, clock (running down) and event.
+        One league unless somebody asks for all by None: what is computed from shots of two would
+        be true of neither. Sorted by date, game, period, clock (running down) and event.
         """
         ...
 
@@ -150,7 +153,7 @@ class Lake(Protocol):
         ...
 
     def export_silver(self, path: Path) -> int:
-        """Write all shots as CSV sorted by key, and return their number.
+        """Write all shots of all leagues as CSV sorted by key, and return their number.
 
         Equal lakes give equal bytes, whatever way they were filled.
         """
@@ -182,10 +185,10 @@ def in_order_taken(shots: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     return shots.sort(SILVER_ORDER, descending=descending).select(columns)
 
 
-def within(since: date | None, until: date | None) -> pl.Expr:
-    """The condition since <= game_date < until; either end may be open."""
+def within(since: date | None, until: date | None, league: League | None) -> pl.Expr:
+    """The condition since <= game_date < until, for a league's games; either end may be open."""
     day = pl.col("game_date")
-    condition = pl.lit(value=True)
+    condition = pl.lit(value=True) if league is None else league.holds(pl.col("game_id"))
     if since is not None:
         condition = condition & (day >= since)
     if until is not None:

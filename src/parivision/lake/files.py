@@ -46,6 +46,7 @@ from parivision.lake.transaction import (
     reading,
 )
 from parivision.shots import schema
+from parivision.shots.leagues import NBA, League
 
 LOCK_NAME: Final = ".lock"
 _KEPT_KEYS: Final = (*KEYS, "source")
@@ -156,14 +157,15 @@ class FilesLake:
         *,
         since: date | None = None,
         until: date | None = None,
+        league: League | None = NBA,
     ) -> pl.DataFrame:
-        """Shots with since <= game_date < until, in the order in which they were taken."""
+        """A league's shots with since <= game_date < until, in the order they were taken in."""
         paths = [self._root / segment.path for segment in self._manifest().of(SILVER)]
         wanted = list(columns) if columns is not None else list(schema.NAMES)
         if not paths:
             return pl.DataFrame(schema=schema.POLARS_SCHEMA).select(wanted)
         with reading("silver"):
-            shots = pl.scan_parquet(paths).filter(within(since, until))
+            shots = pl.scan_parquet(paths).filter(within(since, until, league))
             table = shots.select(needed_columns(columns)).collect()
         return in_order_taken(table, wanted)
 

@@ -49,6 +49,7 @@ from parivision.lake.mongo_client import (
 )
 from parivision.settings.retry import NEVER, Retry, asks_again
 from parivision.shots import schema
+from parivision.shots.leagues import GAMES_PER_LEAGUE, NBA, League
 
 INSERT_GAMES: Final = 100
 READ_GAMES: Final = 200
@@ -173,12 +174,16 @@ class MongoLake:
         *,
         since: date | None = None,
         until: date | None = None,
+        league: League | None = NBA,
     ) -> pl.DataFrame:
-        """Shots with since <= game_date < until, in the order in which they were taken."""
+        """A league's shots with since <= game_date < until, in the order they were taken in."""
         names = needed_columns(columns)
         limits = {"$gte": since, "$lt": until}
         days = {sign: datetime.combine(day, time()) for sign, day in limits.items() if day}
-        condition = {"game_date": days} if days else {}
+        condition: Document = {"game_date": days} if days else {}
+        if league is not None:
+            end = league.first_game + GAMES_PER_LEAGUE
+            condition["game_id"] = {"$gte": league.first_game, "$lt": end}
         chunks = self._read("silver", condition, names, READ_GAMES)
         tables = [documents.shots_of(games, names) for games in chunks]
         return in_order_taken(
@@ -206,7 +211,7 @@ class MongoLake:
 
     def export_silver(self, path: Path) -> int:
         """Write all shots as CSV sorted by key."""
-        shots = self.silver().sort(schema.KEY)
+        shots = self.silver(league=None).sort(schema.KEY)
         with exporting(path) as stream:
             shots.write_csv(stream)
         return shots.height

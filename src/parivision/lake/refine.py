@@ -11,6 +11,7 @@ from parivision.lake.base import Lake, Pending, quarantined
 from parivision.lake.ingest import Progress, known_format
 from parivision.shots import league, schema
 from parivision.shots.contradictions import TEAMS
+from parivision.shots.leagues import NBA
 from parivision.sources import FORMATS, Format
 from parivision.sources.game_number import ALL_STAR
 from parivision.sources.partial_records import EVENT, FACTS, without_twins
@@ -79,6 +80,8 @@ def refine(
 
 def _strangers(shots: pl.DataFrame) -> dict[str, int]:
     """Shots by team that is not known; All Star teams get new names every year."""
+    # Of other leagues no team is known, and none is a surprise.
+    shots = shots.filter(NBA.holds(pl.col("game_id")))
     names = {name for side in TEAMS for name in shots[side].unique()}
     unknown = sorted(name for name in names if not league.is_known(name))
     if not unknown:
@@ -113,5 +116,5 @@ def _without_twins(lake: Lake, shots: pl.DataFrame, partial_events: int) -> pl.D
     # Twins share their game, so only these days of silver are read.
     days = shots["game_date"].unique().sort()
     since, until = days[0], days[-1] + timedelta(days=1)
-    known = lake.silver([*FACTS, EVENT], since=since, until=until)
+    known = lake.silver([*FACTS, EVENT], since=since, until=until, league=None)
     return without_twins(shots, known, partial_events)

@@ -22,6 +22,7 @@ from parivision.features import matrix
 from parivision.features.form import Form
 from parivision.models.estimators import Estimator, load_estimator
 from parivision.models.recalibration import Recalibration, logit, sigmoid
+from parivision.shots import leagues
 from parivision.shots.facts import EPOCH, NO_ACTION, Facts, Floats
 
 WITH_ACTION: Final = "with_action"
@@ -156,6 +157,11 @@ class Bundle:
         later = {name: values[rows] for name, values in columns.items()}
         past.follow(facts.take(rows), made[rows], later)
         return past
+
+    @property
+    def league(self) -> str:
+        """The key of the league that it was trained on; older bundles, of the NBA, lack it."""
+        return str(self.card.get("league", leagues.NBA.key))
 
     def importances(self) -> dict[str, float]:
         """Feature to importance (shares), of the part that uses the action if there is one."""

@@ -15,12 +15,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from parivision.shots import league
+from parivision.shots import league, leagues
 
 LAST_REGULAR_PERIOD: Final = 4
 OVERTIME_S: Final = 300
 
-SHORTEST_THREE_FT: Final = 21.0
+SHORTEST_THREE_FT: Final = leagues.NBA.shortest_three_ft
 """A foot less than the shortest line there has been: 22 ft in the corners, and all round in 1995
 to 1997. Places are rounded, and some are clicked."""
 
@@ -52,13 +52,20 @@ OVERTIME: Final = Contradiction(
     f"at most {OVERTIME_S}, as many seconds as an overtime (period {{0}}) has",
     f"clock_s is above {OVERTIME_S} in an overtime",
 )
-THREE_FROM_NEAR: Final = Contradiction(
-    "shot_value",
-    ("shot_value", "x_ft", "y_ft"),
-    lambda value, x, y: (value == 3) & (x * x + y * y < SHORTEST_THREE_FT**2),
-    "2, since ({1}, {2}) is within the three-point line",
-    "shot_value is 3 within the three-point line",
-)
+
+
+def three_from_near(shortest_ft: float) -> Contradiction:
+    """The rule on threes from within a league's line, of which nothing is nearer than that."""
+    return Contradiction(
+        "shot_value",
+        ("shot_value", "x_ft", "y_ft"),
+        lambda value, x, y: (value == 3) & (x * x + y * y < shortest_ft**2),
+        "2, since ({1}, {2}) is within the three-point line",
+        "shot_value is 3 within the three-point line",
+    )
+
+
+THREE_FROM_NEAR: Final = three_from_near(SHORTEST_THREE_FT)
 MORE_MAKES: Final = Contradiction(
     "player_makes",
     ("player_attempts", "player_makes"),

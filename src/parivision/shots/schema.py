@@ -12,15 +12,16 @@ from typing import Final
 import polars as pl
 
 from parivision.errors import SchemaError
-from parivision.shots import court
+from parivision.shots import court, leagues
 from parivision.shots.contradictions import (
     OF_GAMES,
     OVERTIME,
     TEAMS,
-    THREE_FROM_NEAR,
     Contradiction,
     team_number,
+    three_from_near,
 )
+from parivision.shots.leagues import League
 from parivision.shots.limits import MIN_DATE, RANGES, SHOT_VALUES, Range
 
 KEY: Final = ("game_id", "event_id")
@@ -121,20 +122,27 @@ def require_columns(table: pl.DataFrame, where: str) -> None:
 
 
 def split_valid(
-    table: pl.DataFrame, where: str, *, check_geometry: bool = True, keep: tuple[str, ...] = ()
+    table: pl.DataFrame,
+    where: str,
+    *,
+    check_geometry: bool = True,
+    keep: tuple[str, ...] = (),
+    league: League = leagues.NBA,
 ) -> Checked:
     """Split typed rows into good and bad ones; the first broken rule becomes the row's `reason`.
 
     `check_geometry=False` lets places in a wrong frame through, so that a drift monitor can be
-    shown what it must catch. `keep` names further columns that good rows keep.
+    shown what it must catch. `keep` names further columns that good rows keep. `league` is the one
+    by whose clock, three-point line and teams the rows are judged.
     """
     require_columns(table, where)
     reason = pl.coalesce(
         *[_column_rule(column) for column in SHOTS],
         _broken(pl.col("game_date") < MIN_DATE, f"game_date is before {MIN_DATE}"),
+        _broken(pl.col("clock_s") > league.period_s, f"clock_s is above {league.period_s}"),
         _contradicted(OVERTIME),
-        *_game_rules(table),
-        *(_geometry_rules() if check_geometry else []),
+        *(_game_rules(table) if league.has_known_teams else []),
+        *(_geometry_rules(league) if check_geometry else []),
     )
     marked = table.with_columns(reason.alias(REASON))
     return Checked(
@@ -190,7 +198,7 @@ def _column_rule(column: Column) -> pl.Expr:
     return pl.coalesce(*rules) if rules else pl.lit(None, pl.String)
 
 
-def _geometry_rules() -> list[pl.Expr]:
+def _geometry_rules(league: League) -> list[pl.Expr]:
     x, y = pl.col("x_ft"), pl.col("y_ft")
     radius = (x * x + y * y).sqrt()
     # The league cuts its own distance to whole feet, so two that agree may differ by one foot.
@@ -201,5 +209,5 @@ def _geometry_rules() -> list[pl.Expr]:
             "place and reported distance disagree: is it in feet from the hoop?",
         ),
         _broken((y > court.FAR_BASELINE_Y_FT + 1), "y_ft is beyond the far baseline"),
-        _contradicted(THREE_FROM_NEAR),
+        _contradicted(three_from_near(league.shortest_three_ft)),
     ]

@@ -16,7 +16,7 @@ import polars as pl
 
 from parivision import strict_json
 from parivision.errors import FilesError, SourceError
-from parivision.sources import FORMATS, feed22, season_csv
+from parivision.sources import FILE_FORMATS, feed22, season_csv
 from parivision.sources.base import FAULTY_SCHEMA, Batch
 from parivision.sources.csv_members import Member, members, unreadable
 from parivision.sources.csv_table import read_csv
@@ -52,11 +52,11 @@ class CsvFiles:
         self.format = layout.name
         # Another first file may give the same files another name; their cursors say the same.
         self.former_names = tuple(
-            f"{name}:{path.resolve()}" for name in FORMATS if name != layout.name
+            f"{name}:{path.resolve()}" for name in FILE_FORMATS if name != layout.name
         )
         self._path = path
         # The nearest of equally near formats is the first.
-        self._layouts = (layout, *(other for other in FORMATS.values() if other is not layout))
+        self._layouts = (layout, *(other for other in FILE_FORMATS.values() if other is not layout))
         self._batch_rows = batch_rows
 
     def batches(self, after: str | None = None) -> Iterator[Batch]:
@@ -111,7 +111,9 @@ def open_files(path: Path) -> CsvFiles:
     name = first_format(path)
     if name == feed22.FORMAT.name:
         return FeedCsv(path)
-    return SeasonZips(path) if name == season_csv.FORMAT.name else CsvFiles(path, FORMATS[name])
+    return (
+        SeasonZips(path) if name == season_csv.FORMAT.name else CsvFiles(path, FILE_FORMATS[name])
+    )
 
 
 def first_format(path: Path) -> str:
@@ -120,8 +122,8 @@ def first_format(path: Path) -> str:
         try:
             read = _container(member)
             if read is read_csv:
-                return likely_format(member, FORMATS.values()).name
-            return read(member, FORMATS.values()).match.layout.name
+                return likely_format(member, FILE_FORMATS.values()).name
+            return read(member, FILE_FORMATS.values()).match.layout.name
         except SourceError:
             continue
     return season_csv.FORMAT.name

@@ -8,6 +8,7 @@ import polars as pl
 
 from parivision.errors import SourceError
 from parivision.settings.retry import Retry, TransientError
+from parivision.shots.leagues import NBA, League
 from parivision.sources import feed22
 from parivision.sources.base import Batch
 from parivision.sources.retry import ask
@@ -24,18 +25,21 @@ class FeedSource:
     is wrong is a SourceError.
     """
 
-    format: Final = feed22.FORMAT.name
-
     def __init__(
         self,
         url: str,
         *,
+        league: League = NBA,
+        season_type: str = "",
         transport: httpx.BaseTransport | None = None,
         page_records: int = PAGE_RECORDS,
         timeout_s: float = TIMEOUT_S,
         retry: Retry | None = None,
     ) -> None:
-        """`url` is where the API answers, such as http://stats:8000; `transport` is for tests."""
+        """`url` is where the API answers, such as http://stats:8000; `transport` is for tests.
+
+        Only records of the `league` and of the `season_type` are asked for; without either, all.
+        """
         try:
             address = httpx.URL(url)
         except httpx.InvalidURL as error:
@@ -48,6 +52,10 @@ class FeedSource:
             )
         # A password in the URL must not get into cursors, messages or logs.
         self.name = f"feed:{str(address.copy_with(username=None, password=None)).rstrip('/')}"
+        asked = {"league": league.key} if league is not NBA else {}
+        self._asked_for = asked | ({"season_type": season_type} if season_type else {})
+        self.name += "".join(f" {value}" for value in self._asked_for.values())
+        self.format = feed22.OF_LEAGUE[league].name
         self._address = str(address).rstrip("/")
         self._transport = transport
         self._page_records = page_records
@@ -69,7 +77,8 @@ class FeedSource:
                     yield Batch(records, cursor)
 
     def _page(self, client: httpx.Client, after: str | None) -> httpx.Response:
-        parameters = {"limit": str(self._page_records)} | ({"after": after} if after else {})
+        parameters = {"limit": str(self._page_records), **self._asked_for}
+        parameters |= {"after": after} if after else {}
         return ask(self._retry, lambda: self._asked(client, parameters), self.name)
 
     def _asked(self, client: httpx.Client, parameters: Mapping[str, str]) -> httpx.Response:

@@ -9,7 +9,9 @@ from typing import Final
 
 import polars as pl
 
-from parivision.shots import league
+from parivision.shots import league, leagues
+from parivision.shots.contradictions import TEAMS
+from parivision.shots.leagues import League
 from parivision.shots.row_digest import row_digests
 from parivision.sources import game_number
 from parivision.sources.format import (
@@ -99,9 +101,12 @@ _IN_WORDS: Final = frozenset(
 
 
 class Feed22:
-    """The format `feed22`."""
+    """The format `feed22`, or one of the same columns for the records of another league.
 
-    name: Final = "feed22"
+    A league's records are of a format of their own, so that bronze tells them apart and each is
+    refined by the rules of its league only.
+    """
+
     columns: Final = COLUMNS
     needs: Final[Needs] = NEEDS
     partial_events: Final = 0
@@ -109,15 +114,23 @@ class Feed22:
         cell.source for name, cell in _CELLS.items() if name not in _IN_WORDS
     )
 
+    def __init__(self, league: League = leagues.NBA) -> None:
+        """`league` is the one whose games the records are of."""
+        self.name = "feed22" if league is leagues.NBA else f"feed22_{league.key}"
+        self._league = league
+        self._cells = dict(_CELLS)
+        if not league.has_known_teams:  # ATL is the Hawks in one league and the Dream in another
+            self._cells |= {name: spelled(_CELLS[name].source, _capitals) for name in TEAMS}
+
     def keys(self, records: pl.DataFrame) -> pl.DataFrame:
         """Game and event number as the record states them, and the record's digest."""
         records = as_records(records, COLUMNS, self.name, NEEDS)
-        numbers = key_columns(records, _CELLS, "game_id", "event_id")
+        numbers = key_columns(records, self._cells, "game_id", "event_id")
         return numbers.with_columns(row_digests(records, COLUMNS).alias(DIGEST))
 
     def made(self, records: pl.DataFrame) -> pl.Series:
         """Whether each record's shot went in, as far as it is told."""
-        return first_known(as_records(records, COLUMNS, self.name, NEEDS), _CELLS["made"])
+        return first_known(as_records(records, COLUMNS, self.name, NEEDS), self._cells["made"])
 
     def to_shots(
         self,
@@ -129,13 +142,21 @@ class Feed22:
         """Canonical shots of feed records, and the records that cannot be one."""
         records = as_records(records, COLUMNS, self.name, NEEDS)
         derived = {
-            "season": game_number.season("game_id", "game_date"),
+            "season": game_number.season("game_id", "game_date", self._league),
             "season_type": pl.coalesce("stated_season_type", game_number.season_type("game_id")),
             "clock_s": clock_s(pl.col("minutes"), pl.col("seconds")),
             "x_ft": tidy_ft(-pl.col("x_units") / UNITS_PER_FOOT),
             "y_ft": tidy_ft(pl.col("y_units") / UNITS_PER_FOOT),
         }
-        return convert(records, _CELLS, derived, {}, check_geometry=check_geometry, where=self.name)
+        return convert(
+            records,
+            self._cells,
+            derived,
+            {},
+            check_geometry=check_geometry,
+            where=self.name,
+            league=self._league,
+        )
 
 
 def records_from_shots(shots: pl.DataFrame) -> pl.DataFrame:
@@ -180,4 +201,12 @@ def _text(column: str | pl.Expr, name: str) -> pl.Expr:
     return expression.cast(pl.String).fill_null("").alias(name)
 
 
+def _capitals(text: str) -> str:
+    return text.strip().upper()
+
+
 FORMAT: Final = Feed22()
+OF_LEAGUE: Final = MappingProxyType(
+    {league: FORMAT if league is leagues.NBA else Feed22(league) for league in leagues.LEAGUES}
+)
+"""The format of each league's records."""

@@ -12,7 +12,8 @@ from typing import Final, Protocol
 import polars as pl
 
 from parivision.errors import SchemaError
-from parivision.shots import schema, spellings
+from parivision.shots import leagues, schema, spellings
+from parivision.shots.leagues import League
 from parivision.sources import game_number
 from parivision.sources.cells import Read, cleaned, read_on, without_exchanged, words
 
@@ -226,8 +227,9 @@ def convert(
     early: Mapping[str, pl.Expr] = MappingProxyType({}),
     check_geometry: bool,
     where: str,
+    league: League = leagues.NBA,
 ) -> Converted:
-    """Canonical shots of records.
+    """Canonical shots of records, by the rules of their league.
 
     `cells` are read first, `early` columns are made of them, `derived` ones of both, and `rules`
     (reason: what must not be) look at all of these and at the record's own columns. A row's reason
@@ -248,10 +250,12 @@ def convert(
     typed = read.select(
         ROW,
         *[pl.col(name).cast(dtype) for name, dtype in schema.POLARS_SCHEMA.items()],
-        pl.coalesce(*broken, *unread, game_number.problem("game_id")).alias(schema.REASON),
+        pl.coalesce(*broken, *unread, game_number.problem("game_id", league)).alias(schema.REASON),
     ).collect()
     readable = typed.filter(pl.col(schema.REASON).is_null()).drop(schema.REASON)
-    checked = schema.split_valid(readable, where, check_geometry=check_geometry, keep=(ROW,))
+    checked = schema.split_valid(
+        readable, where, check_geometry=check_geometry, keep=(ROW,), league=league
+    )
     return _converted(records, typed, checked)
 
 

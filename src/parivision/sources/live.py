@@ -1,4 +1,4 @@
-"""The league's own statistics, through nba_api: all shots of all teams, a few days at a time.
+"""A league's own statistics, through nba_api: all shots of all teams, a few days at a time.
 
 The league answers slowly, refuses who asks too fast, and changes its answers without notice; so
 requests are few, spaced, retried and checked, and reading resumes at the day where it stopped.
@@ -15,6 +15,7 @@ import polars as pl
 
 from parivision.errors import SettingsError, SourceError
 from parivision.settings.retry import Retry, TransientError
+from parivision.shots.leagues import NBA, League
 from parivision.shots.schema import SEASON_TYPES
 from parivision.sources import feed22
 from parivision.sources.base import Batch
@@ -31,12 +32,8 @@ PAUSE_S: Final = 1.0
 PATIENCE_S: Final = 60.0
 FIRST_WAIT_S: Final = 2.0
 """It refuses who asks too fast for some seconds, longer than a server of ours is away."""
-SEASON_STARTS: Final = (10, 1)
-SEASON_ENDS: Final = (7, 31)
-LATE_ENDS: Final = MappingProxyType({2020: date(2020, 10, 14)})
-"""Seasons that were played longer than to the end of July."""
-FIRST_SEASON: Final = 1997
-"""The first season whose shots the league has."""
+LATE_ENDS: Final = MappingProxyType({("nba", 2020): date(2020, 10, 14)})
+"""Seasons that were played longer than their league's seasons are."""
 
 _CURSOR: Final = re.compile(r"(\d{4}):(\d{4}-\d{2}-\d{2})")
 
@@ -49,11 +46,12 @@ class Window:
     season_type: str
     first: date
     last: date
+    league: League = NBA
 
     @property
     def season_words(self) -> str:
         """The season as the league writes it, such as 2022-23."""
-        return f"{self.season - 1}-{self.season % 100:02d}"
+        return self.league.season_words(self.season)
 
 
 @dataclass(frozen=True)
@@ -75,33 +73,44 @@ class LiveSource:
     yesterday, so that no running game is read half.
     """
 
-    format: Final = feed22.FORMAT.name
-
     def __init__(
         self,
         seasons: Sequence[int],
         until: date,
         *,
         since: date | None = None,
+        league: League = NBA,
         season_type: str = SEASON_TYPES[0],
+        rereads_last_day: bool = False,
+        scope: str = "",
         window_days: int = WINDOW_DAYS,
         fetch: Fetch | None = None,
         retry: Retry | None = None,
         pause_s: float = PAUSE_S,
     ) -> None:
-        """`seasons` are the years in which they end; `since` leaves out earlier days."""
-        if not seasons or min(seasons) < FIRST_SEASON:
+        """`seasons` are the years in which they end; `since` leaves out earlier days.
+
+        With `rereads_last_day` the day of the cursor is asked for again: a game that begins late
+        in the west is still played when it is tomorrow in New York, and who reads every night may
+        have come in the middle of it. `scope` stands for `since` in the name that cursors are kept
+        under, where that day is another one every night.
+        """
+        if not seasons or min(seasons) < league.first_season:
             raise SettingsError(
-                f"seasons are {list(seasons)}; give at least one, from {FIRST_SEASON} on"
+                f"seasons are {list(seasons)}; give at least one, from {league.first_season} on"
             )
         if season_type not in ASKED_TYPES:
             raise SettingsError(f"season_type is {season_type!r}; give one of {ASKED_TYPES}")
         if window_days < 1:
             raise SettingsError(f"window_days is {window_days}; give at least 1")
         self._seasons = sorted(set(seasons))
-        self.name = f"live:{season_type}:{season_scope(self._seasons)}"
+        of_league = "" if league is NBA else f"{league.title}:"
+        self.name = f"live:{of_league}{season_type}:{season_scope(self._seasons)}"
         if since is not None:
-            self.name += f" since {since}"
+            self.name += f" since {scope or since}"
+        self.format = feed22.OF_LEAGUE[league].name
+        self._league = league
+        self._overlap = timedelta(days=0 if rereads_last_day else 1)
         self._since = since or date.min
         self._until = until
         self._season_type = season_type
@@ -116,9 +125,9 @@ class LiveSource:
         for season in self._seasons:
             if season < season_read:
                 continue
-            first = max(season_first_day(season), self._since)
+            first = max(self._league.first_day(season), self._since)
             if season == season_read:
-                first = max(first, day_read + timedelta(days=1))
+                first = max(first, day_read + self._overlap)
             yield from self._season(season, first)
 
     def _season(self, season: int, first: date) -> Iterator[Batch]:
@@ -130,19 +139,21 @@ class LiveSource:
             if records.height:
                 has_shots = True
                 yield Batch(records, f"{season}:{window.last.isoformat()}")
-        whole = first == season_first_day(season) and self._until >= season_last_day(season)
+        is_from_start = first == self._league.first_day(season)
+        whole = is_from_start and self._until >= season_last_day(season, self._league)
         if whole and not has_shots:
             raise SourceError(
-                f"The league has no shots of the {self._season_type} {season}, which is over. It "
+                f"The {self._league.title} has no shots of the {self._season_type} {season}, which "
+                "is over. It "
                 "may refuse requests from here, or not have had such games: try the season in a "
                 "browser on its site, or another season type."
             )
 
     def _windows(self, season: int, first: date) -> Iterator[Window]:
-        end = min(season_last_day(season), self._until)
+        end = min(season_last_day(season, self._league), self._until)
         while first <= end:
             last = min(first + timedelta(days=self._window_days - 1), end)
-            yield Window(season, self._season_type, first, last)
+            yield Window(season, self._season_type, first, last, self._league)
             first = last + timedelta(days=1)
 
     def _records(self, window: Window) -> pl.DataFrame:
@@ -182,6 +193,7 @@ def ask_league(window: Window, timeout_s: float = TIMEOUT_S) -> ShotTable:
             team_id=0,
             player_id=0,
             context_measure_simple="FGA",
+            league_id=window.league.code,
             season_nullable=window.season_words,
             season_type_all_star=window.season_type,
             date_from_nullable=f"{window.first:%m/%d/%Y}",
@@ -201,14 +213,9 @@ def ask_league(window: Window, timeout_s: float = TIMEOUT_S) -> ShotTable:
     return ShotTable(table["headers"], table["data"])
 
 
-def season_first_day(season: int) -> date:
-    """The first day on which a season's games are looked for."""
-    return date(season - 1, *SEASON_STARTS)
-
-
-def season_last_day(season: int) -> date:
+def season_last_day(season: int, league: League = NBA) -> date:
     """The last day on which a season's games are looked for."""
-    return LATE_ENDS.get(season, date(season, *SEASON_ENDS))
+    return LATE_ENDS.get((league.key, season), date(season, *league.ends))
 
 
 def _text(cell: Any) -> str | None:

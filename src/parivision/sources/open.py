@@ -2,7 +2,10 @@
 
 synthetic:?seed=1&seasons=2021-2023&games=400     the embedded league, see SyntheticConfig
 live:?seasons=2024,2025&until=2025-04-13          the league's own statistics
+live:?seasons=current&until=yesterday             the same for a schedule: each night's games
+live:?league=gleague&season_type=Playoffs&...     another league, another part of the season
 http://stats-api:8000                             a stats API, by its cursor
+http://stats-api:8000?league=gleague              the same, its records of another league
 data/nba                                          season files or feed CSVs, a file or folder
 """
 
@@ -15,9 +18,14 @@ from urllib.parse import parse_qsl
 
 from parivision.errors import SettingsError
 from parivision.settings.retry import Retry
+from parivision.shots import leagues
+from parivision.shots.leagues import League
+from parivision.shots.schema import SEASON_TYPES
+from parivision.sources import game_number, league_day
 from parivision.sources.base import Source
 from parivision.sources.csv_files import open_files
 from parivision.sources.feed import FeedSource
+from parivision.sources.league_day import Clock
 from parivision.sources.live import FIRST_WAIT_S, PATIENCE_S, LiveSource
 from parivision.sources.synthetic import Drift, SyntheticConfig, SyntheticSource
 
@@ -31,20 +39,25 @@ _SWITCHES = (
 )
 
 
-def open_source(uri: str, retry: Retry = Retry()) -> Source:  # noqa: B008 - frozen
+def open_source(
+    uri: str,
+    retry: Retry = Retry(),  # noqa: B008 - frozen
+    clock: Clock = league_day.now,
+) -> Source:
     """The source a URI names; raises SettingsError or SourceError when it names none.
 
     `retry` is for sources in the network: the league is asked for at least `live.PATIENCE_S`.
+    `clock` tells what `today` and `yesterday` are.
     """
     scheme, colon, _ = uri.partition(":")
     scheme = scheme.lower() if colon else ""
     if scheme in {"http", "https"}:
-        return FeedSource(uri, retry=retry)
+        return _feed(uri, retry)
     if scheme == "synthetic":
         return SyntheticSource(synthetic_config(uri))
     if scheme == "live":
         within_s = max(retry.within_s, PATIENCE_S)
-        return _live(uri, replace(retry, within_s=within_s, first_s=FIRST_WAIT_S))
+        return _live(uri, replace(retry, within_s=within_s, first_s=FIRST_WAIT_S), clock)
     try:
         path = Path(uri).expanduser()
     except (RuntimeError, ValueError) as error:
@@ -73,18 +86,57 @@ def synthetic_config(uri: str) -> SyntheticConfig:
     return SyntheticConfig(**values, drift=Drift(**drift))
 
 
-def _live(uri: str, retry: Retry) -> LiveSource:
+def _live(uri: str, retry: Retry, clock: Clock) -> LiveSource:
+    """The league's statistics.
+
+    Options: seasons (2024,2025, 2024-current or current), until and since (a day, `today`,
+    `yesterday` or `7-days-ago`, as it is in New York), league (nba, wnba, gleague), season_type.
+    """
     options = _options(uri)
-    _refuse_unknown(uri, options, {"seasons", "until", "since"})
+    _refuse_unknown(uri, options, {"seasons", "until", "since", "league", "season_type"})
     if not {"seasons", "until"} <= options.keys():
-        raise SettingsError(f"{uri!r}: expected live:?seasons=2024,2025&until=2025-04-13")
-    since = options.get("since")
+        raise SettingsError(
+            f"{uri!r}: expected live:?seasons=2024,2025&until=2025-04-13 or "
+            "live:?seasons=current&until=yesterday"
+        )
+    league, season_type = _league_and_part(options)
+    last, first = options["until"], options.get("since", "")
+    until = _parsed(uri, last, lambda text: league_day.day(text, clock))
+    seasons = options["seasons"].replace("current", str(league.season_of(until)))
     return LiveSource(
-        _parsed(uri, options["seasons"], _seasons),
-        _parsed(uri, options["until"], date.fromisoformat),
-        since=_parsed(uri, since, date.fromisoformat) if since else None,
+        _parsed(uri, seasons, _seasons),
+        until,
+        since=_parsed(uri, first, lambda text: league_day.day(text, clock)) if first else None,
+        league=league,
+        season_type=season_type or SEASON_TYPES[0],
+        rereads_last_day=league_day.is_relative(last),
+        scope=first,
         retry=retry,
     )
+
+
+def _feed(uri: str, retry: Retry) -> FeedSource:
+    """A stats API; options behind a question mark choose league and part of the season."""
+    address, mark, query = uri.partition("?")
+    if not mark:
+        return FeedSource(uri, retry=retry)
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    _refuse_unknown(f"?{query}", options, {"league", "season_type"})  # the rest may hold a password
+    league, season_type = _league_and_part(options)
+    return FeedSource(address, league=league, season_type=season_type, retry=retry)
+
+
+def _league_and_part(options: dict[str, str]) -> tuple[League, str]:
+    """The league that options choose, the NBA by default, and the part of the season if any."""
+    league = leagues.named(options.get("league", leagues.NBA.key))
+    if "season_type" not in options:
+        return league, ""
+    (part, *more) = game_number.season_parts(options["season_type"])
+    if more:
+        raise SettingsError(
+            f"season_type is {options['season_type']!r}: a source has one; ingest one after another"
+        )
+    return league, part
 
 
 def _options(uri: str) -> dict[str, str]:

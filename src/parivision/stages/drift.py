@@ -27,6 +27,7 @@ from parivision.shots.facts import Floats
 from parivision.stages import stores
 from parivision.stages.files import DRIFT_LATER, DRIFT_REFERENCE, DRIFT_TRAINING, P_MADE
 from parivision.stages.heartbeat import logs_heartbeat
+from parivision.stages.one_league import refuse_other_league
 from parivision.stages.termination_message import writes_termination_message
 from parivision.stages.views import NO_CHAMPION
 
@@ -155,6 +156,7 @@ def _watched(
         raise ModelError(f"version {version.number} has no drift reference; train and promote anew")
     reference = DriftReference.load(folder / DRIFT_REFERENCE)
     current = current_for(bundle)
+    refuse_other_league(current, {"champion": bundle})
     p_made = bundle.predict(tables.facts_from_shots(current))
     return Watched(version, folder, current, p_made, detect(reference, current, p_made))
 

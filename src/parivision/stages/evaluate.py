@@ -24,6 +24,7 @@ from parivision.shots.split import time_split
 from parivision.stages import details, stores
 from parivision.stages.files import EVALUATED, EXPLORED, JUDGEMENT
 from parivision.stages.heartbeat import logs_heartbeat
+from parivision.stages.one_league import refuse_other_league
 from parivision.stages.termination_message import writes_termination_message
 
 
@@ -70,6 +71,7 @@ def evaluate(
     rivals = _rivals(models, champion[0] if champion else None, registry, settings.cache)
     bundles = {name: Bundle.load(path) for name, path in models.items()}
     rows = read_snapshot(shots)
+    refuse_other_league(rows, {**bundles, "champion": champion[1] if champion else None})
     judgement = _judged(rows, bundles, champion[1] if champion else None)
     number = champion[0].number if champion else None
     evaluation = _reported(judgement, rivals, number, out)

@@ -10,6 +10,7 @@ from parivision.promotion import holdout
 from parivision.promotion.holdout import Judgement
 from parivision.settings import Settings
 from parivision.stages import details, stores
+from parivision.stages.one_league import refuse_other_league
 
 
 def examine(settings: Settings, everything: pl.DataFrame, out: Path, title: str) -> Judgement:
@@ -23,6 +24,7 @@ def examine(settings: Settings, everything: pl.DataFrame, out: Path, title: str)
     if champion is None:
         raise ModelError("there is no champion yet: run `parivision demo`, or train and promote")
     version, bundle = champion
+    refuse_other_league(everything, {"champion": bundle})
     shots = holdout.unseen(everything, bundle)
     if shots.is_empty():
         raise DataError(

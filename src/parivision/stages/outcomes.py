@@ -24,7 +24,7 @@ def publish(lake: Lake, store: Store) -> int:
     games = store.games()
     if not games:
         return 0
-    shots = lake.silver(_COLUMNS).filter(pl.col("game_id").is_in(games))
+    shots = lake.silver(_COLUMNS, league=None).filter(pl.col("game_id").is_in(games))
     ends = store.ends(OUTCOMES)
     return sum(
         _publish_game(store, f"lake-{game}", ends, rows.sort("event_id").to_dicts())

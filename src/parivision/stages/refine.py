@@ -12,9 +12,12 @@ from parivision.lake import refine as silver
 from parivision.lake.base import Lake
 from parivision.lake.ingest import Progress
 from parivision.lake.refine import RefineReport
-from parivision.lake.snapshot import Snapshot, write_snapshot
+from parivision.lake.snapshot import REGULAR_SEASON, Snapshot, write_snapshot
 from parivision.prediction_log import open_store
 from parivision.settings import Settings
+from parivision.shots import leagues
+from parivision.shots.leagues import NBA
+from parivision.sources.game_number import season_parts
 from parivision.stages import outcomes, stores, views
 from parivision.stages.heartbeat import logs_heartbeat
 from parivision.stages.termination_message import writes_termination_message
@@ -53,7 +56,12 @@ class Refined:
         failure = self.log_failure and (
             f"No outcomes were told to the prediction log: {self.log_failure}"
         )
-        remarks = (self.report.strangers_sentence, self.snapshot.doubted.sentence, failure)
+        remarks = (
+            self.report.strangers_sentence,
+            self.snapshot.doubted.sentence,
+            self.snapshot.other_parts_sentence,
+            failure,
+        )
         return views.counts_text(self.report.reasons) + "".join(
             f"\n{remark}\n" for remark in remarks if remark
         )
@@ -66,6 +74,8 @@ def refine(
     until: str,
     shots: Path,
     *,
+    league: str = NBA.key,
+    season_types: str = REGULAR_SEASON[0],
     check_geometry: bool = True,
     has_outcomes_published: bool = True,
     progress: Progress | None = None,
@@ -73,16 +83,18 @@ def refine(
 ) -> Refined:
     """Refine what is new in bronze, and write the snapshot to `shots`.
 
-    `until` is a day or empty. `on_refined` gets the report before the snapshot is written, which
+    `until` is a day or empty; `league` and `season_types` (separated by commas) say which shots are
+    in the snapshot. `on_refined` gets the report before the snapshot is written, which
     fails where silver has no shots. Where the settings name a prediction log and
     `has_outcomes_published`, the log is told how the shots of its games ended.
     """
     last = _day(until)
+    chosen, parts = leagues.named(league), season_parts(season_types)
     lake = stores.lake(settings)
     report = silver.refine(lake, check_geometry=check_geometry, progress=progress)
     if on_refined is not None:
         on_refined(report)
-    snapshot = write_snapshot(lake, shots, until=last)
+    snapshot = write_snapshot(lake, shots, until=last, league=chosen, season_types=parts)
     if not has_outcomes_published or not settings.prediction_log:
         return Refined(report, snapshot)
     return Refined(report, snapshot, *_publish_outcomes(settings, lake))

@@ -1,7 +1,8 @@
 """The stats API: replays an archive of shots over HTTP, as a statistics provider would.
 
     GET  /getdata/{n}                  the next n records that nobody was given before
-    GET  /shots?after=CURSOR&limit=N   a page of records, for readers that keep their own place
+    GET  /shots?after=CURSOR&limit=N   a page of records, for readers that keep their own place;
+                                       &league=gleague&season_type=Playoffs choose among them
     POST /reset                        /getdata starts again (GET works too, for old clients)
     GET  /health, /metrics
 
@@ -20,8 +21,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 from prometheus_client import generate_latest as exposition
 
 from parivision import strict_json, telemetry
-from parivision.errors import StoreError
+from parivision.errors import SettingsError, StoreError
 from parivision.stats_api.archive import Archive, Position, Progress, open_archive
+from parivision.stats_api.choice import chosen_records
 from parivision.stats_api.origins import Origin
 
 MAX_RECORDS: Final = 10_000
@@ -77,16 +79,21 @@ class Feed:
         """Let `take` start again; pages are not touched."""
         self._position.reset()
 
-    def page(self, cursor: str | None, limit: int) -> tuple[pl.DataFrame, str, bool]:
+    def page(
+        self, cursor: str | None, limit: int, league: str = "", season_type: str = ""
+    ) -> tuple[pl.DataFrame, str, bool]:
         """Records behind a cursor, the cursor behind them, and whether more follow.
 
-        Raises ValueError for what is no cursor and LookupError for one of another archive.
+        With `league` or `season_type` only those of `limit` records that are of them: there may be
+        none, and more follow all the same. Cursors count all records, so they hold for every
+        choice. Raises ValueError for what is no cursor and LookupError for one of another archive.
         """
         archive = self._archive
         start = _offset(cursor, archive)
         records = archive.records(start, limit)
         end = start + records.height
-        return records, f"{archive.identity}-{end}", end < archive.size
+        chosen = chosen_records(records, league, season_type)
+        return chosen, f"{archive.identity}-{end}", end < archive.size
 
     def switch(self, archive: Archive) -> None:
         """Replay another version of the same archive from here on, as when a drift sets in.
@@ -214,11 +221,13 @@ def _add_data_routes(app: FastAPI, feed: Feed, given: Counter) -> None:
     def get_shots(
         after: Annotated[str | None, Query(description="'next' of the answer before")] = None,
         limit: Annotated[int, Query(ge=1, le=MAX_RECORDS)] = DEFAULT_LIMIT,
+        league: Annotated[str, Query(description="nba, wnba or gleague; all without")] = "",
+        season_type: Annotated[str, Query(description="Playoffs and so on; all without")] = "",
     ) -> Response:
         """A page of records; readers that hand `next` back lose none and get none twice."""
         try:
-            records, cursor, more = feed.page(after, limit)
-        except ValueError as error:
+            records, cursor, more = feed.page(after, limit, league, season_type)
+        except (ValueError, SettingsError) as error:
             raise HTTPException(422, str(error)) from error
         except LookupError as error:
             raise HTTPException(409, str(error)) from error

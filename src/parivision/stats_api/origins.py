@@ -57,7 +57,7 @@ def synthetic_origin(config: SyntheticConfig) -> Origin:
 
 
 def lake_origin(lake: Lake) -> Origin:
-    """The shots of a lake's silver layer, in the order in which they were taken."""
+    """The shots of a lake's silver layer, of all leagues, in the order in which they were taken."""
     return Origin(
         label=f"silver layer of the lake {lake.url}",
         fingerprint=_short(f"{lake.url} {lake.counts()}"),
@@ -99,11 +99,11 @@ def _files(path: Path) -> list[Path]:
 
 
 def _lake_records(lake: Lake) -> Iterator[pl.DataFrame]:
-    days = lake.silver(["game_date"])["game_date"]
+    days = lake.silver(["game_date"], league=None)["game_date"]
     if days.is_empty():
         return
     for year in days.dt.year().unique().sort():
-        shots = lake.silver(since=date(year, 1, 1), until=date(year + 1, 1, 1))
+        shots = lake.silver(since=date(year, 1, 1), until=date(year + 1, 1, 1), league=None)
         yield feed22.records_from_shots(shots)
 
 
