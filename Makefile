@@ -20,7 +20,7 @@ TESTS ?= tests/cluster
 # What a test does to the cluster, the next one finds.
 IN_ORDER := -p no:randomly --log-cli-level=INFO --durations=15
 
-.PHONY: help demo test test-unit lint lint-charts lint-yaml lint-shell format compile architecture dashboards charts version helm secrets ferretdb skaffold-schema image-registry images load cluster cluster-down test-cluster canary-demo canary-picture chromium test-browser bench lock clean
+.PHONY: help demo test test-unit lint lint-charts lint-yaml lint-shell format compile architecture dashboards charts version helm secrets ferretdb skaffold-schema image-registry images load cluster cluster-down test-cluster test-kubeflow canary-demo canary-picture chromium test-browser bench lock clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -120,6 +120,9 @@ cluster-down: ## take it away again
 
 test-cluster: $(VENV)/.done ## the tests that need a cluster, on that of `make cluster` or of KUBECONFIG
 	@[ -n "$${KUBECONFIG:-}" ] || eval "$$(manifests/cluster env)"; $(BIN)/pytest $(IN_ORDER) $(TESTS)
+
+test-kubeflow: $(VENV)/.done ## the tests on Kubeflow Pipelines, at PARIVISION_KFP or on that cluster
+	@[ -n "$${KUBECONFIG:-}" ] || eval "$$(manifests/cluster env)"; $(BIN)/pytest $(IN_ORDER) tests/kubeflow
 
 canary-demo: $(VENV)/.done ## a good and a bad challenger under traffic, on the cluster; RECORD=FILE.json: and what docs draw
 	PATH="$(abspath $(BIN)):$$PATH" manifests/canary-demo $(if $(RECORD),--record $(RECORD))

@@ -24,7 +24,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 settings.register_profile("parivision", deadline=None)
 settings.load_profile("parivision")
 
-TIERS = ("unit", "pipeline", "browser", "cluster")
+TIERS = ("unit", "pipeline", "browser", "cluster", "kubeflow")
 HERE = Path(__file__).parent
 
 

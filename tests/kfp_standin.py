@@ -25,6 +25,8 @@ from parivision.kubeflow.compiled import Compiled
 from parivision.kubeflow.local_runs import Event, run_local
 from parivision.settings import Settings
 
+# What a recurring run gives to the runs that it starts.
+COPIED = ("display_name", "experiment_id", "pipeline_version_reference", "runtime_config")
 Engine = Callable[["Standin", Json], None]
 
 
@@ -77,6 +79,21 @@ class Standin:
                 self.workflows[run["run_id"]] = workflow
             if state in ("SUCCEEDED", "FAILED", "CANCELED"):
                 run["finished_at"] = now()
+
+    def fire(self, recurring_id: str) -> Json:
+        """The time of a recurring run has come; the run that it starts."""
+        with self.lock:
+            recurring = self.recurring[recurring_id]
+            run = {name: recurring[name] for name in COPIED} | {
+                "run_id": self.new_id("run"),
+                "recurring_run_id": recurring_id,
+                "state": "PENDING",
+                "created_at": now(),
+                "finished_at": "1970-01-01T00:00:00Z",
+            }
+            self.runs[run["run_id"]] = run
+            self.engine(self, run)
+        return run
 
     def changes(self) -> list[str]:
         """The requests that were not mere looks."""

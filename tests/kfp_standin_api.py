@@ -241,7 +241,7 @@ def _create_run(server: "Standin", _ids: Any, _query: Json, body: Json) -> Json:
 
 def _list_runs(server: "Standin", _ids: Any, query: Json, _body: Json) -> Json:
     wanted = query.get("experiment_id")
-    mine = [run for run in server.runs.values() if run["experiment_id"] == wanted]
+    mine = [run for run in server.runs.values() if wanted in (None, run["experiment_id"])]
     return _page(server, [_shown(server, run) for run in mine], query, "runs")
 
 

@@ -114,12 +114,18 @@ class LiveCluster:
 
     @contextmanager
     def tunnel(self, service: str, port: int) -> Iterator[None]:
-        """The release's service at the same port of localhost, while the block runs.
+        """The release's service at the same port of localhost, while the block runs."""
+        with self.forwarded(NAMESPACE, f"{RELEASE}-{service}", port, port):
+            yield
+
+    @contextmanager
+    def forwarded(self, namespace: str, service: str, port: int, local: int) -> Iterator[None]:
+        """A service's port at a port of localhost, while the block runs.
 
         It is opened again when the pod that it led to is gone.
         """
-        command = ["kubectl", "--kubeconfig", self.kubeconfig, "-n", NAMESPACE, "port-forward"]
-        command += [f"svc/{RELEASE}-{service}", f"{port}:{port}"]
+        command = ["kubectl", "--kubeconfig", self.kubeconfig, "-n", namespace, "port-forward"]
+        command += [f"svc/{service}", f"{local}:{port}"]
         closed = threading.Event()
 
         def keep_open() -> None:
@@ -132,7 +138,7 @@ class LiveCluster:
         keeper = threading.Thread(target=keep_open, name=f"tunnel to {service}", daemon=True)
         keeper.start()
         try:
-            wait_for(f"{service} at hand", lambda: _listens(port), timeout_s=30)
+            wait_for(f"{service} at hand", lambda: _listens(local), timeout_s=30)
             yield
         finally:
             closed.set()
