@@ -110,7 +110,8 @@ def test_an_mlflow_that_starts_later_is_asked_again(
     monkeypatch.setattr("parivision.registry.client_settings._given", {})
     monkeypatch.setattr("parivision.registry.client_settings._changed", [])
     with starting_later() as port:
-        chosen = of_a_pod(tmp_path, MLFLOW_TRACKING_URI=f"http://127.0.0.1:{port}")
+        url = f"http://127.0.0.1:{port}"
+        chosen = of_a_pod(tmp_path, MLFLOW_TRACKING_URI=url, PARIVISION_POD="pod-1")
         assert stores.registry(chosen).champion() is None
 
 

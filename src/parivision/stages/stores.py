@@ -33,7 +33,9 @@ def registry(settings: Settings) -> "Registry":
     from parivision.registry import Registry, quiet, steady
 
     quiet()
-    steady(settings.patience_s)
+    # Elsewhere the command has asked MLflow already, and has said how long it is asked later.
+    if settings.pod:
+        steady(settings.patience_s)
     settings.home.mkdir(parents=True, exist_ok=True)
     return Registry(settings.tracking_uri, settings.artifacts, settings.tracking_login)
 
