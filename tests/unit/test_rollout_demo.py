@@ -162,3 +162,59 @@ def test_without_its_settings_it_says_who_sets_them(run):
     code, _, err = run("rollout", "demo")
     assert code == 1
     assert "make canary-demo" in err
+
+
+class TestRollingOut:
+    """From a release to how its rollout ended."""
+
+    def play(
+        self,
+        demonstration: Demonstration,
+        cluster: Kubernetes,
+        monkeypatch: pytest.MonkeyPatch,
+        **end,
+    ) -> RecordedRollout:
+        """The bad challenger, whose rollout the verdict service describes as `end` says."""
+        told = described(rollout(history=[point(30)])) | end
+        monkeypatch.setattr(Cluster, "verdict", lambda *_: told)
+        monkeypatch.setattr(Demonstration, "_made", lambda *_: NEW)
+        return demonstration.play(challenges()[1], [])
+
+    def test_a_rollback_is_an_outcome(self, demonstration, cluster, registry, monkeypatch, capsys):
+        """The registry is left to the verdict service, which records the reason."""
+
+        def judged(cluster: Kubernetes) -> None:
+            cluster.phase = "Progressing"
+            if cluster.now_s == 12:
+                cluster.tell(**{cluster.key: "rolled_back"})
+                cluster.phase, cluster.target = "Failed", OLD
+
+        cluster.reaction = judged
+        end = {"end": "rolled_back", "reason": "miscalibrated"}
+        recorded = self.play(demonstration, cluster, monkeypatch, **end)
+        assert (recorded.outcome, recorded.reason) == ("rolled_back", "miscalibrated")
+        assert OUTCOME_TAG not in registry.tags["2"]
+        assert "bad, version 2: " in capsys.readouterr().out
+
+    def test_what_is_not_decided_in_time_is_ended_and_counts_as_neither(
+        self, demonstration, cluster, monkeypatch
+    ):
+        """A rollback that nobody's evidence asked for is none of the bad challenger."""
+        cluster.reaction = lambda cluster: setattr(cluster, "phase", "Progressing")
+        end = {"end": "rolled_back", "order": "abort"}
+        recorded = self.play(demonstration, cluster, monkeypatch, **end)
+        assert recorded.outcome == "undecided"
+        assert json.loads(cluster.annotations[ORDER])["order"] == "abort"
+
+    def test_an_interruption_ends_what_is_under_way(self, demonstration, cluster, monkeypatch):
+        """Ctrl-C in the middle: the rollout is aborted, and the interruption goes on."""
+
+        def interrupted(cluster: Kubernetes) -> None:
+            cluster.phase = "Progressing"
+            if cluster.now_s == 5:
+                raise KeyboardInterrupt
+
+        cluster.reaction = interrupted
+        with pytest.raises(KeyboardInterrupt):
+            self.play(demonstration, cluster, monkeypatch)
+        assert json.loads(cluster.annotations[ORDER])["order"] == "abort"

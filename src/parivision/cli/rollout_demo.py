@@ -185,12 +185,13 @@ class Demonstration:
                 rollout_s=self.rollout_s,
                 cluster=self.cluster,
                 say=say,
+                clock=self.clock,
                 sleep=look,
             )
         except ServiceError as error:
             # It was rolled back, which may be what is wanted, or took too long, which is not.
             say(str(error))
-            self.withdraw()
+            self.abort(self._state())
 
     def _outcome(self, challenge: Challenge, release: "Release") -> "RecordedRollout":
         """How the verdict service has it; undecided if a person or this command ended it."""
@@ -237,20 +238,27 @@ class Demonstration:
         hold the alias for hours.
         """
         from parivision.canary import ruling
-        from parivision.kubernetes import canary
 
         state, holder = self._state(), self.registry.champion()
-        if state.is_running and self._is_ours(state.target.version):
-            order = {"key": state.key, "order": "abort", "by": getpass.getuser()}
-            canary.order(self.cluster, self.deployment, order)
-        elif (
-            holder is not None
+        if (
+            not self.abort(state)
+            and holder is not None
             and DEMO_TAG in holder.tags
             and ruling.OUTCOME_TAG not in holder.tags
             and holder.number not in {state.target.version, self.served()}
         ):
             tags = ruling.tags_of(ruling.NEVER_SERVED, "the demonstration was cut off", "")
             self.registry.tag_version(holder.number, tags)
+
+    def abort(self, state: "CanaryState") -> bool:
+        """Order a rollout of the demonstration rolled back; whether there is one under way."""
+        from parivision.kubernetes import canary
+
+        is_ours = state.is_running and self._is_ours(state.target.version)
+        if is_ours:
+            order = {"key": state.key, "order": "abort", "by": getpass.getuser()}
+            canary.order(self.cluster, self.deployment, order)
+        return is_ours
 
     def served(self) -> str:
         """The version that users get."""
