@@ -20,7 +20,7 @@ TESTS ?= tests/cluster
 # What a test does to the cluster, the next one finds.
 IN_ORDER := -p no:randomly --log-cli-level=INFO --durations=15
 
-.PHONY: help demo test test-unit lint lint-charts lint-yaml lint-shell format compile architecture dashboards charts version helm secrets ferretdb skaffold-schema image-registry images load cluster cluster-down test-cluster test-kubeflow canary-demo canary-picture chromium test-browser bench lock clean
+.PHONY: help demo test test-unit lint lint-charts lint-yaml lint-shell format compile architecture dashboards charts version helm secrets ferretdb skaffold-schema image-registry images load cluster cluster-down test-cluster test-kubeflow test-long canary-demo canary-picture chromium test-browser bench lock clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -120,6 +120,10 @@ cluster-down: ## take it away again
 
 test-cluster: $(VENV)/.done ## the tests that need a cluster, on that of `make cluster` or of KUBECONFIG
 	@[ -n "$${KUBECONFIG:-}" ] || eval "$$(manifests/cluster env)"; $(BIN)/pytest $(IN_ORDER) $(TESTS)
+
+test-long: $(VENV)/.done ## the long stories, on a cluster too: ten seeds of the loop, all bad challengers, sequences, holds, shadow, upgrade; CLUSTER=0: the seeds alone
+	PARIVISION_SOAK=1 $(BIN)/pytest $(IN_ORDER) tests/pipeline/test_loop_seeds.py
+	[ "$${CLUSTER:-1}" = 0 ] || PARIVISION_SOAK=1 PARIVISION_SEQUENCES=$${PARIVISION_SEQUENCES:-20} $(MAKE) test-cluster
 
 test-kubeflow: $(VENV)/.done ## the tests on Kubeflow Pipelines, at PARIVISION_KFP or on that cluster
 	@[ -n "$${KUBECONFIG:-}" ] || eval "$$(manifests/cluster env)"; $(BIN)/pytest $(IN_ORDER) tests/kubeflow

@@ -6,9 +6,9 @@ takes new ones. What it gives is what the API gives: objects of JSON.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -55,13 +55,17 @@ def cron_job() -> Object:
 
 
 class JobsStandin:
-    """The API's content; a `fault` is a status that answers everything until it is taken away."""
+    """The API's content; a `fault` is a status that answers everything until it is taken away.
+
+    An `engine` does what a Job asks for, in a thread; without one Jobs go on for ever.
+    """
 
     def __init__(self) -> None:
         """One CronJob and no Job."""
         self.cron_jobs: dict[str, Object] = {CRON_JOB: cron_job()}
         self.jobs: list[Object] = []
         self.fault: int | None = None
+        self.engine: Callable[[Object], None] | None = None
         self.url = ""
         self.lists = 0
 
@@ -78,12 +82,6 @@ class JobsStandin:
         """Give a Job the condition that it ended with; none for "", which goes on."""
         conditions = [{"type": end, "status": "True"}] if end else []
         job["status"] = {"conditions": conditions}
-
-    def age(self, by: timedelta) -> None:
-        """Let all Jobs have been made so much earlier."""
-        for job in self.jobs:
-            created_at = datetime.fromisoformat(job["metadata"]["creationTimestamp"])
-            job["metadata"]["creationTimestamp"] = _stamp(created_at - by)
 
     def listed(self, selector: str, offset: int) -> Object:
         """A part of the Jobs that have all labels of a selector."""
@@ -105,6 +103,8 @@ class JobsStandin:
         metadata = {**job["metadata"], "creationTimestamp": _stamp(datetime.now(UTC))}
         made = {**job, "metadata": metadata, "status": {}}
         self.jobs.append(made)
+        if self.engine is not None:
+            Thread(target=self.engine, args=[made], daemon=True).start()
         return made
 
 

@@ -211,7 +211,7 @@ def _window_h(cluster: LiveCluster) -> float:
     """A window that the newest training is out of, and that the next one closes for this test."""
     asked = {"label_selector": f"{PIPELINE}=training"}
     jobs = cluster.batch.list_namespaced_job(NAMESPACE, **asked).items
-    newest = max(job.metadata.creation_timestamp for job in jobs)
+    newest: datetime = max(job.metadata.creation_timestamp for job in jobs)
     age_h = (datetime.now(UTC) - newest).total_seconds() / 3600
     return float(max(0.01, min(0.9 * age_h, 0.5)))
 
