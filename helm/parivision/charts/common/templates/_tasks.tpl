@@ -67,7 +67,7 @@ volumes:
 {{- end -}}
 
 {{- define "common.smallTask" -}}
-requests: {cpu: 50m, memory: 128Mi}
+requests: {cpu: 10m, memory: 128Mi}
 limits: {cpu: "1", memory: 512Mi}
 {{- end -}}
 
