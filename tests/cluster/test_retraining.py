@@ -142,18 +142,15 @@ class World:
     season: pl.DataFrame
 
     @classmethod
-    def of(cls, replayed: Drift, real: Drift | None = None, **switches: int) -> "World":
-        """A world whose feed has these switches on; `real` is how the games themselves are."""
-        words = "".join(f"&{name}={start}" for name, start in switches.items())
-        archive = f"synthetic:?seed=1&seasons=2022-{SEASON}&games={GAMES}{words}"
-        played = SyntheticConfig(
-            seed=1, seasons=(SEASON,), games_a_season=GAMES, drift=real or replayed
-        )
-        return cls(archive, generate(played))
+    def of(cls, switch: str, played: Drift) -> "World":
+        """A world whose feed has a switch on in the season; `played` is how its games are."""
+        archive = f"synthetic:?seed=1&seasons=2022-{SEASON}&games={GAMES}&{switch}={SEASON}"
+        config = SyntheticConfig(seed=1, seasons=(SEASON,), games_a_season=GAMES, drift=played)
+        return cls(archive, generate(config))
 
 
-RELABELLED: Final = World.of(Drift(relabel_actions=SEASON), relabel_actions=SEASON)
-SHUFFLED: Final = World.of(Drift(shuffled_outcomes=SEASON), real=Drift(), shuffled_outcomes=SEASON)
+RELABELLED: Final = World.of("relabel_actions", Drift(relabel_actions=SEASON))
+SHUFFLED: Final = World.of("shuffled_outcomes", Drift())
 
 
 @pytest.fixture
@@ -211,9 +208,9 @@ def _window_h(cluster: LiveCluster) -> float:
     """A window that the newest training is out of, and that the next one closes for this test."""
     asked = {"label_selector": f"{PIPELINE}=training"}
     jobs = cluster.batch.list_namespaced_job(NAMESPACE, **asked).items
-    newest: datetime = max(job.metadata.creation_timestamp for job in jobs)
-    age_h = (datetime.now(UTC) - newest).total_seconds() / 3600
-    return float(max(0.01, min(0.9 * age_h, 0.5)))
+    now = datetime.now(UTC)
+    ages_h = [(now - job.metadata.creation_timestamp).total_seconds() / 3600 for job in jobs]
+    return max(0.01, min(0.9 * min(ages_h, default=1.0), 0.5))
 
 
 def _heard(cluster: LiveCluster) -> float:
@@ -232,10 +229,10 @@ def test_a_drift_that_matters_leads_to_a_better_champion_that_serves(
     first, old = stage.served, _bundle(stage, "old")
     story = told(RELABELLED)
     story.drift_is_found()
-    training, before = story.training(), story.champion()
+    training, newest = story.training(), _newest(stage)
     new = story.comes(
         "the new model has won the contest",
-        lambda: _winner(story, training, before),
+        lambda: _winner(story, training, newest),
         timeout_s=RUN_S,
     )
     rollout = story.comes(
@@ -291,12 +288,16 @@ def test_mixed_up_outcomes_lead_to_no_new_champion(
     assert not story.traffic.failed
 
 
-def _winner(story: Story, training: str, before: str) -> str:
-    """The new champion's version; empty while the training goes on, which must not end without."""
+def _winner(story: Story, training: str, newest: int) -> str:
+    """The new champion's version; empty while the training goes on, which must not end without.
+
+    `newest` is the last version that was there before: the alias may go back to an older one too,
+    where a canary of monitoring's has failed.
+    """
     ended, now = story.end_of(training), story.champion()
-    if ended and now == before:
+    if ended and int(now) <= newest:
         pytest.fail(f"the training promoted nothing ({ended}): {story.log_of(training)[-2000:]}")
-    return now if now != before else ""
+    return now if int(now) > newest else ""
 
 
 def _rollout_of(stage: Stage, version: str) -> Any:
