@@ -101,12 +101,6 @@ class LiveCluster:
         )
         return found
 
-    @property
-    def source(self) -> str:
-        """Where the first champion's shots came from."""
-        job = self.batch.read_namespaced_job(f"{RELEASE}-first-champion", NAMESPACE)
-        return str(job.spec.template.spec.containers[0].command[-1])
-
     def secret(self, name: str, key: str, namespace: str = NAMESPACE) -> str:
         """A value of a Secret; keep it out of messages and logs."""
         data = self.core.read_namespaced_secret(name, namespace).data

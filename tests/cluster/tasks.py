@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from cluster import helm_release
 from cluster.live_cluster import NAMESPACE, RELEASE, LiveCluster, wait_for
 
 RunTask = Callable[[str, str], bool]
@@ -50,10 +51,14 @@ def task(cluster: LiveCluster, name: str, script: str, retries: int = 0) -> Iter
 
 
 def _manifest(cluster: LiveCluster, name: str, script: str, retries: int) -> dict[str, Any]:
-    """The first champion's Job, with other commands and without its waiting."""
-    first = cluster.batch.read_namespaced_job(f"{RELEASE}-first-champion", NAMESPACE)
-    pod = first.spec.template.spec
-    spec = cluster.batch.api_client.sanitize_for_serialization(pod)
+    """The first champion's Job as the chart has it, with other commands and without its waiting.
+
+    Where Kubeflow trained the first champion, the cluster has no such Job.
+    """
+    first = helm_release.rendered(
+        cluster, "charts/pipelines/templates/first-champion.yaml", "pipelines.firstChampion.enabled"
+    )
+    spec = first["spec"]["template"]["spec"]
     spec.pop("initContainers", None)
     spec["containers"][0]["command"] = ["sh", "-euc", script]
     spec["restartPolicy"] = "Never"

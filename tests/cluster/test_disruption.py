@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from cluster import helm_release
 from cluster.live_cluster import NAMESPACE, RELEASE, SERVING, LiveCluster, is_ready, wait_for
 from cluster.tasks import task
 from parivision.lake import open_lake
@@ -137,7 +138,7 @@ def _undisturbed(folder: Path) -> str:
 
 def test_mlflow_killed_during_a_training_changes_nothing(cluster: LiveCluster) -> None:
     """The training goes on when the server is back, and its pipeline's run is recorded."""
-    script = f"parivision run training --source '{cluster.source}'"
+    script = f"parivision run training --source '{helm_release.first_source(cluster)}'"
     with task(cluster, "training", script) as training:
         wait_for("the training", lambda: "train" in training.log(), timeout_s=180)
         (server,) = cluster.pods("mlflow")

@@ -133,7 +133,9 @@ def test_an_alert_reaches_slack_and_is_taken_back(
     assert "Its newest run failed" in fired["text"]
     assert fired["title_link"].endswith("#parivisionpipelinefailed")
     assert fired["color"] == "warning"
-    assert run_task("good-etl", f"parivision run etl --source '{cluster.source}'")
+    assert run_task(
+        "good-etl", f"parivision run etl --source '{helm_release.first_source(cluster)}'"
+    )
     title = "resolved: ParivisionPipelineFailed"
     over = wait_for("its end", lambda: _titled(slack(), title), timeout_s=2 * SEEN_S)
     assert over["text"].strip() == "over: The pipeline etl failed"

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 
 import promql
+from cluster import helm_release
 from cluster.live_cluster import NAMESPACE, LiveCluster, wait_for
 from cluster.prometheus import query, rules
 from cluster.tasks import RunTask
@@ -52,7 +53,7 @@ def test_what_rules_and_dashboards_ask_for_is_there(
     cluster: LiveCluster, gateway_url: str, http: httpx.Client, run_task: RunTask
 ) -> None:
     """Given a training, rollouts, predictions, an ingestion and an alert, each has a sample."""
-    assert run_task("etl", f"parivision run etl --source '{cluster.source}'")
+    assert run_task("etl", f"parivision run etl --source '{helm_release.first_source(cluster)}'")
     volumes = cluster.core.list_persistent_volume().items
     are_counted = any(volume.spec.host_path is None for volume in volumes)
     queries = [text for rule in rules(cluster) for text in promql.of_rule(rule)]
