@@ -27,7 +27,7 @@ from parivision.registry import EXPERIMENT
 from parivision.serving.client import ServiceClient, requests_of
 from parivision.settings import Settings
 from parivision.stages.drift import drift
-from parivision.stages.files import EVALUATED, JUDGEMENT
+from parivision.stages.files import CONFUSION, EVALUATED, EVALUATION, IMPORTANCES, JUDGEMENT
 from parivision.stages.promote import promote
 from ports import free_port
 
@@ -50,6 +50,7 @@ LEARNERS = {
 }
 BASELINES = {"league_mean", "zone_rate"}
 SHOTS = 400
+KINDS = ("json", "svg")
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,18 @@ def test_the_ui_gets_reports_curves_and_numbers(story: Story) -> None:
     assert curves["confidenceMetrics"][-1]["recall"] == 1.0
     assert evaluated.artifacts["best"].metadata["name"] == evaluated.parameters["Output"]
     assert 0.5 < evaluated.artifacts["metrics"].metadata["roc_auc"] < 1
+
+
+def test_every_training_of_a_run_is_kept_in_detail(story: Story) -> None:
+    """Each of the six runs in MLflow has scores, report, confusion matrix and importances."""
+    client = MlflowClient(tracking_uri=story.home.tracking_uri)
+    shots = len(judged(story.first).made)
+    for name in LEARNERS:
+        trained = story.first.tasks[f"train {name}"].artifacts["model"].metadata
+        found = {file.path for file in client.list_artifacts(trained["run_id"])}
+        stems = (CONFUSION, IMPORTANCES)
+        assert found >= {EVALUATION, *(f"{stem}.{kind}" for stem in stems for kind in KINDS)}
+        assert client.get_run(trained["run_id"]).data.metrics["n_shots"] == shots
 
 
 def test_the_first_run_ends_with_a_champion_and_says_why(story: Story) -> None:

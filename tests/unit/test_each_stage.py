@@ -92,7 +92,7 @@ def test_a_snapshot_is_of_the_league_and_parts_that_are_named(
     both = "regular-season, Playoffs"
     assert refine(home, "", tmp_path / "s", season_types=both).snapshot.rows == rows
     for error, message, chosen in (
-        (SettingsError, "no model can be made of the WNBA's shots", {"league": "wnba"}),
+        (SettingsError, "no model and no report is made of the WNBA's shots", {"league": "wnba"}),
         (SettingsError, "league is 'ncaa'", {"league": "ncaa"}),
         (SettingsError, "'Finals' is no part of a season", {"season_types": "Playoffs,Finals"}),
         (DataError, r"no shots of the G League \(Regular Season\)", {"league": "gleague"}),

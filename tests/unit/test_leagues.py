@@ -11,12 +11,13 @@ from parivision.features.form import Form
 from parivision.lake.files import FilesLake
 from parivision.lake.ingest import ingest
 from parivision.lake.refine import RefineReport, refine
-from parivision.lake.snapshot import league_of, read_snapshot, write_snapshot
+from parivision.lake.snapshot import read_snapshot, write_snapshot
 from parivision.models.bundle import Bundle
 from parivision.shots import leagues
-from parivision.shots.leagues import G_LEAGUE, LEAGUES, NBA, WNBA, League
+from parivision.shots.leagues import G_LEAGUE, LEAGUES, NBA, WNBA, League, league_of
 from parivision.sources import feed22
 from parivision.sources.base import Batch
+from parivision.sources.read import read_shots
 from parivision.sources.synthetic import SyntheticConfig, generate
 from parivision.stages.one_league import refuse_other_league
 from parivision.stats_api.choice import chosen_records
@@ -81,11 +82,11 @@ def test_a_snapshot_is_of_one_league_and_of_the_parts_that_count(
     assert written.rows == SHOTS.height
     assert written.other_parts == {"Playoffs": SHOTS.height}
     assert f"Playoffs ({SHOTS.height:,} shots)" in written.other_parts_sentence
-    assert league_of(read_snapshot(path)) is NBA
+    assert league_of(read_snapshot(path)["game_id"]) is NBA
     both = write_snapshot(lake, path, season_types=("Regular Season", "Playoffs"))
     assert (both.rows, both.other_parts_sentence) == (2 * SHOTS.height, "")
     assert write_snapshot(lake, path, league=G_LEAGUE).rows == SHOTS.height
-    assert league_of(read_snapshot(path)) is G_LEAGUE
+    assert league_of(read_snapshot(path)["game_id"]) is G_LEAGUE
     with pytest.raises(DataError, match=r"no shots of the G League \(Playoffs\)"):
         write_snapshot(lake, path, league=G_LEAGUE, season_types=("Playoffs",))
 
@@ -96,12 +97,14 @@ def test_no_model_of_the_wnba_is_made_with_the_nbas_court(lake: FilesLake, tmp_p
     with pytest.raises(SettingsError, match=r"22 ft 1.75 in .* 10 minutes.*parivision export"):
         write_snapshot(lake, path, league=WNBA)
     assert not path.exists()
+    with pytest.raises(SettingsError, match="no model and no report is made of the WNBA's shots"):
+        read_shots(Kept(of_league(WNBA), WNBA))
 
 
 def test_mixed_shots_are_refused(lake: FilesLake) -> None:
     """A table of two leagues is no snapshot, whoever wrote it."""
     with pytest.raises(DataError, match="shots of NBA and WNBA and G League are mixed"):
-        league_of(lake.silver(league=None))
+        league_of(lake.silver(league=None)["game_id"])
 
 
 def test_a_model_meets_its_own_league_only() -> None:

@@ -21,7 +21,7 @@ from parivision.errors import DataError, SettingsError
 from parivision.features import tables
 from parivision.lake.base import Lake
 from parivision.lake.makes_only import Doubted, doubted
-from parivision.shots import leagues, schema
+from parivision.shots import schema
 from parivision.shots.leagues import NBA, League
 
 REGULAR_SEASON: Final = (schema.SEASON_TYPES[0],)
@@ -93,14 +93,3 @@ def read_snapshot(path: Path) -> pl.DataFrame:
         return tables.in_time_order(pl.read_parquet(path))
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DataError(f"no shots in {path} ({error}); run `parivision refine`") from error
-
-
-def league_of(shots: pl.DataFrame) -> League:
-    """The one league of a snapshot; raises DataError where shots of several are mixed."""
-    found = leagues.of_games(shots["game_id"])
-    if len(found) > 1:
-        raise DataError(
-            f"shots of {' and '.join(league.title for league in found)} are mixed: models are made "
-            "of one league; run `parivision refine --league` to choose it"
-        )
-    return found[0] if found else NBA

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
-from parivision.errors import SettingsError
+from parivision.errors import DataError, SettingsError
 
 if TYPE_CHECKING:  # the service checks requests without Polars
     import polars as pl
@@ -27,8 +27,8 @@ class League:
     and `ends` are the (month, day) between which its games are looked for. `period_s` is the
     length of a period and `shortest_three_ft` a distance from within which nothing is a three: a
     foot less than the line's shortest, since places are rounded and some are clicked.
-    `has_known_teams` says whether `shots.league` knows its teams. `no_model` says why no model can
-    be trained on its shots; it is empty where one can.
+    `has_known_teams` says whether `shots.league` knows its teams. `no_model` says why no model and
+    no report can be made of its shots; it is empty where they can.
     """
 
     key: str
@@ -80,10 +80,10 @@ WNBA: Final = League(
     # Until 2012 the line was at 20 ft 6.25 in all round.
     shortest_three_ft=19.5,
     no_model=(
-        "no model can be made of the WNBA's shots: zones, points and the game's clock are computed "
-        "with the NBA's court and periods, but the WNBA's three-point line is at 22 ft 1.75 in (21 "
-        "ft 8 in in the corners, the NBA's 23 ft 9 in and 22 ft) and its periods have 10 minutes. "
-        "The lake keeps its shots and `parivision export` writes them"
+        "no model and no report is made of the WNBA's shots: zones, points and the game's clock "
+        "are computed with the NBA's court and periods, but the WNBA's three-point line is at 22 "
+        "ft 1.75 in (21 ft 8 in in the corners, the NBA's 23 ft 9 in and 22 ft) and its periods "
+        "have 10 minutes. The lake keeps its shots and `parivision export` writes them"
     ),
 )
 G_LEAGUE: Final = League("gleague", "G League", "20", 2002, (10, 1), (7, 31))
@@ -100,7 +100,20 @@ def named(text: str) -> League:
     raise SettingsError(f"league is {text!r}: expected one of {known}")
 
 
-def of_games(game_id: "pl.Series") -> list[League]:
-    """The leagues that games of these numbers belong to."""
+def league_of(game_id: "pl.Series") -> League:
+    """The one league of games, of whose shots models and reports can be made.
+
+    Raises DataError where games of several are mixed, and SettingsError for a league of whose shots
+    nothing can be computed.
+    """
     codes = {f"{code:02d}" for code in (game_id // GAMES_PER_LEAGUE).unique().drop_nulls()}
-    return [league for league in LEAGUES if league.code in codes]
+    found = [league for league in LEAGUES if league.code in codes]
+    if len(found) > 1:
+        raise DataError(
+            f"shots of {' and '.join(league.title for league in found)} are mixed: models and "
+            "reports are made of one league; `parivision refine --league` chooses it"
+        )
+    league = found[0] if found else NBA
+    if league.no_model:
+        raise SettingsError(league.no_model)
+    return league

@@ -4,6 +4,7 @@ import polars as pl
 
 from parivision.errors import DataError, FilesError
 from parivision.shots import schema
+from parivision.shots.leagues import league_of
 from parivision.sources import FORMATS, Format
 from parivision.sources.base import Source
 from parivision.sources.partial_records import without_twins
@@ -14,7 +15,8 @@ def read_shots(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Valid shots, each key once, and the records and lines that are none with their `reason`.
 
-    Raises SourceError when the source cannot be read and DataError when it holds no valid shot.
+    Raises SourceError when the source cannot be read, DataError when it holds no valid shot, and
+    SettingsError when it is of a league of whose shots no model and no report can be made.
     Files that cannot be used are a FilesError; with `unread` it is put there, to be raised when
     the caller has done its work on the others.
     """
@@ -36,6 +38,7 @@ def read_shots(
         why = refused["reason"].value_counts(sort=True)["reason"][:1].to_list() if bad else []
         raise DataError(f"{source.name} holds no valid shot{': ' + why[0] if why else ''}")
     shots = pl.concat(_once(parts, FORMATS[name]) for name, parts in good.items())
+    league_of(shots["game_id"])
     return shots.unique(subset=list(schema.KEY), keep="first", maintain_order=True), refused
 
 

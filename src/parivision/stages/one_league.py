@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import polars as pl
 
 from parivision.errors import ModelError
-from parivision.lake.snapshot import league_of
 from parivision.models.bundle import Bundle
+from parivision.shots.leagues import league_of
 
 
 def refuse_other_league(shots: pl.DataFrame, models: Mapping[str, Bundle | None]) -> None:
@@ -14,7 +14,7 @@ def refuse_other_league(shots: pl.DataFrame, models: Mapping[str, Bundle | None]
 
     `models` maps what a model is called in the message to its bundle; None where there is none.
     """
-    league = league_of(shots)
+    league = league_of(shots["game_id"])
     for name, bundle in models.items():
         if bundle is not None and bundle.league != league.key:
             raise ModelError(

@@ -8,7 +8,7 @@ from typing import Any
 
 from parivision import strict_json
 from parivision.features import tables
-from parivision.lake.snapshot import league_of, read_snapshot
+from parivision.lake.snapshot import read_snapshot
 from parivision.models import training
 from parivision.models.bundle import Bundle
 from parivision.models.training import History, Recipe
@@ -16,6 +16,7 @@ from parivision.promotion import holdout
 from parivision.registry import TRAINING
 from parivision.scoring.scores import Scores
 from parivision.settings import Settings
+from parivision.shots.leagues import league_of
 from parivision.shots.split import time_split
 from parivision.stages import details, stores
 from parivision.stages.heartbeat import logs_heartbeat
@@ -61,7 +62,7 @@ def train(settings: Settings, shots: Path, recipe: Recipe, out: Path) -> Trained
     history = History.of(tables.facts_from_shots(rows), tables.made_array(rows))
     split = time_split(history.facts.day)
     bundle = training.train(history, split, recipe)
-    bundle.card["league"] = league_of(rows).key
+    bundle.card["league"] = league_of(rows["game_id"]).key
     bundle.save(out)
     # Only now the later games are looked at: nothing of the model may follow from them.
     judgement = holdout.judge(rows, history, split, {recipe.name: bundle}, form=bundle.form)
