@@ -40,8 +40,8 @@ IS_LONG: Final = "PARIVISION_SOAK" in os.environ
 SEEDS: Final = range(1, 11) if IS_LONG else (1,)
 GAMES: Final = 160
 FIRST: Final = 2021
-"""With two seasons, or with half as many games, some leagues have no first champion: its calibration
-error is not shown to be small enough on so few later games."""
+"""With two seasons, or with half as many games, some leagues have no first champion: on so few
+later games its calibration error is not shown to be small enough."""
 SEASON: Final = 2024
 KNOWN: Final = f"seasons={FIRST}-{SEASON - 1}&games={GAMES}"
 NEXT: Final = f"seasons={FIRST}-{SEASON}&games={GAMES}"
