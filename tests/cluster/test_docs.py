@@ -7,16 +7,20 @@ from pathlib import Path
 import pytest
 
 import docs_pages
+from cluster.live_cluster import RELEASE, SERVING, LiveCluster
 
 PAGES = [docs_pages.ROOT / "docs" / name for name in ("kind.md", "cluster.md")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_does_what_it_says(
-    page: Path, kubeconfig: str, champion: dict[str, object], tmp_path: Path
+    page: Path, cluster: LiveCluster, kubeconfig: str, champion: dict[str, object], tmp_path: Path
 ) -> None:
     """Its commands end well and print what it shows."""
     assert champion
+    # The tests before it may have taken a server away.
+    for part in ("mlflow", "verdict", SERVING):
+        cluster.wait_rolled_out(f"{RELEASE}-{part}")
     tools = Path(sys.executable).parent
     environment = os.environ | {"KUBECONFIG": kubeconfig, "BACKUPS": str(tmp_path)}
     environment["PATH"] = f"{tools}:{environment['PATH']}"

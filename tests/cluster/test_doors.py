@@ -40,10 +40,10 @@ def test_a_part_without_users_asks_for_the_operators_login(
 
 
 def test_the_folder_of_a_part_is_found_without_its_slash(
-    gateway_url: str, http: httpx.Client
+    gateway_url: str, http: httpx.Client, operators: tuple[str, str]
 ) -> None:
-    """At the same host and port."""
-    answer = http.get(f"{gateway_url}/prometheus")
+    """At the same host and port, by whoever may come in."""
+    answer = http.get(f"{gateway_url}/prometheus", auth=operators)
     assert answer.status_code == httpx.codes.FOUND
     assert answer.headers["location"].removeprefix(gateway_url) == "/prometheus/"
 
