@@ -53,7 +53,7 @@ lint-yaml: $(VENV)/.done ## yamllint on every YAML file that is no template
 	  skaffold.yaml tests/pipeline/rules helm/parivision/charts/monitoring/files/rules
 
 lint-shell: $(VENV)/.done ## shellcheck on every script
-	$(BIN)/shellcheck .ci/run tests/lab/lab tests/lab/node/{import-images,runc-lab} manifests/{cluster,install,canary-demo} helm/*.sh
+	$(BIN)/shellcheck .ci/run tests/lab/lab tests/lab/node/{import-images,runc-lab} manifests/{cluster,install,mirror,canary-demo} helm/*.sh
 
 dashboards: $(VENV)/.done ## write Grafana's dashboards into the chart
 	PYTHONPATH=helm $(BIN)/python -m dashboards.write
