@@ -63,6 +63,8 @@ def create_app(watcher: Watcher, loop: Loop, *exports: Collector) -> FastAPI:
     return app
 
 
+# Handlers that ask the watcher are plain functions, which FastAPI runs in threads: while one waits
+# for a step to end, health, metrics and the other hooks are answered.
 def _add_webhooks(app: FastAPI, watcher: Watcher, loop: Loop) -> None:
     @app.post("/confirm-rollout")
     def confirm_rollout() -> Response:
@@ -115,6 +117,7 @@ def _add_views(app: FastAPI, watcher: Watcher) -> None:
     def rollouts() -> Response:
         """Every rollout, the newest first."""
         known = (described(rollout) for rollout in reversed(watcher.view.rollouts))
+        # The list is for an overview: the history alone has hundreds of points for each rollout.
         long_fields = {"history", "verdict"}
         short = [{k: v for k, v in values.items() if k not in long_fields} for values in known]
         return _json({"rollouts": short})

@@ -25,6 +25,7 @@ def answer(question: Question, view: View, canary: CanaryState | None, now: floa
     if question == "roll_back":
         # A failure stays one, whatever the weight is and however old it is.
         return view.ruling.must_roll_back, view.ruling.reason
+    # Flagger may have moved the weight since the last step: what that saw is of the former one.
     if view.canary is None or view.canary.weight != canary.weight:
         return False, "hold: the weight has just changed"
     age_s = now - view.at

@@ -26,6 +26,7 @@ SETTLE_S: Final = 20.0
 """After a change of the weight: how long the proxies may lag."""
 PINNED: Final = "pinned"
 _SERVER_ERROR: Final = "5"
+# It stands in no track, pod's name, status or bound, so a name can be taken apart again.
 _SEPARATOR: Final = "|"
 
 
@@ -84,6 +85,8 @@ def _track(grown: Mapping[str, int], track: str, bounds: Sequence[float]) -> Tra
         if _part(name, 0) == "bucket":
             below[float(_part(name, 3))] += value
     cumulative = [below[bound] for bound in bounds]
+    # Prometheus' buckets are cumulative, and here each counts its own requests. After a pod's
+    # restart one bucket may look restarted and the next one not: the difference is then below zero.
     parts = [max(0, b - a) for a, b in zip([0, *cumulative], cumulative, strict=False)]
     return Track(sum(requests.values()), failed, tuple(parts) if any(parts) else ())
 

@@ -94,6 +94,7 @@ class Expected:
         now = self._clock()
         if self._read_at is not None and now < self._read_at + EVERY_S:
             return
+        # Noted before it is read: a store that is away is not asked at every step either.
         self._read_at = now
         if self._cursors is None:
             self._cursors = self._log.recent(BACK)
@@ -126,6 +127,7 @@ class Expected:
         del self._blocks[labelled.served.version]
         if len(set(block.made)) == 1:  # no ranking to be scored, nor a likely block
             return
+        # Held against the interval as it was before: this block may widen it for the next one only.
         real = self._held(np.array(block.p_made), np.array(block.made))
         self._real[labelled.served.version] = real
         self._surprise = (
@@ -144,6 +146,7 @@ class Expected:
     def _scored(self) -> VersionScores | None:
         if not self._newest:
             return None
+        # Two versions are on the primary's track while a promotion replaces its pods one by one.
         version = self._newest[-1].version
         p_made = np.array([p.p_made for p in self._newest if p.version == version])
         if len(p_made) < estimated.MIN_SHOTS:

@@ -31,8 +31,12 @@ class RolloutEvaluator:
         """Take in what is new, and rule on the rollout that is under way."""
         rollout.was_running = True
         _take_order(rollout, canary)
+        # While the primary is replaced, both tracks answer with the challenger's model: requests
+        # and predictions of that time compare it with itself. What a person ordered is not judged
+        # at all.
         if canary.phase not in TAKING_OVER and rollout.order is Order.NONE:
             self._take_evidence(rollout, canary, now, troubles)
+        # Pods that do not get ready keep the weight at 0, and Flagger will not say what is wrong.
         if canary.weight == 0:
             rollout.trouble = self._target.trouble() or rollout.trouble
         current = ruling.rule(rollout, now, is_mirrored=canary.is_mirrored, troubles=troubles)
@@ -55,6 +59,8 @@ class RolloutEvaluator:
             rollout.remember(point_of(rollout, verdict, now))
             if verdict.action is Action.ROLL_BACK:
                 rollout.finish(End.TAKEN_BACK, verdict.reason, now)
+            # A loss is proven by what was read; a source that is away may hide what speaks against
+            # a pass.
             elif verdict.action is Action.CONFIRM and not troubles:
                 rollout.finish(End.CONFIRMED, verdict.reason, now)
             self._known.save(rollout)

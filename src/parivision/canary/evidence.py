@@ -13,6 +13,7 @@ from parivision.prediction_log.records import LabelledPrediction, ServedPredicti
 from parivision.shots.facts import Facts, from_records
 from parivision.verdict import LabelledShots, LoggedPredictions, Segments
 
+# 64 bits: that any two of a million shots share a number has a chance of 3 in 100 million.
 SHOT_BYTES: Final = 8
 MOST_SHOTS: Final = 1_000_000
 """Labelled shots that are told apart: 8 MB. Later ones are no evidence any more."""
@@ -64,6 +65,7 @@ def _belongs(rollout: Rollout, prediction: ServedPrediction) -> bool:
 def _is_challengers(rollout: Rollout, prediction: ServedPrediction) -> bool:
     if rollout.stage is RolloutStage.WATCHING:
         return prediction.version == rollout.version
+    # `canary`, or `shadow` where the traffic is mirrored.
     return prediction.track != "primary"
 
 
@@ -84,6 +86,7 @@ def of_labelled(
             kept.append(shot)
     if not kept:
         return None
+    # Sorted, so that equal sets are equal bytes in the stored record.
     rollout.seen = b"".join(sorted(seen))
     facts = facts_of([shot.served for shot in kept])
     return LabelledShots(

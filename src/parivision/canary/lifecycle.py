@@ -40,6 +40,7 @@ class RolloutLifecycle:
             reason = f"version {canary.target.version} took its place"
             current.finish(End.SUPERSEDED, reason, now)
             self._known.save(current)
+            # Its pods may answer for a while. What they log is no evidence on the new rollout.
             stale_versions = (*current.stale_versions, current.version)
         rollout = self._new(canary, now, stale_versions)
         self._known.add(rollout)
@@ -110,6 +111,7 @@ class RolloutLifecycle:
     def _outcome(self, rollout: Rollout, canary: CanaryState, now: float) -> tuple[End, str] | None:
         """How the rollout came out and why; None while that cannot be told."""
         is_lost = now - rollout.started_at > LOST_S
+        # Flagger may not have begun yet: then the phase is what the rollout before this one left.
         if canary.phase == FAILED and (rollout.was_running or is_lost):
             return End.ROLLED_BACK, rollout.condemned or self._flaggers_reason(rollout)
         # Another model than before that serves was promoted, whoever saw it run.

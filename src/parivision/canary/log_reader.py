@@ -38,6 +38,7 @@ class ServedLog:
 
     def labelled(self, cursor: str) -> Iterator[Page[LabelledPrediction]]:
         """Labelled predictions behind a cursor, with what can be labelled by now."""
+        # Not in `__init__`: a connection of SQLite may be used in the thread that opened it only.
         if self._joiner is None:
             self._joiner = Joiner(self._store, self._index)
         self._joiner.join()

@@ -49,6 +49,7 @@ class Prometheus:
 
     def _ask(self, selector: str, at: float) -> list[Sample]:
         """Each series of a selector at the moment; those that began later are left out."""
+        # A range in an instant query gives the samples themselves, with the time of each scrape.
         query = f"{selector}[{SPAN_S}s]"
         try:
             answer = self._client.get("/api/v1/query", params={"query": query, "time": f"{at:.3f}"})

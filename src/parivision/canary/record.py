@@ -137,6 +137,8 @@ class Rollout:
         """Add a point to the history; when there are too many, every other old one goes."""
         self.history.append(dict(point))
         if len(self.history) > HISTORY:
+            # The older half loses every other point each time it is full. So the plot keeps its
+            # beginning, and points lie the further apart the older they are.
             half = HISTORY // 2
             self.history = self.history[:half:2] + self.history[half:]
 
@@ -151,6 +153,7 @@ class Rollout:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Read what `to_dict` gave."""
+        # A record that an older program stored lacks newer fields: they get their defaults.
         read = {f.name: values[f.name] for f in fields(cls) if f.name in values}
         read |= {"release": Release(**read["release"]), "former": Release(**read["former"])}
         read |= {"stage": RolloutStage(read["stage"]), "end": End(read["end"])}

@@ -52,6 +52,8 @@ class ReturnTaker:
         self._target.serve(replace(release, attempt=order.id))
 
     def _is_taken(self, order: ReturnOrder, canary: CanaryState) -> bool:
+        # The order's id is the attempt of the release that it made the target, and stays in its
+        # record.
         attempts = {rollout.release.attempt for rollout in self._known.all()}
         return order.id in {*attempts, canary.target.attempt}
 

@@ -34,6 +34,8 @@ def rule(rollout: Rollout, now: float, *, is_mirrored: bool, troubles: Sequence[
     """
     elapsed_s = now - rollout.started_at
     final = _final(rollout, elapsed_s, is_mirrored=is_mirrored)
+    # The first that applies decides: a person, a failure that was seen, the verdict and its
+    # deadline, a source that is away. Only after all of these may anything pass.
     if rollout.order is not Order.NONE:
         return _ordered(rollout, final)
     if rollout.condemned:
@@ -65,6 +67,7 @@ def _final(rollout: Rollout, elapsed_s: float, *, is_mirrored: bool) -> Verdict:
     """The verdict on the last step; where no model changed, only how it is served counts."""
     if rollout.is_same_model:
         verdict = judge(rollout.state, VerdictStage.TRAFFIC, elapsed_s=elapsed_s)
+        # Judged as one step of the traffic, which at its best goes on: here that is the last step.
         if verdict.action is not Action.GO_ON:
             return verdict
         return Verdict(**{**vars(verdict), "action": Action.PROMOTE})
@@ -107,6 +110,7 @@ def alias_due(holder: RegisteredVersion | None, served: str, now: float) -> str 
         return None
     if holder is None or OUTCOME_TAG in holder.tags or holder.registered_at is None:
         return served
+    # MLflow numbers versions upwards, so only a newer one can be waiting for its rollout.
     is_newer = int(holder.number) > int(served)
     is_pending = is_newer and now - holder.registered_at.timestamp() < PENDING_S
     return None if is_pending else served

@@ -72,6 +72,9 @@ class MongoRollouts:
         document = _written(rollout)
         try:
             with _asking():
+                # Never an upsert. Of two processes that read the same revision, the insert or the
+                # replacement of one finds nothing to match: it is refused, and has to read the
+                # record again.
                 if read == 0:
                     self._rollouts.insert_one(document)
                     return
@@ -113,6 +116,7 @@ def _asking() -> Iterator[None]:
     except DuplicateKeyError:
         raise
     except (PyMongoError, BSONError) as error:
+        # Behind ", Timeout:" the driver lists the whole topology, which helps nobody here.
         message = str(error).partition(", Timeout:")[0][:300]
         raise StoreError(
             f"MongoDB, where rollouts are remembered, does not answer ({type(error).__name__}: "

@@ -112,6 +112,7 @@ class Watcher:
         return ruling
 
     def _show(self, view: View) -> None:
+        # Once for each change: a step every few seconds would fill the log with the same sentence.
         if view.troubles and view.troubles != self.view.troubles:
             _logger.warning("%s", "; ".join(view.troubles))
         self.view = view
@@ -125,6 +126,8 @@ class Watcher:
         if self._known.unreconciled():
             return False, "hold: what follows from the rollout before is not done yet"
         rollout = self._lifecycle.opened(canary, now)
+        # Before models and counters are asked for: a return works while MLflow or Prometheus is
+        # away.
         if rollout.order is not Order.NONE or canary.is_forced:
             return True, f"it is not judged: {rollout.order.value or 'forced'}"
         self._intake.load_models(rollout)

@@ -52,6 +52,7 @@ class KubernetesApi:
         part = self.ask(doing, call, namespace, **asked)
         items = list(part.items)
         seen: set[str] = set()
+        # A token that comes twice would lead in a circle for ever.
         while (token := _further(part)) and token not in seen:
             seen.add(token)
             part = self.ask(doing, call, namespace, **asked, _continue=token)
@@ -69,6 +70,7 @@ class KubernetesApi:
             )
         sentence = f"cannot {doing}: Kubernetes answered {error.status} {error.reason}"
         sentence += f": {error.body}"
+        # What will pass by itself. Any other refusal is the same the next time.
         is_away = error.status == _TOO_MANY or (error.status or 0) >= _SERVER_ERROR
         return AwayError(sentence) if is_away else ServiceError(sentence)
 

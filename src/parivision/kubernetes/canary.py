@@ -168,6 +168,7 @@ def _annotate(
 def _read(text: str | None) -> Mapping[str, Any]:
     """What an annotation says; nothing when somebody wrote nonsense into it."""
     with suppress(ValueError):
+        # Anybody who may patch the Canary may write there, and a rollout must not stop for that.
         values = json.loads(text or "{}")
         return values if isinstance(values, dict) else {}
     return {}

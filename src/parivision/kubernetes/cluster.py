@@ -27,6 +27,7 @@ REPLICAS: Final = "parivision.dev/replicas"
 REVISION: Final = "deployment.kubernetes.io/revision"
 _HASH: Final = "pod-template-hash"
 _LOG_LINES: Final = 15
+# Kubernetes' reference of events asks for a note of 1 kB at most.
 _EVENT_CHARACTERS: Final = 1000
 _API: Final = KubernetesApi(
     forbidden="The ServiceAccount needs the Role of the chart `pipelines`: add it to the values' "
@@ -117,6 +118,7 @@ class Cluster:
             target.namespace,
             label_selector=f"{labels},{_HASH}={hashed}",
         )
+        # A pod that is being deleted is no part of the rollout any more, whatever its state is.
         return [pod for pod in pods if pod.metadata.deletion_timestamp is None]
 
     def log_end(self, target: DeploymentTarget, pod: str) -> str:
@@ -213,6 +215,8 @@ class Cluster:
             last_timestamp=now,
             count=1,
         )
+        # Consequences of a rollout are carried out again after a crash: its event may be there
+        # already.
         with suppress(ConflictError):
             _API.ask(
                 f"make an event of the Canary {target}",

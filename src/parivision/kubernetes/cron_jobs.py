@@ -23,6 +23,7 @@ CAUSE: Final = "parivision.dev/cause"
 """On a Job's pod: why it runs. The container finds it in its environment."""
 _MANUAL: Final = {"cronjob.kubernetes.io/instantiate": "manual"}
 """What `kubectl create job --from` notes on a Job that no schedule asked for."""
+# A Job's name becomes the value of a label on its pods, which may have so many characters.
 _LONGEST_NAME: Final = 63
 _SUCCEEDED: Final = "Complete"
 _ENDS: Final = {_SUCCEEDED, "Failed"}

@@ -46,6 +46,8 @@ def replace_pods(
     current = cluster.deployment(target)
     former = _former(current, release)
     replicas = None if current.spec.replicas else cluster.least_replicas(target)
+    # The note of the former release is part of the same patch: a process that is killed behind it
+    # leaves what the next one needs to go back.
     cluster.patch(target, change(release, replicas, former))
     try:
         await_rollout(
@@ -88,6 +90,7 @@ def await_rollout(
         if current.state == "done":
             return
         now = clock()
+        # A fault that goes away and comes again begins anew: only one that lasts fails the rollout.
         if current.state != "stuck":
             stuck_since = None
         elif stuck_since is None:
@@ -132,7 +135,9 @@ def _go_back(
     if former is None:
         return "What was served before it is not known, so there is nothing to go back to."
     try:
+        # Only what was set here is taken back: another rollout may have come meanwhile.
         _require(release, cluster.deployment(target))
+        # A former release without a version is the bare runtime: it serves nothing, so its pods go.
         cluster.patch(target, change(former, None if former.version else 0))
     except ServiceError as error:
         return f"It was not taken back: {error}"

@@ -30,11 +30,14 @@ class DeploymentState:
 def of_deployment(deployment: Any) -> DeploymentState:
     """How a Deployment stands by its own status, without its pods."""
     wanted, status = deployment.spec.replicas or 0, deployment.status
+    # Until the controller has seen the change, all other numbers are those of the former template.
     if (status.observed_generation or 0) < deployment.metadata.generation:
         return DeploymentState("going", "the cluster has not taken note of the change yet")
     updated, available = status.updated_replicas or 0, status.available_replicas or 0
+    # `replicas` counts pods of former templates too: it is equal when the last of them has gone.
     if updated == wanted == available == (status.replicas or 0):
         return DeploymentState("done")
+    # First what refuses pods (a quota, an admission): it is the cause, the deadline only follows.
     for condition in status.conditions or ():
         if condition.type == "ReplicaFailure" and condition.status == "True":
             return DeploymentState("stuck", f"the cluster refuses its pods: {condition.message}")
@@ -86,6 +89,8 @@ def _of_container(pod: str, status: Any) -> DeploymentState | None:
         return DeploymentState(
             "stuck", f"its container cannot start ({waiting.reason}): {why}", pod
         )
+    # One end may be chance. How long it must last before the rollout fails is the caller's
+    # patience.
     if status.restart_count:
         reason = f"its container ends again and again{_ended(status)}"
         return DeploymentState("stuck", reason, pod, "log")

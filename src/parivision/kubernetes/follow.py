@@ -122,6 +122,8 @@ class _Follower:
         """Make the release the target, unless it is, and follow it to its end."""
         if state.is_at_rest and self.release.is_same(state.primary):
             return
+        # The release of a failed rollout gets a new attempt, and so another template: Flagger does
+        # not try the same template again.
         if not self.release.is_same(state.target) or state.phase == canary.FAILED:
             self._let_pass(state)
             attempt = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -146,6 +148,7 @@ class _Follower:
             if state is not None:
                 if self._is_served(state):
                     return
+                # `Failed` may be left from the rollout before, until Flagger has begun this one.
                 was_running = was_running or state.is_running
                 is_over = not self.release.is_same(state.target) or (
                     was_running and state.phase == canary.FAILED
@@ -159,6 +162,7 @@ class _Follower:
     def _is_served(self, state: CanaryState) -> bool:
         """Whether it is what users get; raises ServiceError when it was rolled back."""
         if self.release.is_same(state.target):
+            # Kept, because after a rollback the target is the former release, and has another key.
             self.key = state.key
         ended = state.status.get("ended", {}).get(self.key)
         if ended and ended["outcome"] not in GOOD_ENDS:
@@ -221,6 +225,7 @@ def _progress(state: CanaryState, key: str) -> str:
     """A line on how it stands; it changes when something did."""
     if state.is_suspended:
         return "the Canary is suspended: nothing is rolled out until `spec.suspend` is false"
+    # The status on the Canary may be of the rollout before, until the verdict service's next step.
     status = state.status if state.status.get("key") == key else {}
     share = "a copy of the traffic" if state.is_mirrored else f"{state.weight:.0%} of the traffic"
     missing = [c["name"] for c in status.get("checks", ()) if c["outcome"] != "pass"]

@@ -65,6 +65,7 @@ def template_key(deployment: Any) -> str:
 
 def change(release: Release, replicas: int | None, former: Release | None = None) -> Patch:
     """The patch that makes a Deployment serve a release; `replicas` of None stay."""
+    # In a patch, None removes an annotation; a container is merged with the one of its name.
     annotations = {
         VERSION: release.version or None,
         DIGEST: release.digest or None,
