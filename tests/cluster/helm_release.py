@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,14 @@ def rendered(cluster: LiveCluster, template: str, *switched_on: str) -> dict[str
     return made
 
 
-def upgrade(cluster: LiveCluster, values: Path, *more: str) -> None:
-    """Install or upgrade the release, and wait for its servers."""
-    arguments = ("upgrade", "--install", RELEASE, str(CHART), "--values", str(values))
-    helm(cluster, *arguments, "--wait", "--timeout", "6m", *more)
+def upgrade(cluster: LiveCluster, values: Path, changed: Mapping[str, Any] | None = None) -> None:
+    """Install or upgrade the release, and wait for its servers.
+
+    What is changed is nested as a values file is: `--set` would make a text of every 0.5.
+    """
+    arguments = ["upgrade", "--install", RELEASE, str(CHART), "--values", str(values)]
+    if changed:
+        path = values.with_name(f"{values.stem}-changed.yaml")
+        path.write_text(yaml.safe_dump(dict(changed)))
+        arguments += ["--values", str(path)]
+    helm(cluster, *arguments, "--wait", "--timeout", "6m")

@@ -185,19 +185,16 @@ def told(
     with ExitStack() as stack:
 
         def begin(world: World) -> Story:
-            settings = {
-                "stats-api.archive": world.archive,
-                "retraining.windowH": f"{_window_h(cluster):.3f}",
-                "monitoring.exporter.everyS": "10",
-                "monitoring.alertmanager.groupWait": "5s",
-                "monitoring.alertmanager.groupInterval": "10s",
-                "monitoring.alertmanager.retrainInterval": "1m",
+            waits = {"groupWait": "5s", "groupInterval": "10s", "retrainInterval": "1m"}
+            changed = {
+                "stats-api": {"archive": world.archive},
+                "retraining": {"windowH": _window_h(cluster)},
+                "monitoring": {"exporter": {"everyS": 10}, "alertmanager": waits},
             }
-            words = [word for pair in settings.items() for word in ("--set", "=".join(pair))]
             story = Story(stage, lambda: stack.enter_context(sender))
             shots = world.season.select(FACTS).to_dicts()
             sender = load(gateway_url, RATE, shots, token=stage.teller)
-            upgrade(cluster, values, *words)
+            upgrade(cluster, values, changed)
             story.comes("the stats API replays it", lambda: True, timeout_s=1)
             return story
 

@@ -31,7 +31,7 @@ def shadowed(cluster: LiveCluster, tmp_path_factory: pytest.TempPathFactory) -> 
     """The chart's switch; it is off again afterwards."""
     values: Path = tmp_path_factory.mktemp("values") / "values.yaml"
     values.write_text(helm(cluster, "get", "values", RELEASE, "--output", "yaml"))
-    upgrade(cluster, values, "--set", "shots.canary.shadow=true")
+    upgrade(cluster, values, {"shots": {"canary": {"shadow": True}}})
     assert cluster.canary()["spec"]["analysis"]["mirror"] is True
     yield
     upgrade(cluster, values)

@@ -45,7 +45,7 @@ def test_an_upgrade_in_place_keeps_champion_data_and_service(
     champion = _champion(gateway_url)
     before = {pod.metadata.name for pod in cluster.ready_pods(SERVING)}
     with load(gateway_url, RATE) as outcome:
-        upgrade(cluster, values, "--set", "shots.resources.limits.memory=400Mi")
+        upgrade(cluster, values, {"shots": {"resources": {"limits": {"memory": "400Mi"}}}})
         wait_for("a rollout", lambda: _phase(cluster) == "Progressing", timeout_s=120)
         wait_for("its end", lambda: _phase(cluster) == "Succeeded", timeout_s=ROLLOUT_S)
         after = {pod.metadata.name for pod in cluster.ready_pods(SERVING)}

@@ -18,7 +18,7 @@ ALERTS = 100
 SENDERS = 20
 PORT = 8090
 NAME = "ParivisionDrift"
-AT_ONCE_H = "0.001"
+AT_ONCE_H = 0.001
 """Runs of other tests are not in the way."""
 
 
@@ -27,9 +27,7 @@ def retraining(
     cluster: LiveCluster, kubeflow: LiveKubeflow, values: Path, source: str
 ) -> Iterator[httpx.Client]:
     """The release's retraining service, whose window is over at once."""
-    quoted = source.replace(",", "\\,")
-    switches = (f"retraining.windowH={AT_ONCE_H}", f"retraining.source={quoted}")
-    upgrade(cluster, values, *(word for switch in switches for word in ("--set", switch)))
+    upgrade(cluster, values, {"retraining": {"windowH": AT_ONCE_H, "source": source}})
     cluster.wait_rolled_out(f"{RELEASE}-retraining")
     token = cluster.secret("parivision-retraining", "token")
     headers = {"Authorization": f"Bearer {token}"}
