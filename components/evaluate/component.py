@@ -60,11 +60,9 @@ def evaluate(
     models = {trained.metadata["name"]: Path(trained.path) for trained in [model]}
     paths = (Path(judged.path), Path(best.path))
     evaluation = stage.evaluate(settings.read(os.environ), Path(shots.path), models, *paths)
-    best.metadata["name"] = evaluation.best
-    Path(report.path).write_bytes(evaluation.report.read_bytes())
-    Path(table.path).write_text(views.models_table(evaluation.scores, evaluation.best))
-    metrics.metadata.update(evaluation.metrics)
-    views.log_curves(evaluation, curves)
+    views.show_evaluation(
+        evaluation, best=best, report=report, table=table, metrics=metrics, curves=curves
+    )
     return evaluation.best
 
 
@@ -101,9 +99,7 @@ def evaluate_champion(
 
     paths = (Path(judged.path), Path(best.path))
     evaluation = stage.evaluate(settings.read(os.environ), Path(shots.path), {}, *paths)
-    best.metadata["name"] = evaluation.best
-    Path(report.path).write_bytes(evaluation.report.read_bytes())
-    Path(table.path).write_text(views.models_table(evaluation.scores, evaluation.best))
-    metrics.metadata.update(evaluation.metrics)
-    views.log_curves(evaluation, curves)
+    views.show_evaluation(
+        evaluation, best=best, report=report, table=table, metrics=metrics, curves=curves
+    )
     return evaluation.best

@@ -1,4 +1,4 @@
-"""What several unit tests share: a baseline of the small league, and logs of predictions."""
+"""What several unit tests share: a baseline, a reference for drift, and logs of predictions."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from drift_league import league
+from parivision.drift import DriftReference, build_reference
 from parivision.features import tables
 from parivision.models.bundle import Bundle
 from parivision.models.training import History, Recipe, train
@@ -23,6 +25,18 @@ def zone_rate_bundle(synthetic_shots: pl.DataFrame) -> Bundle:
     facts = tables.facts_from_shots(synthetic_shots)
     history = History.of(facts, tables.made_array(synthetic_shots))
     return train(history, time_split(facts.day), Recipe("zone_rate"))
+
+
+@pytest.fixture(scope="session")
+def drift_training() -> pl.DataFrame:
+    """The training data of a champion whose drift is looked for."""
+    return league(2022, 150)
+
+
+@pytest.fixture(scope="session")
+def drift_reference(drift_training: pl.DataFrame) -> DriftReference:
+    """The reference made of it."""
+    return build_reference(drift_training, champion="lightgbm 3")
 
 
 @pytest.fixture

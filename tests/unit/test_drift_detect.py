@@ -21,21 +21,10 @@ from parivision.drift import (
     build_reference,
     detect,
 )
-from parivision.drift.columns import MISSING, OVERTIME, monitored_values
+from parivision.drift.columns import MISSING, monitored_values
 from parivision.drift.detect import FEWEST_SHOTS, MIN_SHOTS
 from parivision.errors import SchemaError
-
-
-@pytest.fixture(scope="module")
-def training() -> pl.DataFrame:
-    """The champion's training data."""
-    return league(2022, 150)
-
-
-@pytest.fixture(scope="module")
-def reference(training: pl.DataFrame) -> DriftReference:
-    """The reference made of it."""
-    return build_reference(training, champion="lightgbm 3")
+from parivision.shots.segments import OVERTIME
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +38,9 @@ def column(summary: DriftSummary, name: str) -> ColumnDrift:
     return next(column for column in summary.columns if column.name == name)
 
 
-def test_a_quiet_week_is_quiet(reference: DriftReference, week: pl.DataFrame) -> None:
+def test_a_quiet_week_is_quiet(drift_reference: DriftReference, week: pl.DataFrame) -> None:
     """Without drift nothing is named, neither of the shots nor of how they ended."""
-    summary = detect(reference, week)
+    summary = detect(drift_reference, week)
     assert summary.verdict == "quiet"
     assert not summary.data_drift
     assert not summary.concept_drift
@@ -76,11 +65,11 @@ def test_a_quiet_week_is_quiet(reference: DriftReference, week: pl.DataFrame) ->
     ],
 )
 def test_a_changed_column_is_named_and_no_other(
-    reference: DriftReference, week: pl.DataFrame, name: str, change: pl.Expr
+    drift_reference: DriftReference, week: pl.DataFrame, name: str, change: pl.Expr
 ) -> None:
     """Whatever column changes, it is found, with the reason; the rest stays quiet."""
     changed = week.with_columns(change.cast(week.schema[name]).alias(name))
-    summary = detect(reference, changed)
+    summary = detect(drift_reference, changed)
     follows = {"zone"} if name in {"x_ft", "y_ft"} else set()
     assert {name} <= set(summary.drifted_columns) <= {name} | follows
     assert summary.data_drift
@@ -90,73 +79,76 @@ def test_a_changed_column_is_named_and_no_other(
 
 
 def test_missing_values_are_a_drift_of_their_column(
-    reference: DriftReference, week: pl.DataFrame
+    drift_reference: DriftReference, week: pl.DataFrame
 ) -> None:
     """A feed that loses a column's values half of the time is named by that column."""
     lost = pl.int_range(pl.len()) % 2 == 0
     changed = week.with_columns(
         *(pl.when(~lost).then(pl.col(name)).alias(name) for name in ("clock_s", "action_type"))
     )
-    assert detect(reference, changed).drifted_columns == ("action_type", "clock_s")
+    assert detect(drift_reference, changed).drifted_columns == ("action_type", "clock_s")
 
 
 def test_a_frame_in_other_units_is_named_within_two_games(
-    reference: DriftReference, week: pl.DataFrame
+    drift_reference: DriftReference, week: pl.DataFrame
 ) -> None:
     """The break of 2020 shows in places and zones at once, not in the reported distance."""
     few = week[: 2 * FEWEST_SHOTS].with_columns(
         x_ft=-pl.col("x_ft") / 10, y_ft=(pl.col("y_ft") + 5.25) / 10
     )
-    assert detect(reference, few).drifted_columns == ("x_ft", "y_ft", "zone")
+    assert detect(drift_reference, few).drifted_columns == ("x_ft", "y_ft", "zone")
 
 
 @pytest.mark.parametrize("n", [0, 1, FEWEST_SHOTS - 1, FEWEST_SHOTS, MIN_SHOTS - 1])
-def test_few_shots_are_no_evidence(reference: DriftReference, week: pl.DataFrame, n: int) -> None:
+def test_few_shots_are_no_evidence(
+    drift_reference: DriftReference, week: pl.DataFrame, n: int
+) -> None:
     """With too few shots the answer is "no data", never "quiet"."""
-    summary = detect(reference, week[:n])
+    summary = detect(drift_reference, week[:n])
     assert summary.verdict == "no data"
     assert not summary.data_drift
     assert f"{n} shots" in column(summary, "x_ft").reason
 
 
-def test_enough_shots_are_judged(reference: DriftReference, week: pl.DataFrame) -> None:
+def test_enough_shots_are_judged(drift_reference: DriftReference, week: pl.DataFrame) -> None:
     """From MIN_SHOTS on there is an answer."""
-    assert detect(reference, week[:MIN_SHOTS]).verdict == "quiet"
+    assert detect(drift_reference, week[:MIN_SHOTS]).verdict == "quiet"
 
 
 def test_shots_whose_end_is_not_known_yet_are_judged_by_the_rest(
-    reference: DriftReference, week: pl.DataFrame
+    drift_reference: DriftReference, week: pl.DataFrame
 ) -> None:
     """Delayed labels leave the make rate unjudged and everything else as it is."""
-    summary = detect(reference, week.with_columns(made=pl.lit(None, pl.Int8)))
+    summary = detect(drift_reference, week.with_columns(made=pl.lit(None, pl.Int8)))
     assert column(summary, "made").verdict == "no data"
     assert summary.performance.verdict == "no data"
     assert summary.verdict == "quiet"
 
 
 def test_a_reference_without_labels_judges_no_make_rate(
-    training: pl.DataFrame, week: pl.DataFrame
+    drift_training: pl.DataFrame, week: pl.DataFrame
 ) -> None:
     """Training shots without an end are a reference of the shots alone."""
-    blind = build_reference(training.with_columns(made=pl.lit(None, pl.Int8)))
+    blind = build_reference(drift_training.with_columns(made=pl.lit(None, pl.Int8)))
     summary = detect(blind, week)
     assert column(summary, "made").reason == "the reference has no values of this column"
     assert summary.performance.verdict == "no data"
 
 
 def test_the_tests_in_the_table_are_those_of_scipy(
-    training: pl.DataFrame, reference: DriftReference, week: pl.DataFrame
+    drift_training: pl.DataFrame, drift_reference: DriftReference, week: pl.DataFrame
 ) -> None:
     """Z, Kolmogorov-Smirnov and chi-square come out as on the full columns."""
-    summary = detect(reference, week)
-    before, now = training["y_ft"].to_numpy(), week["y_ft"].to_numpy()
+    summary = detect(drift_reference, week)
+    before, now = drift_training["y_ft"].to_numpy(), week["y_ft"].to_numpy()
     found = column(summary, "y_ft").tests
     ks = stats.ks_2samp(before, now, method="asymp")
     assert found["kolmogorov_smirnov"].statistic == pytest.approx(ks.statistic, abs=1e-3)
     welch = stats.ttest_ind(now, before, equal_var=False)
     assert found["z"].statistic == pytest.approx(welch.statistic, rel=1e-2)
     table = [
-        [(frame["shot_value"] == value).sum() for value in (2, 3)] for frame in (training, week)
+        [(frame["shot_value"] == value).sum() for value in (2, 3)]
+        for frame in (drift_training, week)
     ]
     chi2 = stats.chi2_contingency(table, correction=False)
     found = column(summary, "shot_value").tests
@@ -165,35 +157,35 @@ def test_the_tests_in_the_table_are_those_of_scipy(
     assert found["z"].statistic ** 2 == pytest.approx(chi2.statistic)
 
 
-def test_p_values_decide_nothing(training: pl.DataFrame) -> None:
+def test_p_values_decide_nothing(drift_training: pl.DataFrame) -> None:
     """At the size of a season tests are significant where the effect is too small to matter."""
-    shifted = training.with_columns(clock_s=(pl.col("clock_s") - 8).clip(0))
-    found = column(detect(build_reference(training), shifted), "clock_s")
+    shifted = drift_training.with_columns(clock_s=(pl.col("clock_s") - 8).clip(0))
+    found = column(detect(build_reference(drift_training), shifted), "clock_s")
     assert found.tests["z"].p_value < 0.01
     assert found.verdict == "quiet"
 
 
-def test_order_of_the_rows_is_nothing(training: pl.DataFrame, week: pl.DataFrame) -> None:
+def test_order_of_the_rows_is_nothing(drift_training: pl.DataFrame, week: pl.DataFrame) -> None:
     """Shuffled tables give the same verdicts."""
-    shuffled = build_reference(training.sample(fraction=1, shuffle=True, seed=1))
-    straight = build_reference(training)
+    shuffled = build_reference(drift_training.sample(fraction=1, shuffle=True, seed=1))
+    straight = build_reference(drift_training)
     assert [c.sketch for c in shuffled.columns] == [c.sketch for c in straight.columns]
     assert detect(straight, week).columns == detect(straight, week.reverse()).columns
 
 
 def test_shots_that_lack_a_column_are_refused(
-    reference: DriftReference, week: pl.DataFrame
+    drift_reference: DriftReference, week: pl.DataFrame
 ) -> None:
     """The missing column is named."""
     with pytest.raises(SchemaError, match="clock_s"):
-        detect(reference, week.drop("clock_s"))
+        detect(drift_reference, week.drop("clock_s"))
 
 
 def test_a_summary_says_its_answers_first_and_survives_its_file(
-    reference: DriftReference, week: pl.DataFrame, tmp_path: Path
+    drift_reference: DriftReference, week: pl.DataFrame, tmp_path: Path
 ) -> None:
     """What alerts read is on top; the whole can be read back."""
-    summary = detect(reference, week.with_columns(clock_s=pl.lit(0, pl.Int16)))
+    summary = detect(drift_reference, week.with_columns(clock_s=pl.lit(0, pl.Int16)))
     path = tmp_path / "summary.json"
     summary.save(path)
     read = json.loads(path.read_text())

@@ -6,7 +6,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from drift_league import league
 from parivision.drift import (
     MONITORED_NAMES,
     DriftReference,
@@ -15,18 +14,6 @@ from parivision.drift import (
 from parivision.drift.reference import BLOCK_SHOTS, MAX_WIDENING, REFERENCE_SHOTS, ColumnReference
 from parivision.drift.sketch import CategorySketch
 from parivision.errors import SchemaError
-
-
-@pytest.fixture(scope="module")
-def training() -> pl.DataFrame:
-    """The champion's training data."""
-    return league(2022, 150)
-
-
-@pytest.fixture(scope="module")
-def reference(training: pl.DataFrame) -> DriftReference:
-    """The reference made of it."""
-    return build_reference(training, champion="lightgbm 3")
 
 
 def test_what_a_reference_s_own_weeks_show_is_allowed() -> None:
@@ -47,13 +34,13 @@ def test_what_a_reference_s_own_weeks_show_is_allowed() -> None:
     assert limit(*[0.01] * 9, 0.9) == 0.05
 
 
-def test_a_reference_is_cut_to_the_latest_shots(training: pl.DataFrame) -> None:
+def test_a_reference_is_cut_to_the_latest_shots(drift_training: pl.DataFrame) -> None:
     """Only the last shots of a long training count, in the order of the games."""
-    old = training.with_columns(
+    old = drift_training.with_columns(
         pl.lit(date(2000, 1, 1)).alias("game_date"), pl.lit("old").alias("action_type")
     )
-    copies = -(-REFERENCE_SHOTS // training.height)
-    long = pl.concat([*[training] * copies, old])
+    copies = -(-REFERENCE_SHOTS // drift_training.height)
+    long = pl.concat([*[drift_training] * copies, old])
     made = build_reference(long)
     assert made.n_shots == REFERENCE_SHOTS
     assert made.first_day > "2000-01-01"
@@ -63,11 +50,11 @@ def test_a_reference_is_cut_to_the_latest_shots(training: pl.DataFrame) -> None:
     assert len(action.block_effects["jensen_shannon"]) == REFERENCE_SHOTS // BLOCK_SHOTS
 
 
-def test_a_reference_survives_its_file(reference: DriftReference, tmp_path: Path) -> None:
+def test_a_reference_survives_its_file(drift_reference: DriftReference, tmp_path: Path) -> None:
     """Saved and loaded it is the same, and small."""
     path = tmp_path / "reference.json"
-    reference.save(path)
-    assert DriftReference.load(path) == reference
+    drift_reference.save(path)
+    assert DriftReference.load(path) == drift_reference
     assert path.stat().st_size < 200_000
 
 
@@ -86,14 +73,14 @@ def test_a_reference_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         DriftReference.load(tmp_path / "nowhere.json")
 
 
-def test_a_reference_needs_shots(training: pl.DataFrame) -> None:
+def test_a_reference_needs_shots(drift_training: pl.DataFrame) -> None:
     """An empty training table is refused."""
     with pytest.raises(SchemaError, match="empty"):
-        build_reference(training[:0])
+        build_reference(drift_training[:0])
 
 
-def test_progress_is_told(training: pl.DataFrame) -> None:
+def test_progress_is_told(drift_training: pl.DataFrame) -> None:
     """Every column done is reported."""
     told: list[tuple[int, int]] = []
-    build_reference(training[:2000], progress=lambda done, of: told.append((done, of)))
+    build_reference(drift_training[:2000], progress=lambda done, of: told.append((done, of)))
     assert told == [(i + 1, len(MONITORED_NAMES)) for i in range(len(MONITORED_NAMES))]

@@ -97,6 +97,13 @@ def test_the_service_needs_no_trainer():
     assert not {*TRAINERS, "pymongo"} & set(done.stdout.split())
 
 
+def test_the_page_needs_no_table_and_no_trainer():
+    """What draws the page imports nothing that its image has not: Streamlit brings pandas only."""
+    code = "import sys, parivision.cli.page, parivision.web.main; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not (set(TRAINERS) - {"pandas", "pyarrow"}) & set(done.stdout.split())
+
+
 def test_the_environment_is_read_at_the_door_only():
     """Only the command line reads the environment; components have their own entry points."""
     readers = {

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from parivision.errors import DataError, SettingsError
 from parivision.scoring import metrics
 from parivision.scoring.scores import segments_of
+from parivision.shots.segments import SEGMENTS
 from parivision.simulation.worlds import worse_world
 from parivision.verdict import (
-    SEGMENTS,
     Alphas,
     LabelledShots,
     LoggedPredictions,

@@ -5,10 +5,11 @@ import pytest
 
 from parivision.errors import DataError
 from parivision.scoring import metrics
+from parivision.shots.segments import SEGMENTS
 from parivision.simulation.replay import Resampled, of_judgement, read_labelled
 from parivision.simulation.study import Plan, Share, follow, play, shot_differences, study
 from parivision.simulation.worlds import bad_worlds, equal_worlds, worse_world
-from parivision.verdict import SEGMENTS, CheckResult
+from parivision.verdict import CheckResult
 
 PLAN = Plan(shots=1200)
 

@@ -163,7 +163,7 @@ def print_json(values: Mapping[str, Any]) -> None:
 
 def print_scores(scores: Mapping[str, "Scores"], title: str) -> None:
     """Models as a table, best log loss first."""
-    from parivision.scoring.scores import LABELS, SHOWN
+    from parivision.scoring.labels import LABELS, SHOWN
 
     table = Table(title=title, title_justify="left")
     table.add_column("model", no_wrap=True)

@@ -15,6 +15,7 @@ import polars as pl
 
 from parivision.errors import SchemaError
 from parivision.shots import court
+from parivision.shots.segments import OVERTIME
 
 Kind = Literal["numeric", "category", "population", "label"]
 Effect = Literal["jensen_shannon", "wasserstein", "unseen_share", "rate_change"]
@@ -22,7 +23,6 @@ Effect = Literal["jensen_shannon", "wasserstein", "unseen_share", "rate_change"]
 MISSING: Final = "missing"
 ABSURD: Final = 1e9
 """A number so large, of feet or of seconds, counts as missing."""
-OVERTIME: Final = "overtime"
 ORDER: Final = ("game_date", "game_id")
 
 

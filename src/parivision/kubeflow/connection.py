@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 from parivision import strict_json
 from parivision.errors import PipelineError, SettingsError
 from parivision.kubeflow.access import KfpAccess, checked_endpoint, configure
-from parivision.kubeflow.pages import all_pages
 from parivision.kubeflow.responses import (
     encryption_hint,
     error_text,
@@ -23,6 +22,7 @@ from parivision.kubeflow.responses import (
     no_answer_message,
     refusal_message,
 )
+from parivision.paging import all_pages
 from parivision.settings.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -102,18 +102,18 @@ class KfpConnection:
         the response. `ids` and `query` are the method's arguments.
         """
 
-        def fetch(token: str) -> tuple[list[Any], str]:
+        def fetch(token: str | None) -> tuple[list[Any], str | None]:
             with self.reading() as api:
                 response = getattr(getattr(api, service)(self.api), call)(
                     *ids,
                     **query,
                     page_size=_PAGE_SIZE,
-                    page_token=token,
+                    page_token=token or "",
                     _request_timeout=TIMEOUT_S,
                 )
-            return getattr(response, name) or [], response.next_page_token or ""
+            return getattr(response, name) or [], response.next_page_token
 
-        return all_pages(fetch, f"{self.endpoint} ({name})")
+        return all_pages(fetch, f"{self.endpoint} ({name})", PipelineError)
 
     def text(self, path: str, **query: str) -> str | None:
         """The text at a path; None where the endpoint has nothing there, or does not give it."""

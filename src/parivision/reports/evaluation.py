@@ -13,7 +13,7 @@ from parivision.reports import html, numbers, plots
 from parivision.reports.html import Block, KeyFigures, Picture, Row, Section, Table, Text
 from parivision.scoring import scores
 from parivision.scoring.bootstrap import RESAMPLES, Paired
-from parivision.scoring.scores import LABELS, SHOWN
+from parivision.scoring.labels import LABELS, SHOWN
 
 _INTERVAL: Final = ("log_loss", "log_loss_low", "log_loss_high")
 _COLUMNS: Final = {name: LABELS[name] for name in (*_INTERVAL, *SHOWN[1:])}

@@ -39,11 +39,17 @@ from parivision.scoring.metrics import (
 )
 from parivision.scoring.proportions import wilson
 from parivision.shots import court
+from parivision.shots.segments import (
+    PERIOD,
+    PLAYER_VOLUME,
+    SEGMENTS,
+    ZONE,
+    period_codes,
+    volume_codes,
+)
 
 __all__ = [
     "INTERVAL_SCORES",
-    "LABELS",
-    "SHOWN",
     "BootstrapInterval",
     "Confusion",
     "Paired",
@@ -70,31 +76,6 @@ __all__ = [
     "volume_class",
     "wilson",
 ]
-
-VOLUME_CLASSES: Final = ("none", "1 to 99", "100 to 499", "500 to 1,999", "2,000 and more")
-_VOLUME_CUTS: Final = (1, 100, 500, 2000)
-PERIODS: Final = ("1", "2", "3", "4", "overtime")
-
-LABELS: Final = {
-    "log_loss": "log loss",
-    "log_loss_low": "from",
-    "log_loss_high": "to",
-    "brier": "Brier",
-    "ece": "ECE",
-    "ece_noise": "ECE by chance",
-    "roc_auc": "ROC-AUC",
-    "accuracy": "accuracy",
-    "precision": "precision",
-    "recall": "recall",
-    "f1": "F1",
-    "made_rate": "made",
-    "mean_p_made": "predicted",
-    "n_shots": "shots",
-    "n_games": "games",
-}
-"""What people read for a column of `scores_row`."""
-SHOWN: Final = ("log_loss", "brier", "ece", "roc_auc", "accuracy", "precision", "recall", "f1")
-"""The scores of a table of models, in the order of its columns."""
 
 
 @dataclass(frozen=True)
@@ -233,8 +214,7 @@ _SEGMENT_SCHEMA: Final = {"segment": pl.String(), "label": pl.String(), **_ROW_S
 
 def volume_class(attempts: ArrayLike) -> pl.Series:
     """How well a shot's player is known: classes of his earlier attempts, one number a shot."""
-    codes = np.searchsorted(_VOLUME_CUTS, np.asarray(attempts), side="right")
-    return _labelled(codes, VOLUME_CLASSES)
+    return _labelled(volume_codes(attempts), PLAYER_VOLUME)
 
 
 def segments_of(shots: pl.DataFrame, attempts: ArrayLike | None = None) -> dict[str, pl.Series]:
@@ -244,15 +224,17 @@ def segments_of(shots: pl.DataFrame, attempts: ArrayLike | None = None) -> dict[
     the shot (or in the training data), one a shot.
     """
     zone = court.zone(shots["x_ft"].to_numpy(), shots["y_ft"].to_numpy())
-    period = np.minimum(shots["period"].to_numpy(), len(PERIODS)).astype(np.int64)
-    segments = {
-        "zone": _labelled(zone - 1, tuple(z.label for z in court.Zone)),
-        "period": _labelled(period - 1, PERIODS),
+    found = {
+        ZONE: _labelled(zone - 1, ZONE),
+        PERIOD: _labelled(period_codes(shots["period"]), PERIOD),
     }
-    return segments if attempts is None else segments | {"player volume": volume_class(attempts)}
+    if attempts is not None:
+        found[PLAYER_VOLUME] = volume_class(attempts)
+    return found
 
 
-def _labelled(codes: metrics.IntArray, names: tuple[str, ...]) -> pl.Series:
+def _labelled(codes: metrics.IntArray, segment: str) -> pl.Series:
+    names = SEGMENTS[segment]
     return pl.Series(names, dtype=pl.Enum(names)).gather(codes)
 
 

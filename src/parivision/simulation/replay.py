@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from parivision.errors import DataError
+from parivision.shots.segments import SEGMENTS
 from parivision.simulation import replay_rows
-from parivision.verdict import SEGMENTS, LabelledShots, Segments
+from parivision.verdict import LabelledShots, Segments
 
 if TYPE_CHECKING:
     from parivision.promotion.holdout import Judgement

@@ -14,12 +14,10 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-import numpy as np
-
 from parivision.errors import DataError
 from parivision.shots.court import Zone
-from parivision.verdict import SEGMENTS
-from parivision.verdict.evidence import UNKNOWN, VOLUME_CUTS
+from parivision.shots.segments import PERIOD, SEGMENTS, volume_codes
+from parivision.verdict.evidence import UNKNOWN
 
 REQUIRED: Final = ("p_champion", "p_challenger", "made")
 _WANTED: Final = (
@@ -168,7 +166,7 @@ def _period(where: str, name: str, value: Any) -> int:
         return UNKNOWN
     if not _is_number(value) or value < 1 or value % 1:
         raise _refused(where, name, "a whole number from 1 on", value)
-    return int(min(value, len(SEGMENTS["period"]))) - 1
+    return int(min(value, len(SEGMENTS[PERIOD]))) - 1
 
 
 def _volume(where: str, name: str, value: Any) -> int:
@@ -176,7 +174,7 @@ def _volume(where: str, name: str, value: Any) -> int:
         return UNKNOWN
     if not _is_number(value) or value < 0:
         raise _refused(where, name, "a count of attempts, from 0 on", value)
-    return int(np.searchsorted(VOLUME_CUTS, float(value), side="right"))
+    return int(volume_codes(float(value)))
 
 
 def _is_number(value: Any) -> bool:

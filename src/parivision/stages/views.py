@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
 from parivision.reports import numbers
-from parivision.scoring.scores import LABELS, SHOWN
+from parivision.scoring.labels import LABELS, SHOWN
 from parivision.shots.facts import Floats
 
 if TYPE_CHECKING:
@@ -19,6 +20,18 @@ if TYPE_CHECKING:
 
 NO_CHAMPION: Final = "There is no champion yet, so there is nothing to compare with."
 ROC_POINTS: Final = 100
+
+
+class Artifact(Protocol):
+    """What is used of KFP's artifacts."""
+
+    @property
+    def path(self) -> str:
+        """The file or folder that becomes the artifact."""
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What the UI shows beside it, and what other tasks read."""
 
 
 class Curves(Protocol):
@@ -129,7 +142,24 @@ def roc_points(judgement: "Judgement", model: str) -> RocPoints:
     )
 
 
-def log_curves(evaluation: "Evaluation", curves: Curves) -> None:
+def show_evaluation(
+    evaluation: "Evaluation",
+    *,
+    best: Artifact,
+    report: Artifact,
+    table: Artifact,
+    metrics: Artifact,
+    curves: Curves,
+) -> None:
+    """Name the best model, and fill the artifacts that the UI shows of an evaluation."""
+    best.metadata["name"] = evaluation.best
+    Path(report.path).write_bytes(evaluation.report.read_bytes())
+    Path(table.path).write_text(models_table(evaluation.scores, evaluation.best))
+    metrics.metadata.update(evaluation.metrics)
+    _log_curves(evaluation, curves)
+
+
+def _log_curves(evaluation: "Evaluation", curves: Curves) -> None:
     """Give the best model's ROC curve and confusion matrix to the artifact that the UI draws."""
     roc = roc_points(evaluation.judgement, evaluation.best)
     curves.log_roc_curve(roc.fpr, roc.tpr, roc.threshold)

@@ -3,7 +3,6 @@
 from parivision.verdict.check import Cause, Check, CheckResult
 from parivision.verdict.decide import REQUIRED, Action, Verdict, VerdictStage, judge
 from parivision.verdict.evidence import (
-    SEGMENTS,
     LabelledShots,
     LoggedPredictions,
     Segments,
@@ -15,7 +14,6 @@ from parivision.verdict.state import State
 
 __all__ = [
     "REQUIRED",
-    "SEGMENTS",
     "Action",
     "Alphas",
     "Cause",

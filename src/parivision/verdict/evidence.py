@@ -4,9 +4,7 @@ The challenger is the model that is judged: the canary's in a rollout, the new c
 watch after it. The champion is what it is held against: the former champion in that watch.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final, Self
 
 import numpy as np
@@ -14,20 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from parivision.errors import DataError
 from parivision.shots import court
-from parivision.shots.court import Zone
 from parivision.shots.facts import Floats, Ints
+from parivision.shots.segments import SEGMENTS, period_codes, volume_codes
 
 UNKNOWN: Final = -1
-SEGMENTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "zone": tuple(zone.label for zone in Zone),
-        "period": ("1", "2", "3", "4", "overtime"),
-        "player volume": ("none", "1 to 99", "100 to 499", "500 to 1,999", "2,000 and more"),
-    }
-)
-"""Segments and their classes, as in `parivision.scoring.scores.segments_of`."""
-VOLUME_CUTS: Final = (1, 100, 500, 2000)
-"""Earlier attempts of a shot's player from which the next class of player volume begins."""
 SHAPE: Final = tuple(len(classes) + 1 for classes in SEGMENTS.values())
 """Cells that shots are counted in; the first class of each segment stands for "unknown"."""
 
@@ -95,11 +83,10 @@ class Segments:
     ) -> Self:
         """From a shot's facts and its player's earlier attempts; NaN attempts are not known."""
         tried = np.asarray(attempts, np.float64)
-        volume = np.searchsorted(VOLUME_CUTS, tried, side="right")
         return cls.of(
             court.zone(x_ft, y_ft) - 1,
-            np.clip(np.asarray(period, np.int64), 1, len(SEGMENTS["period"])) - 1,
-            np.where(np.isnan(tried), UNKNOWN, volume),
+            period_codes(period),
+            np.where(np.isnan(tried), UNKNOWN, volume_codes(tried)),
         )
 
     @classmethod

@@ -22,10 +22,10 @@ from typing import Final
 import numpy as np
 
 from parivision.shots.facts import Floats
+from parivision.shots.segments import SEGMENTS
 from parivision.verdict.bounds import deviation, log_e_above, rejected
 from parivision.verdict.calibration import mended_part
 from parivision.verdict.check import Cause, Check, CheckResult
-from parivision.verdict.evidence import SEGMENTS
 from parivision.verdict.rules import Rules
 from parivision.verdict.shift import correlation
 from parivision.verdict.state import State

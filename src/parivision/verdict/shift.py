@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 
 from parivision.shots.facts import Floats, Ints
+from parivision.shots.segments import SEGMENTS
 from parivision.verdict.check import Cause, Check, CheckResult
-from parivision.verdict.evidence import SEGMENTS
 from parivision.verdict.rules import Rules
 from parivision.verdict.state import SCORED, State
 

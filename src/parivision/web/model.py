@@ -11,6 +11,7 @@ import streamlit.components.v1 as components
 
 from parivision.errors import ServiceError
 from parivision.reports.numbers import number
+from parivision.scoring.labels import LABELS
 from parivision.serving.client import ServiceClient
 from parivision.web import charts
 from parivision.web.parts import PATIENCE_S, PROMETHEUS, VERDICT, SystemPart, find
@@ -66,8 +67,8 @@ def _about(champion: Mapping[str, Any]) -> None:
     left.metric("Newest game it knows", champion["known_through"] or "none")
     right.metric("Days since", "unknown" if age is None else f"{age}")
     known = [
-        {"when promoted": label, "": f"{champion['metrics'][name]:.4f}"}
-        for name, label in (("log_loss", "log loss"), ("ece", "ECE"), ("roc_auc", "ROC-AUC"))
+        {"when promoted": LABELS[name], "": f"{champion['metrics'][name]:.4f}"}
+        for name in ("log_loss", "ece", "roc_auc")
         if champion["metrics"].get(name) is not None
     ]
     if known:
