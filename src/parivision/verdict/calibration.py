@@ -17,7 +17,9 @@ from parivision.verdict.rules import Rules
 from parivision.verdict.state import BEARINGS, State
 
 CALIBRATION: Final = "calibration"
+# A limit only: on two numbers Newton's method is done after a handful of steps.
 _FITS: Final = 25
+# Beyond these log odds p is 0 or 1 to 13 digits; exp of much larger ones would overflow.
 _FARTHEST: Final = 30.0
 
 
@@ -39,6 +41,9 @@ def check_calibration(state: State) -> Check:
     made, p, q = (sums[3:] / n).tolist()
     evidence: dict[str, object] = {"shots": n, "made": made, "p_champion": p, "p_challenger": q}
     near = True
+    # The residual is that of both models' mean, so the challenger's own error is residual + gap / 2
+    # and the champion's residual - gap / 2. The challenger's is the larger one exactly if residual
+    # and gap have the same sign.
     for name, (residual, variance, gap, gap_squared, weight) in zip(
         BEARINGS, state.bearings().tolist(), strict=True
     ):
@@ -46,6 +51,7 @@ def check_calibration(state: State) -> Check:
         if _is_farther(residual, variance, gap, gap_squared, weight, rules):
             reason = _miscalibration(name, residual, made, p, q)
             return _failed_calibration(state, reason, evidence)
+        # The second way lets a challenger pass that is far better calibrated than the champion.
         is_alike = abs(gap) <= rules.calibration_margin * weight
         near = near and (is_alike or _is_near(residual + gap / 2, variance, weight, rules))
     text = f"{made:.3f} went in, the challenger said {q:.3f}, the champion {p:.3f} ({n:,} shots)"

@@ -71,4 +71,5 @@ class Check:
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _plain(item) for name, item in value.items()}
+    # JSON knows neither NaN nor infinity.
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -139,6 +139,7 @@ def _action(
     rules = state.rules
     if outcome is CheckResult.FAIL:
         return Action.ROLL_BACK, ""
+    # The new champion serves already: only a failure takes it back, and missing evidence is none.
     if stage is VerdictStage.WATCH:
         return (Action.CONFIRM if elapsed_s >= rules.watch_s else Action.GO_ON), ""
     if outcome is CheckResult.PASS:
@@ -149,5 +150,6 @@ def _action(
     if rules.policy is Policy.HOLD:
         return Action.HOLD, late
     quality = next(check for check in checks if check.name == QUALITY)
+    # Even where late means promote, the quality must have been shown: thin evidence never promotes.
     may_promote = rules.policy is Policy.PROMOTE and quality.outcome is CheckResult.PASS
     return (Action.PROMOTE if may_promote else Action.ROLL_BACK), late

@@ -100,6 +100,8 @@ class Segments:
 
     def cells(self) -> Ints:
         """The cell of each shot in an array of `SHAPE`, flat; DataError for a class not known."""
+        # The cell is a number whose digits are the classes, each in a base of its own. One is added
+        # to each, since -1 (not known) is a class as well.
         codes = (self.zone, self.period, self.volume)
         cell = np.zeros(len(self.zone), np.int64)
         for name, size, code in zip(SEGMENTS, SHAPE, codes, strict=True):

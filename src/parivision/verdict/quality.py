@@ -73,6 +73,8 @@ def check_quality(state: State) -> Check:
         f"log loss {mean:+.4f} against the champion's on {n:,} labelled shots "
         f"({low:+.4f} to {high:+.4f})"
     )
+    # Shown to be worse, and shown to be so by less than the margin (low > 0, high < margin), is a
+    # pass: that is what the margin is for.
     if low > 0 and high >= rules.margin:
         return _worse(state, text, evidence)
     if n >= rules.min_labelled and high < rules.margin:
@@ -142,6 +144,8 @@ def check_segments(state: State) -> Check:
             for _, loss, variance in by_class[:, :3].tolist()
         ]
     )
+    # e-BH holds alpha on its own. The two further conditions only take rejections away: a class
+    # that is worse by next to nothing is no reason to roll back.
     worst = [
         index
         for index in rejected(log_e, rules.alphas.segments)
@@ -200,6 +204,7 @@ def _by_class(sums: Floats) -> tuple[list[str], Floats]:
     names, parts = [], []
     for axis, (segment, classes) in enumerate(SEGMENTS.items(), start=1):
         others = tuple(a for a in range(1, sums.ndim) if a != axis)
+        # The first class of each segment is "unknown", and nobody could act on a loss there.
         parts.append(sums.sum(others)[:, 1:])
         names += [f"{segment}: {label}" for label in classes]
     return names, np.concatenate(parts, 1).T

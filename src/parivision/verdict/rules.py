@@ -45,6 +45,8 @@ class Alphas:
 class Rules:
     """All numbers of a verdict; a rollout is judged by the rules it began with."""
 
+    # A limit on an effect says what matters, an alpha how sure one must be of it. A failure needs
+    # both, so more traffic never turns a harmless difference into a failure.
     alphas: Alphas = field(default_factory=Alphas)
 
     min_requests: int = 500
@@ -101,7 +103,8 @@ class Rules:
     """An effect must exceed its limit by so many standard errors."""
 
     min_labelled: int = 300
-    """Labelled shots before quality or calibration may pass or fail."""
+    """Labelled shots before quality may pass, and before calibration may pass or fail. Quality may
+    fail on fewer: its bound holds at any number."""
     labelled_to_increase: int = 300
     """Labelled shots before the canary gets more than its first share of the traffic: where no
     outcome comes it stays there. With 0 how it serves decides alone."""

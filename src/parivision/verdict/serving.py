@@ -160,6 +160,7 @@ def check_parity(state: State) -> Check:
     if side.n < rules.min_predictions:
         text = f"{side.n:,} of {rules.min_predictions:,} predictions compared"
         return Check(PARITY, CheckResult.NOT_YET, text, evidence)
+    # One or two of few predictions: more than a pass allows, and too few to fail on.
     if side.mismatches > rules.parity_share * side.n:
         return Check(PARITY, CheckResult.NOT_YET, _apart(side), evidence)
     text = f"{side.n:,} served probabilities are the registry's, to {side.largest:.1g}"
@@ -168,6 +169,7 @@ def check_parity(state: State) -> Check:
 
 def _mismatch(state: State) -> tuple[Cause, str] | None:
     side, missing = state.challenger, state.unusable[1]
+    # In the order of `Cause`: another version explains numbers that differ, and not the reverse.
     if _matters(side.other_version, side.n + side.other_version, state):
         text = f"{side.other_version:,} answers came from another model version"
         return Cause.OTHER_VERSION, text

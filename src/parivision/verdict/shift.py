@@ -108,6 +108,8 @@ def _overall(
     scored: _ScoredPredictions, index: float, rules: Rules
 ) -> tuple[str, Cause | None] | None:
     """What exceeds a limit over all shots, and why it fails; no cause when it may be chance."""
+    # Without an allowance for chance: 200 shots tell a standard deviation to some 5 %, and the
+    # limit is a quarter.
     is_narrow = scored.spread_challenger < rules.min_spread_ratio * scored.spread_champion
     if is_narrow and scored.spread_champion >= LEAST_SPREAD:
         return (
@@ -134,6 +136,7 @@ def _overall(
 def _exceeds(
     effect: float, scored: _ScoredPredictions, limit: float, rules: Rules
 ) -> tuple[bool, bool]:
+    # Variance as mean square less squared mean; rounding may put it a little below 0.
     error = math.sqrt(max(scored.squared - effect**2, 0.0) / scored.n)
     return effect > limit, effect - rules.shift_allowance * error > limit
 

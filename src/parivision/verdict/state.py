@@ -42,6 +42,7 @@ BEARINGS: Final = ("level", "slope")
 MOMENTS: Final = ("residual", "variance", "gap", "gap_squared", "weight")
 CENTRE: Final = -0.2
 """Log odds about which probabilities spread: a make rate of 0.45."""
+# How far from `CENTRE` log odds count at most, so that no single shot weighs much in the slope.
 FARTHEST: Final = 3.0
 BINS: Final = 20
 """Equal bins of the probability, for the stability index and the reliability table."""
@@ -84,6 +85,7 @@ class State:
     def add_predictions(self, batch: LoggedPredictions) -> None:
         """Take in logged predictions; each must come once. O(n) time, no more memory."""
         for rows in _slices(len(batch)):
+            # Parity is counted before unusable rows go: a missing probability is a mismatch.
             tolerance = self.rules.parity_tolerance
             _count_parity(self.champion, batch, rows, tolerance, is_challenger=False)
             _count_parity(self.challenger, batch, rows, tolerance, is_challenger=True)
@@ -232,6 +234,7 @@ def _log_odds(p: Floats) -> Floats:
 
 
 def _softplus(odds: Floats) -> Floats:
+    # `_log_odds` clips at 13.8, so exp cannot overflow here.
     return np.log1p(np.exp(odds))
 
 
@@ -242,6 +245,7 @@ def _bin(p: Floats) -> Ints:
 def _moments(residual: Floats, gap: Floats, weight: Floats) -> Ints:
     """Sums of `MOMENTS`; a weighted outcome has a conditional range of |weight|."""
     gap = gap * weight
+    # So it is sub-Gaussian with a quarter of the squared weight (Hoeffding 1963, see `quality`).
     columns = (residual * weight, weight * weight / 4, gap, gap * gap, np.abs(weight))
     return _whole([_fixed(column).sum() for column in columns])
 
@@ -263,4 +267,5 @@ def _count_parity(
 
 
 def _filled_cells(array: Ints) -> dict[str, list[int]]:
+    # Most of the cells stay empty: without them the state takes less room.
     return {str(cell): array[:, cell].tolist() for cell in np.flatnonzero(array[0])}

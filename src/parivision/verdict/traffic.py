@@ -16,6 +16,7 @@ UNIT: Final = 2.0**26
 """Quantities are kept as whole numbers of 1 / UNIT: such sums know no order."""
 ERROR_ODDS: Final = (1.5, 2.0, 4.0, 16.0, 256.0)
 """How many times more errors a bad canary makes: the alternatives of the test."""
+# On both sides of 1: too few requests on the canary are as wrong as too many.
 RATIO_ODDS: Final = (0.02, 0.2, 0.5, 0.8, 0.9, 1 / 0.9, 1.25, 2.0, 5.0, 50.0)
 PERCENTILE: Final = 0.99
 
@@ -94,6 +95,7 @@ class Traffic:
         self.expected_canary += round(both * weight * UNIT)
         on, off = log_odds_ratios(weight, RATIO_ODDS)
         for index, (log_on, log_off) in enumerate(zip(on, off, strict=True)):
+            # Rounded for one request and then multiplied: two windows give the same as both in one.
             gained = canary.requests * round(log_on * UNIT)
             self.ratio_logs[index] += gained + primary.requests * round(log_off * UNIT)
 
