@@ -20,6 +20,7 @@ from parivision.scoring import metrics
 from parivision.scoring.metrics import FloatArray, IntArray
 
 LEVEL: Final = 0.95
+# Each end of a 95 % interval then has ten resamples beyond it.
 RESAMPLES: Final = 400
 SAME_PREDICTION: Final = 1e-12
 """Two models whose log loss differs by no more than this on any shot predict the same."""
@@ -163,6 +164,7 @@ def _ece_interval(
     # ECE reaches the observed one only in the top, or only in the bottom, tail of the resamples.
     scales = np.linspace(0.0, 2.0, 41)
     noisy = np.abs(scales[:, None, None] * gaps + (drawn - gaps)).sum(axis=2)
+    # Made to rise, because `interp` reads them backwards: from an ECE to the multiple behind it.
     quantiles = np.maximum.accumulate(np.quantile(noisy, ends, axis=1), axis=1)
     low, high = (np.interp(observed, q, scales) * observed for q in quantiles[::-1])
     return BootstrapInterval(float(max(min(low, moved_low), 0.0)), float(max(high, moved_high)))
@@ -175,12 +177,15 @@ def _auc_interval(
     if y.min() == y.max():
         return BootstrapInterval(NAN, NAN)
     n_games = weights.shape[1]
+    # To first order the AUC moves by the mean excess of the makes plus that of the misses: both are
+    # sums over games, so a resample needs no new ranking.
     excess = metrics.placements(y, p) - metrics.roc_auc(y, p)
     drawn = np.full(len(weights), metrics.roc_auc(y, p))
     for side in (y, 1 - y):
         count = weights @ _by_game(codes, n_games, side)
         total = weights @ _by_game(codes, n_games, excess * side)
         drawn += np.divide(total, count, out=np.full_like(total, NAN), where=count > 0)
+    # A resample may hold makes only or misses only, and has no AUC then.
     low, high = np.clip(np.nanquantile(drawn, ends), 0.0, 1.0)
     return BootstrapInterval(float(low), float(high))
 
@@ -221,9 +226,12 @@ def paired_by_game(
 def _t_test(gain: FloatArray, codes: IntArray, n_games: int, level: float) -> Paired:
     """The test on `gain`, one a shot: Student's t with one degree of freedom less than games."""
     mean = float(gain.mean())
+    # Summed before they are squared: what the shots of a game have in common adds up in its sum.
+    # n / (n - 1) is the usual correction for the mean being estimated from the same games.
     residual = _by_game(codes, n_games, gain - mean)
     variance = n_games / (n_games - 1) * float(np.square(residual).sum())
     error = float(np.sqrt(variance)) / gain.size
+    # Otherwise t would be infinite, and a difference in the last digit would promote.
     if error <= SAME_PREDICTION:
         return Paired(
             gain.size, n_games, no_evidence="the gain does not vary between games at all."

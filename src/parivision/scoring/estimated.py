@@ -23,6 +23,7 @@ from parivision.shots.facts import Floats
 LEVEL: Final = 0.95
 MIN_SHOTS: Final = 300
 """With fewer the real values are too far from normally distributed, and the interval too wide."""
+# As `metrics.PROBABILITY_FLOOR`: what is estimated is the log loss that is clipped there.
 _EDGE: Final = 1e-6
 
 
@@ -53,6 +54,8 @@ class Surprise:
         """
         if not np.isfinite(real):
             return self
+        # Variances of independent parts add up, so chance's own is subtracted. One window may well
+        # give less than 0; only the mean over windows is kept at 0 or more.
         beyond = (real - estimate.value) ** 2 - estimate.by_chance**2
         return Surprise(self.prior, self.prior_windows, self.windows + 1, self.beyond + beyond)
 
@@ -99,6 +102,7 @@ def log_loss(p_made: ArrayLike, surprise: Surprise = LOG_LOSS) -> Estimate:
     """
     p = _checked(p_made)
     made, missed = -np.log(p), -np.log1p(-p)
+    # A shot's loss takes one of two values, by chance p and 1 - p: so mean and variance are exact.
     expected = p * made + (1 - p) * missed
     variance = p * (1 - p) * (made - missed) ** 2
     by_chance = float(np.sqrt(variance.sum())) / len(p)

@@ -116,6 +116,7 @@ def calibration_bins(p_made: ArrayLike, bins: int = CALIBRATION_BINS) -> IntArra
     predicts few different values fills fewer bins.
     """
     p = np.asarray(p_made, np.float64)
+    # Only the values at the cuts are needed, and `partition` finds them without sorting the rest.
     cuts = (np.arange(1, bins) * p.size) // bins
     edges = np.partition(p, cuts)[cuts] if p.size else p
     return np.searchsorted(edges, p, side="right").astype(np.int64)
@@ -182,6 +183,7 @@ def roc_curve(
     y, p = check(made, p_made)
     if y.min() == y.max():
         raise DataError("expected makes and misses for a ROC curve, got only one of them.")
+    # The highest probabilities come first, as the threshold of the curve sinks from 1 to 0.
     levels, group = np.unique(-p, return_inverse=True)
     true = np.cumsum(np.bincount(group, weights=y)) / y.sum()
     false = np.cumsum(np.bincount(group, weights=1 - y)) / (y.size - y.sum())

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from parivision.errors import DataError
 
 LEVEL: Final = 0.95
+# Of a normal distribution 95 % lies within so many standard deviations.
 _Z: Final = 1.959964
 
 FloatArray = NDArray[np.float64]
@@ -24,6 +25,7 @@ def wilson(rate: ArrayLike, n: ArrayLike) -> tuple[FloatArray, FloatArray]:
     0 to 1, whatever the rate, which may be NaN there.
     """
     trials = np.asarray(n, np.float64)
+    # Without a trial any numbers do that can be divided by: their interval is replaced below.
     share, count = np.where(trials > 0, rate, 0.5), np.maximum(trials, 1.0)
     scale = 1 + _Z**2 / count
     middle = (share + _Z**2 / (2 * count)) / scale
@@ -48,6 +50,7 @@ def clopper_pearson(hits: int, n: int, level: float = LEVEL) -> tuple[float, flo
     if n == 0:
         return 0.0, 1.0
     tail = (1 - level) / 2
+    # A binomial tail is an incomplete beta function of the true share, so its inverse is the end.
     low = float(betaincinv(hits, n - hits + 1, tail)) if hits else 0.0
     high = float(betaincinv(hits + 1, n - hits, 1 - tail)) if hits < n else 1.0
     return min(low, hits / n), max(high, hits / n)
