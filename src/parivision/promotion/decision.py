@@ -30,6 +30,7 @@ RECALIBRATED: Final = "champion_recalibrated"
 BLENDED: Final = "champion_blended"
 """The best retrained challenger with the champion still having a say; a challenger like another."""
 BASELINE: Final = "zone_rate"
+# Why these numbers, and how the rule did on past seasons: docs/adr/0002-promotion-rule.md.
 ALPHA: Final = 0.05
 ECE_BOUND: Final = 0.010
 """What a challenger's ECE may be, beyond what chance alone gives on as few shots."""
@@ -111,6 +112,8 @@ def decide(
     own = {CHAMPION: champion, RECALIBRATED: recalibrated, BASELINE: baseline}
     answers = {**challengers, **{name: p for name, p in own.items() if p is not None}}
     judged = {n: scores(made, p, games) for n, p in answers.items() if are_probabilities(p)}
+    # Models without usable probabilities are tried too, so that their defeat is on record. Of the
+    # others only the best is: with each further contest a lucky winner gets likelier.
     contenders = [name for name in challengers if name not in judged]
     contenders += sorted(judged.keys() & challengers, key=lambda n: (judged[n].log_loss, n))[:1]
     contests: list[Contest] = []
@@ -146,6 +149,7 @@ def _decision(
 def are_probabilities(p: ArrayLike) -> bool:
     """Whether all are numbers from 0 to 1."""
     values = np.asarray(p, np.float64)
+    # NaN fails both comparisons.
     return bool(((values >= 0) & (values <= 1)).all())
 
 
@@ -160,6 +164,8 @@ def _contest(
     ece = limit = math.nan
     if ours and theirs:
         ece = ours.ece
+        # The second bound is for a champion that is itself off: a challenger need not be better
+        # calibrated than it to replace it.
         limit = max(rule.ece_bound + ours.ece_noise, theirs.ece + rule.ece_slack)
     won, reason = _judge(challenger, incumbent, test, ece, limit, rule)
     return Contest(challenger, incumbent, won, reason, test, ece, limit)
@@ -181,6 +187,7 @@ def _judge(
     )
     if not test.is_better(rule.alpha):
         return False, f"{challenger} is not shown to be better: {numbers}, needs p < {rule.alpha:g}"
+    # Not `ece > limit`: a calibration error of NaN has to fail.
     if not ece <= limit:
         return (
             False,

@@ -120,6 +120,7 @@ def best_of(made: Floats, predictions: Mapping[str, Floats]) -> str | None:
         for name, p in predictions.items()
         if decision.are_probabilities(p)
     }
+    # Of equal losses the first name, so that the same models give the same decision.
     return min(losses, key=lambda name: (losses[name], name), default=None)
 
 
@@ -127,6 +128,8 @@ def _incumbents(
     champion: Bundle, rebuilt: Bundle, split: TimeSplit, facts: Facts
 ) -> dict[str, Floats]:
     known = champion.form.as_of_day
+    # Its form and recalibration have counted outcomes of the games judged on, so as it is served it
+    # would answer with what it should not know.
     if known is not None and known > split.stop_through:
         return {decision.CHAMPION: rebuilt.predict(facts)}
     return {
@@ -156,6 +159,7 @@ def judge_refresh(shots: pl.DataFrame, history: History, champion: Bundle) -> Ju
         predictions={
             "zone_rate": columns["rate_zone"],
             decision.CHAMPION: champion.predict(games_facts),
+            # A copy, since following moves its state on; each day is answered before it is counted.
             decision.RECALIBRATED: champion.copy().follow(games_facts, made[later], columns),
         },
     )
@@ -194,6 +198,7 @@ def exam(
     for name, bundle in asked.items():
         _refuse_known(name, bundle, facts)
     form = champion.form.copy()
+    # Before the walk: the league's mean as it was known when the games began.
     mean = float(form.tallies["zone"].successes.sum() / form.tallies["zone"].attempts.sum())
     columns = form.walk(facts, made)
     predictions = {
