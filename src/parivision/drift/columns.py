@@ -96,9 +96,12 @@ def in_game_order(values: pl.DataFrame) -> pl.DataFrame:
 def _expression(column: Monitored) -> pl.Expr:
     value = pl.col(column.name)
     if column.kind in ("numeric", "label"):
+        # A place that was converted from other units may differ in its last digits only, and would
+        # be a value of its own in the sketch.
         number = value.cast(pl.Float64).round(3)
         known = pl.when(number.abs() < ABSURD).then(number).otherwise(float("nan"))
         return known.alias(column.name)
     if column.name == "period":
+        # Overtimes are rare: a class for each would hold a handful of shots.
         value = pl.when(value > 4).then(pl.lit(OVERTIME)).otherwise(value.cast(pl.String))
     return value.cast(pl.String).fill_null(MISSING).alias(column.name)

@@ -94,8 +94,10 @@ def _verdict(measured: Measured, thresholds: dict[Effect, float]) -> tuple[Verdi
         return "no data", "the reference has no values of this column"
     if measured.n < FEWEST_SHOTS:
         return "no data", f"{measured.n} shots, {MIN_SHOTS} are needed"
+    # Effects have units of their own; as parts of their thresholds they can be compared.
     effect, value, threshold = max(judged, key=lambda item: item[1] / item[2])
     is_thin = measured.n < MIN_SHOTS
+    # The shots of a dozen games are too much alike: they may raise an alarm, but are never quiet.
     drifted = value > threshold * (THIN_FACTOR if is_thin else 1.0)
     if is_thin and not drifted:
         return "no data", f"{measured.n} shots, {MIN_SHOTS} are needed"

@@ -53,6 +53,7 @@ class Measured:
             cells = int((self.expected > 0).sum())
             return jensen_shannon_error(limit, cells, effective)
         if effect == "wasserstein":
+            # In standard deviations of the reference, of which a mean of n values has 1 / sqrt(n).
             return float(1 / np.sqrt(effective))
         # A make rate is near a half, where its error is largest.
         rate = limit if effect == "unseen_share" else 0.5
@@ -96,6 +97,7 @@ def measure_numbers(sketch: NumericSketch, values: FloatArray) -> Measured:
     error = float(np.sqrt(sketch.std**2 / sketch.n + finite.var() / len(finite)))
     z = (float(finite.mean()) - sketch.mean) / error if error else 0.0
     measured.tests["z"] = TestResult(z, normal_two_sided(z))
+    # Both distributions are compared where the sketch knows its own exactly.
     at_edges = np.searchsorted(finite, np.asarray(sketch.edges), side="right") / len(finite)
     gap = float(np.abs(at_edges - np.cumsum(sketch.counts) / sketch.n).max())
     measured.tests["kolmogorov_smirnov"] = TestResult(
@@ -109,6 +111,7 @@ def measure_categories(
 ) -> Measured:
     """A categorical column: Z of the share that moved most; of a population, who is new."""
     categories = tuple(sketch.counts)
+    # The last cell is for values that the reference never had.
     expected = np.append(np.fromiter(sketch.counts.values(), np.float64), 0.0)
     codes = category_codes(values, categories)
     counts = np.bincount(codes, minlength=len(expected)).astype(np.float64)
@@ -152,6 +155,7 @@ def _largest_z(expected: FloatArray, counts: FloatArray) -> TestResult:
     """
     n_reference, n_current = expected.sum(), counts.sum()
     pooled = (expected + counts) / (n_reference + n_current)
+    # A share of 0 or 1 in both has no spread, and must not be divided by.
     error = np.sqrt(np.maximum(pooled * (1 - pooled), 1e-12) / _effective(n_current, n_reference))
     z = (counts / n_current - expected / n_reference) / error
     shares = len(z) - 1

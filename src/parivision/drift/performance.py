@@ -35,6 +35,7 @@ from parivision.drift.summary import Performance, PerformanceCheck, TestResult
 from parivision.errors import ModelError
 
 MIN_LABELLED: Final = 1000
+# Nats a shot: action types of another meaning cost 0.09 (docs/adr/0003-drift-by-effect-size.md).
 EXCESS_LIMIT: Final = 0.010
 RESIDUAL_LIMIT: Final = 0.015
 RATE_NAMING_LIMIT: Final = 0.02
@@ -45,6 +46,7 @@ LEARNT: Final = 0.5
 """A champion that is off by no more than this share of what is normal has learnt of a change."""
 LABEL: Final = "made"
 _P_EDGE: Final = 1e-6
+# A week, as in `drift.reference`, which imports this module.
 _BLOCK_SHOTS: Final = 9000
 
 
@@ -183,6 +185,7 @@ def _scored(values: pl.DataFrame, p_made: ArrayLike) -> _Scored:
         raise ModelError("expected probabilities from 0 to 1; pass p_made, not scores or logits")
     made = values[LABEL].to_numpy()
     known = np.isfinite(made) & np.isfinite(p)
+    # A probability of 0 or 1 would cost an infinite loss.
     made, p = made[known], np.clip(p[known], _P_EDGE, 1 - _P_EDGE)
     log_loss = -np.where(made == 1, np.log(p), np.log1p(-p))
     promised = -(p * np.log(p) + (1 - p) * np.log1p(-p))
@@ -202,6 +205,7 @@ def _level(values: FloatArray) -> Level:
     if len(sizes) < 3:
         return Level(float(values.mean()), error, 0.0)
     means = np.bincount(blocks, weights=values) / sizes
+    # Variances of independent parts add up; the rest may come out below 0 when weeks are alike.
     beyond_chance = means.var(ddof=1) - values.var() * (1 / sizes).mean()
     return Level(float(values.mean()), error, float(np.sqrt(max(beyond_chance, 0.0))))
 
@@ -226,6 +230,8 @@ def _unless_learnt(
     check: PerformanceCheck, of_champion: tuple[PerformanceCheck, ...], drifted: Collection[str]
 ) -> PerformanceCheck:
     """A make rate that moved does not count where the champion is as calibrated as ever."""
+    # Only if all else is in order does good calibration by a column say that the change was learnt:
+    # where the column's shots are others now, or the champion is off elsewhere, errors may cancel.
     is_off = any(other.exceeded for other in of_champion)
     if not check.exceeded or check.column in drifted or is_off:
         return check
@@ -293,6 +299,7 @@ def _moved_columns(
     allowance = NAMING_Z * float(made.std()) / float(np.sqrt(len(made)))
     named = [LABEL] if abs(change) > RATE_NAMING_LIMIT + allowance else []
     for group in groups:
+        # The change that all shots have in common is taken off: it has its own name, `LABEL`.
         size, threshold = group.size(made - change, NAMING_LIMIT, NAMING_Z)
         named += [group.column] if size > threshold else []
     return tuple(named)

@@ -49,6 +49,7 @@ REFERENCE_SHOTS: Final = 600_000
 an era of change would be blind to it."""
 BLOCK_SHOTS: Final = 9000
 """A week of the league."""
+# With fewer blocks a median deviation says nothing, and the limit stays at its floor.
 MIN_BLOCKS: Final = 5
 SMALL_BLOCKS: Final = 10
 MAX_WIDENING: Final = 3.0
@@ -181,6 +182,7 @@ def block_of(n_rows: int) -> NDArray[np.int64]:
     Blocks of `BLOCK_SHOTS`; a small table is cut in ten.
     """
     n_blocks = max(n_rows // BLOCK_SHOTS, SMALL_BLOCKS)
+    # In whole numbers: blocks differ by one row at most, and no rest is left at the end.
     return np.arange(n_rows) * n_blocks // n_rows
 
 
@@ -196,6 +198,7 @@ def _column_reference(
         effects = _label_blocks(values.to_numpy(), blocks)
     else:
         sketch = CategorySketch.of(category_counts(values))
+        # For a population the effect is who was never seen, and nobody in the reference is that.
         effects = _category_blocks(sketch, values, blocks) if column.kind == "category" else {}
     return ColumnReference(column.name, column.kind, sketch, effects)
 
@@ -208,6 +211,7 @@ def _numeric_blocks(
     whole = sketch.bin_counts()
     table = _block_table(bin_of(values, sketch.bin_edges()), blocks, len(whole))
     quantiles = sketch.quantiles()
+    # Blocks are numbered in the order of the rows, so each is a slice.
     starts = np.searchsorted(blocks, np.arange(blocks[-1] + 2))
     parts = [values[start:end] for start, end in pairwise(starts)]
     finite = [part[np.isfinite(part)] for part in parts]

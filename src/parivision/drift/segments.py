@@ -65,6 +65,7 @@ class SegmentedColumn:
         """
         counted = values.value_counts(name="n").filter(pl.col("n") >= MIN_SEGMENT)
         if default is None:
+            # A new action type has no usual make rate; that it is new shows in the column itself.
             counted = counted.filter(pl.col(values.name).is_in(list(levels)))
         table = counted.sort("n", values.name, descending=[True, False])
         names = tuple(table[values.name].to_list())
@@ -76,6 +77,7 @@ class SegmentedColumn:
             codes=values.replace_strict(codes, default=-1, return_dtype=pl.Int64).to_numpy(),
             sizes=table["n"].to_numpy().astype(np.float64),
             usual=np.array([level.mean for level in usual], np.float64),
+            # A mean that is taken for granted has no error, as one of infinitely many shots.
             usual_n=np.array([level.n or np.inf for level in usual], np.float64),
         )
 
@@ -106,6 +108,7 @@ class SegmentedColumn:
         """The column's deviations as one check called `name by COLUMN`, the worst segment named."""
         effect, threshold = self.size(values)
         segments = self._segments(values)
+        # By its part of the effect: a small segment may be far off and matter little.
         worst = max(segments, key=lambda s: s.n * (s.mean - s.usual) ** 2, default=None)
         chi2 = float(sum(segment.z**2 for segment in segments))
         most = f", most in {_text(worst)}" if worst else ""
@@ -123,6 +126,7 @@ class SegmentedColumn:
         )
 
     def _variances(self, values: FloatArray) -> FloatArray:
+        # The mean now and the usual mean are both estimates.
         return np.asarray(values.var() * (1 / self.sizes + 1 / self.usual_n), np.float64)
 
     def _segments(self, values: FloatArray) -> tuple[DriftSegment, ...]:

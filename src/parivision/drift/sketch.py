@@ -45,6 +45,7 @@ class NumericSketch:
         std = float(np.sqrt((distinct - mean) ** 2 @ counts / len(finite)))
         if len(distinct) > MAX_EDGES:
             share = np.cumsum(counts) / len(finite)
+            # Without the small number a share that rounding put just below its cut would miss it.
             keep = np.unique(
                 np.searchsorted(share, np.arange(1, MAX_EDGES + 1) / MAX_EDGES - 1e-12)
             )
@@ -72,6 +73,7 @@ class NumericSketch:
         mass = np.asarray(self.counts) / self.n
         share = np.cumsum(mass)
         cuts = np.searchsorted(share, np.arange(1, BINS) / BINS - 1e-12)
+        # A heavy value ends a bin, and so does the one before it: then it is alone in its bin.
         heavy = np.flatnonzero(mass >= 0.5 / BINS)
         indices = np.unique(np.concatenate([cuts, heavy, heavy[heavy > 0] - 1]))
         # The last bin is open: what lies beyond the reference's greatest value belongs to it.
@@ -95,6 +97,7 @@ class CategorySketch:
     @classmethod
     def of(cls, counts: dict[str, int]) -> Self:
         """The sketch of a column from its counts; only the commonest categories are kept."""
+        # What is not kept counts as never seen: it is rarer than all of these.
         kept = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MAX_CATEGORIES]
         return cls(sum(counts.values()), dict(kept))
 
@@ -141,6 +144,8 @@ def jensen_shannon(p_counts: FloatArray, q_counts: FloatArray) -> float:
     p, q = p_counts / n_p, q_counts / n_q
     middle = (p + q) / 2
     divergence = (_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2
+    # 8 n times the divergence (in nats) is about chi-square with k - 1 degrees of freedom, n being
+    # the effective size 1 / (1/n_p + 1/n_q). Its mean, k - 1, gives the bias.
     cells = int((p_counts > 0).sum())
     bias = (cells - 1) * (1 / n_p + 1 / n_q) / 8 / LN2
     return float(np.sqrt(max(divergence - bias, 0.0)))
@@ -176,6 +181,7 @@ def wasserstein(reference: FloatArray, current: FloatArray, scale: float) -> flo
 
 
 def _relative_entropy(p: FloatArray, q: FloatArray) -> float:
+    # x log x goes to 0 with x.
     filled = p > 0
     return float(np.sum(p[filled] * np.log2(p[filled] / q[filled])))
 
