@@ -27,6 +27,8 @@ def sync(path: Path) -> None:
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary file beside `path` that takes its place, on disk, when the block ends well."""
+    # Beside it, because a rename is atomic within one file system only; hidden, so that no pattern
+    # for data files finds it.
     temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
     try:
         yield temporary
@@ -71,6 +73,7 @@ def exclusive(path: Path, wait_s: float) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         _acquire(descriptor, path, wait_s)
+        # Only told to those who wait in vain: the lock is the kernel's, not the file's.
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         yield
@@ -79,6 +82,7 @@ def exclusive(path: Path, wait_s: float) -> Iterator[None]:
 
 
 def _acquire(descriptor: int, path: Path, wait_s: float) -> None:
+    # `flock` waits for ever or not at all, so it is asked again until the time is over.
     deadline = time.monotonic() + wait_s
     while True:
         try:

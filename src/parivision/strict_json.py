@@ -58,6 +58,7 @@ def finite(values: Mapping[str, float | int | None]) -> dict[str, float]:
 
 def plain(value: Any) -> Any:
     """The value as dicts, lists, texts, finite numbers, booleans and None, all the way down."""
+    # First: a member of StrEnum is a text too, and one of IntEnum a number.
     if isinstance(value, Enum):
         return plain(value.value)
     if value is None or isinstance(value, str | bool | int):
@@ -75,6 +76,7 @@ def _converted(value: Any) -> Any:
     """The rarer kinds: sets in order, numpy's and Polars' values, days, moments and paths."""
     if isinstance(value, Set):
         return sorted((plain(each) for each in value), key=lambda each: (str(type(each)), each))
+    # By name and not by type: nothing here imports numpy or Polars.
     for name in ("tolist", "to_list"):
         if hasattr(value, name):
             return plain(getattr(value, name)())

@@ -61,6 +61,7 @@ class Cached(Generic[T]):
     def _found(self, answer: T, took_s: float) -> float:
         # The first time a source is opened too, and that time says nothing about the next.
         pause_s = max(self._every_s, SHARE * took_s) if self._is_open else self._every_s
+        # One tuple, put there at once: scrapes read it in other threads, without a lock.
         self._answer = answer, self._clock() + pause_s + PATIENCE_S
         if self._is_down:
             _logger.warning("%s answers again", self.name)

@@ -176,6 +176,7 @@ def serving(exporter: Exporter, *, host: str, port: int) -> Iterator[int]:
         ) from error
     stop = threading.Event()
     for source in exporter.sources:
+        # A thread for each source, so that one that hangs does not make the others old.
         threading.Thread(
             target=_ask_on, args=(source, stop), name=f"ask {source.name}", daemon=True
         ).start()

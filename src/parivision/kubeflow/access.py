@@ -91,12 +91,14 @@ def checked_pages(address: str) -> str:
 
 def configure(configuration: Any, access: KfpAccess) -> Any:
     """The configuration of KFP's generated client, with what opens the door."""
+    # Whoever follows a run asks again by himself, and knows for how long.
     configuration.retries = False
     configuration.ssl_ca_cert = access.ca_file or None
     configuration.api_key_prefix["authorization"] = "Bearer"
     if access.token:
         configuration.api_key["authorization"] = access.token
     elif access.token_file:
+        # The client sends a token only if one is here; its hook then puts the newest in its place.
         configuration.api_key["authorization"] = "read before each request"
         configuration.refresh_api_key_hook = access.refresh_api_key_hook
     return configuration

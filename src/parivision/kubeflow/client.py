@@ -28,6 +28,7 @@ def connect(
     Raises SettingsError where the address, a credential or KFP's client is missing or wrong, and
     PipelineError that says why KFP cannot be used.
     """
+    # Before a connection is made: a wrong setting is told even while KFP is away.
     pages = checked_pages(pages) if pages else ""
     connected = connection.connect(endpoint, access)
     pipelines = PipelineVersions(connected)

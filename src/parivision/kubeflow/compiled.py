@@ -83,6 +83,7 @@ class Compiled:
                     f"{sorted(known)}"
                 )
             kind = _KINDS.get(known[name]["parameterType"])
+            # Not isinstance: True is an instance of int, and would pass for a whole number.
             if kind is not None and type(value) is not kind:
                 raise SettingsError(f"{name} is {value!r}: expected {kind.__name__}")
         return dict(given)
@@ -110,6 +111,7 @@ class Compiled:
         return yaml.safe_dump_all(self.documents, sort_keys=False)
 
     def _task_specs(self) -> Iterator[dict[str, Any]]:
+        # A condition is a component of its own, and the tasks under it stand in that one's graph.
         for component in (self.spec["root"], *self.spec["components"].values()):
             yield from component.get("dag", {}).get("tasks", {}).values()
 

@@ -53,6 +53,7 @@ def _cause(run: RunState, titles: Mapping[str, str], records: Records) -> tuple[
 
 def _by_names(run: RunState, titles: Mapping[str, str]) -> str:
     """The task that failed first, told by the names of nodes: of no other node is that known."""
+    # A task whose driver failed never began: its driver's node stands for it.
     broken = [
         (node.ended_at.timestamp() if node.ended_at else math.inf, titles[name])
         for node in run.nodes

@@ -37,6 +37,7 @@ _TASKS_ENVIRONMENT: Final = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 _COLOUR: Final = re.compile(r"\x1b\[\d+m")
+# KFP's local runner has no events: that a task began or ended is known by these lines of its log.
 _STARTED: Final = re.compile(r"^[\d:.]+ - INFO - Executing task '([^']+)'$")
 _ENDED: Final = re.compile(r"^[\d:.]+ - \w+ - Task '([^']+)' finished with status (\w+)$")
 
@@ -116,6 +117,7 @@ def run_local(
 def _new_folder(runs: Path, pipeline: str) -> Path:
     """A folder for a run; the oldest ones of the pipeline go."""
     runs.mkdir(parents=True, exist_ok=True)
+    # The time in a folder's name sorts, and the new run makes the number of kept ones full.
     for old in sorted(runs.glob(f"{pipeline}-*"))[: -KEPT_RUNS + 1]:
         shutil.rmtree(old, ignore_errors=True)
     began = datetime.now(tz=UTC).strftime("%Y%m%dT%H%M%S")
@@ -125,6 +127,7 @@ def _new_folder(runs: Path, pipeline: str) -> Path:
 @contextmanager
 def _process(order: Mapping[str, Any]) -> Iterator["subprocess.Popen[str]"]:
     """KFP's process, in a session of its own so that it can be ended with all its tasks."""
+    # A file and no pipe: it is whole before the process starts, and nobody waits for its reader.
     with tempfile.TemporaryFile("w+") as stream:
         stream.write(strict_json.text(order))
         stream.seek(0)
@@ -147,6 +150,7 @@ def _process(order: Mapping[str, Any]) -> Iterator["subprocess.Popen[str]"]:
 def _end(process: "subprocess.Popen[str]") -> None:
     if process.poll() is not None:
         return
+    # The whole session: KFP's process does not end its tasks when it is ended.
     for number in (signal.SIGTERM, signal.SIGKILL):
         os.killpg(process.pid, number)
         try:
@@ -203,6 +207,7 @@ def _outputs(folder: Path, tasks: Mapping[str, Task]) -> Iterator[tuple[str, Tas
         output = json.loads(file.read_text())
         parameters = dict(output.get("parameterValues", {}))
         for name, kind in task.outputs.items():
+            # A task may write a parameter to a file of its name, and then the document lacks it.
             path = file.parent / name
             if name not in parameters and path.is_file():
                 text = path.read_text()

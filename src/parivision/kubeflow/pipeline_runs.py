@@ -73,6 +73,7 @@ class PipelineRuns:
         for number, run in enumerate(self._newest(), 1):
             if run.pipeline_id in ids:
                 runs.append(run)
+            # Each failure since the last success doubles the wait, so all of them are needed.
             if number >= NEWEST_RUNS and any(each.state == SUCCEEDED for each in runs):
                 break
         return runs

@@ -94,6 +94,7 @@ class PipelineVersions:
 
     def _create_version(self, text: str, name: str, pipeline_id: str) -> str:
         with tempfile.TemporaryDirectory() as folder, self._connection.changing() as client:
+            # KFP's client uploads files only.
             file = Path(folder) / f"{name}.yaml"
             file.write_text(text)
             created = client.upload_pipeline_version(

@@ -110,6 +110,7 @@ def refusal_message(endpoint: str, status: int | None, body: object) -> str:
 def no_answer_message(endpoint: str, reason: str) -> str:
     """What it means that no answer came."""
     hint = next((hint for sign, hint in _SIGNS if sign in reason.lower()), "")
+    # A server that expects TLS may hang up without a word on a request that is not encrypted.
     if not hint and endpoint.startswith("http:") and any(sign in reason for sign in _BROKEN_OFF):
         hint = "is it running, or is this an encrypted port, which needs https://?"
     return f"no answer from Kubeflow Pipelines at {endpoint} ({_short(reason)}): " + (

@@ -21,6 +21,7 @@ PATIENCE_S: Final = 300.0
 SUCCEEDED: Final = "SUCCEEDED"
 BROKEN: Final = frozenset({"FAILED", "CANCELED"})
 ENDED: Final = BROKEN | {SUCCEEDED, "SKIPPED"}
+# States that are news to people; KFP has more, such as PENDING, on the way to them.
 _NEWS: Final[Mapping[str, Literal["running", "done", "failed"]]] = {
     "RUNNING": "running",
     SUCCEEDED: "done",

@@ -47,6 +47,7 @@ class Trigger:
         fields = text.split()
         if len(fields) not in (5, 6) or not all(_FIELD.fullmatch(item) for item in fields):
             raise SettingsError(f"{text!r} is no schedule: expected {_EXPECTED}")
+        # KFP's cron has seconds in front; people write the usual five fields.
         return cls(cron=" ".join(fields if len(fields) == 6 else ["0", *fields]))
 
 
@@ -104,6 +105,7 @@ def _change(
     if wanted is None:
         delete = tuple(item.recurring_id for item in same_name)
         return ScheduleChange(name, "removed", None, delete) if delete else None
+    # At most one equal run stays: a call that was cut off may have left an old one beside it.
     equal = next((item for item in same_name if item.run == wanted), None)
     delete = tuple(item.recurring_id for item in same_name if item is not equal)
     if equal is not None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+# How a traceback's last line begins: the exception's class, perhaps with its modules in front.
 _RAISED: Final = re.compile(r"^(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt)\b")
 _MODULE: Final = re.compile(r"^(?:[a-z_]\w*\.)+(?=[A-Z])")
 

@@ -51,6 +51,7 @@ class WorkflowNode:
             return self.message
         if sentence := (ended["sentence"] or "").strip():
             return sentence
+        # A bare `Error (exit code 1)` tells nothing, the pod's log more; `OOMKilled` tells it all.
         return "" if "Error (exit" in self.message else self.message
 
 
@@ -68,12 +69,14 @@ class Workflow:
         Of the tasks it is the one that failed first, of that one's attempts the last: other tasks
         may be ended because of it. An attempt before one that succeeded broke nothing.
         """
+        # A node without a number is the sum of its attempts: if it did not break, none counts.
         known, whole = set(names), {n.path: n.is_broken for n in self.nodes if n.attempt < 0}
         broken = [
             node
             for node in self.nodes
             if node.is_broken and all(whole.get(above, True) for above in _prefixes(node.path))
         ]
+        # The pods below are the cause; the nodes above them fail because of them.
         pods = [node for node in broken if node.pod]
         if not pods:
             return max(broken, key=lambda node: (bool(node.message), len(node.path)), default=None)

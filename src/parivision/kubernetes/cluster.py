@@ -215,8 +215,7 @@ class Cluster:
             last_timestamp=now,
             count=1,
         )
-        # Consequences of a rollout are carried out again after a crash: its event may be there
-        # already.
+        # Consequences are carried out again after a crash: the event may be there already.
         with suppress(ConflictError):
             _API.ask(
                 f"make an event of the Canary {target}",

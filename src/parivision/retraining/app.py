@@ -94,6 +94,7 @@ def _metrics(registry: CollectorRegistry, retrainer: Retrainer) -> Counter:
     name, help_ = telemetry.RETRAINING_NOTICES, "Messages of Alertmanager, by what became of them"
     notices = Counter(name, help_, ["outcome"], registry=registry)
     for outcome in (*AlertAnswer, NOT_ASKED, UNREACHABLE, REFUSED):
+        # From zero on: Prometheus sees no increase in a series that appears with its first count.
         notices.labels(outcome)
     help_ = "Runs of the training pipeline that failed since the last that succeeded"
     failures = Gauge(telemetry.RETRAINING_FAILURES, help_, registry=registry)
@@ -108,6 +109,7 @@ def _metrics(registry: CollectorRegistry, retrainer: Retrainer) -> Counter:
 
 def _bears(request: Request, token: str) -> bool:
     given = request.headers.get("authorization", "")
+    # In constant time, so that how long a refusal takes tells nothing about the token.
     return hmac.compare_digest(given.encode(), (_BEARER + token).encode())
 
 
@@ -116,6 +118,7 @@ async def _body(request: Request) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
+        # One byte too many is enough for `read` to refuse it.
         if len(body) > MOST_BYTES:
             break
     return bytes(body)

@@ -18,6 +18,7 @@ class JobRunner:
 
     def past(self) -> list[PastRun]:
         """The Jobs that the cluster lists; a Job's name is the run's id."""
+        # A monitoring that has ended is in nobody's way, and its failure is not the training's.
         return [
             PastRun(job.name, job.name, job.created_at, job.has_ended, job.has_succeeded)
             for job in self.jobs.past()

@@ -35,6 +35,7 @@ class RetrainingPolicy:
     def wait(self, failures: int) -> timedelta:
         """How long after the newest run's start the next may come, after so many failures."""
         wait = self.window
+        # Step by step up to the limit: for a long row 2**failures is more than a timedelta holds.
         for _ in range(failures):
             if wait >= self.longest:
                 break
@@ -66,6 +67,7 @@ def decide(runs: Sequence[PastRun], now: datetime, policy: RetrainingPolicy) -> 
     A run that somebody else started has seen the same shots, so it counts like one of ours.
     """
     ordered = sorted(runs, key=_order, reverse=True)
+    # Before any time is looked at: not even an old run may get a second one beside it.
     going = next((run for run in ordered if not run.has_ended), None)
     if going is not None:
         return RunDecision(AlertAnswer.RUNNING, f"the run {going.name} is going on", going.run_id)

@@ -42,12 +42,14 @@ class Retrainer:
 
     def answer(self, notice: Notice) -> RunDecision:
         """Start a run for the alerts unless something is in its way; raises as its runner does."""
+        # One decision at a time: two that had read the same past would both start a run.
         with self._lock:
             if self._no is not None and self.clock() < self._no_until_s:
                 return self._no
             decision = self._decided()
             if decision.may_start:
                 decision = self._start(notice, decision)
+                # Alerts right behind it are told of this run, listed by the runner yet or not.
                 self._stands(RunDecision(AlertAnswer.RUNNING, decision.reason, decision.run_id))
             else:
                 self._stands(decision)

@@ -157,6 +157,8 @@ def as_json(records: pl.DataFrame) -> str:
     """
     texts = records.with_columns(pl.col(NUMBERS).replace("", None))
     numbers = texts.with_columns(pl.col(NUMBERS).cast(pl.Int64, strict=False))
+    # The usual page holds numbers only, and Polars writes it whole. A page with another cell is
+    # written row by row, which is slower and keeps that cell's text.
     if numbers.null_count().equals(texts.null_count()):
         return numbers.write_json()
     return strict_json.text([_typed(row) for row in texts.iter_rows(named=True)])
@@ -233,6 +235,7 @@ def _add_data_routes(app: FastAPI, feed: Feed, given: Counter) -> None:
             raise HTTPException(409, str(error)) from error
         given.labels(_SHOTS).inc(records.height)
         rest = strict_json.text({"next": cursor, "more": more})
+        # Joined as text: the records are JSON by now, and are not read to be written again.
         body = f'{{"records": {as_json(records)}, {rest[1:]}'
         return Response(body, media_type="application/json")
 

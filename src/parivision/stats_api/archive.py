@@ -78,6 +78,7 @@ def open_archive(origin: Origin, folder: Path, progress: Progress | None = None)
     path = folder / f"archive-{origin.fingerprint}.parquet"
     if not path.exists():
         with exclusive(folder / ".archive.lock", LOCK_WAIT_S):
+            # Asked again under the lock: another process may have made it while this one waited.
             if not path.exists():
                 _convert(origin, path, progress or _ignore)
     return Archive(path)
@@ -97,6 +98,7 @@ def _convert(origin: Origin, path: Path, progress: Progress) -> None:
                 content.update(row_digests(group, feed22.COLUMNS).to_numpy().tobytes())
                 written += group.height
                 progress(written, origin.rows)
+            # Last, because only now the content is known; Parquet keeps it at the end of the file.
             writer.add_key_value_metadata({_IDENTITY: origin.identity or content.hexdigest()})
         if not written:
             raise SourceError(f"{origin.label} holds no shots; there is nothing to replay.")
@@ -152,6 +154,7 @@ class Position:
     def take(self, count: int, size: int) -> int:
         """Count the next `count` of `size` records as given; returns where they start."""
         with self._lock, exclusive(self._path.with_suffix(".lock"), LOCK_WAIT_S):
+            # Read from the file each time: another process may have given records away.
             start = self.value()
             end = min(start + count, size)
             if end > start:

@@ -102,6 +102,7 @@ def _lake_records(lake: Lake) -> Iterator[pl.DataFrame]:
     days = lake.silver(["game_date"], league=None)["game_date"]
     if days.is_empty():
         return
+    # A year at a time bounds the memory, whatever the lake holds.
     for year in days.dt.year().unique().sort():
         shots = lake.silver(since=date(year, 1, 1), until=date(year + 1, 1, 1), league=None)
         yield feed22.records_from_shots(shots)
