@@ -17,6 +17,7 @@ from cluster.live_cluster import LiveCluster, wait_for
 from cluster.stage import Stage, on_stage
 from cluster.tasks import RunTask, task
 from parivision.models.bundle import Bundle
+from parivision.simulation.traffic import Outcome, load, new_season
 
 GATEWAY = "http://127.0.0.1:8080"
 FAILURES = Path(__file__).parent / "failures"
@@ -115,6 +116,14 @@ def bundle(stage: Stage) -> Bundle:
     found = stage.workshop.registry.champion_bundle(stage.workshop.folder / "champion")
     assert found is not None
     return found[1]
+
+
+@pytest.fixture(scope="module")
+def traffic(request: pytest.FixtureRequest, stage: Stage, gateway_url: str) -> Iterator[Outcome]:
+    """Shots of the season that no model has seen, at the module's RATE, and how each ended."""
+    assert stage.served
+    with load(gateway_url, request.module.RATE, new_season(), token=stage.teller) as outcome:
+        yield outcome
 
 
 @pytest.hookimpl(wrapper=True)

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -17,20 +16,13 @@ from parivision.kubernetes import DeploymentTarget, canary
 from parivision.kubernetes.returns import ReturnOrder
 from parivision.models.bundle import Bundle
 from parivision.simulation.challengers import recalibrated
-from parivision.simulation.traffic import Outcome, load, new_season
+from parivision.simulation.traffic import Outcome, new_season
 
 RATE: Final = 60.0
+"""Shots a second of the fixture `traffic`."""
 COMMAND: Final = Path(sys.executable).with_name("parivision")
 RETURN_S: Final = 400.0
 _logger = logging.getLogger("rollout")
-
-
-@pytest.fixture(scope="module")
-def traffic(stage: Stage, gateway_url: str) -> Iterator[Outcome]:
-    """Sixty shots a second, and how each ended."""
-    assert stage.served
-    with load(gateway_url, RATE, new_season(), token=stage.teller) as outcome:
-        yield outcome
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ A good and two bad ones by default; PARIVISION_SOAK=1 takes all of them, half an
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,20 +20,13 @@ from parivision.errors import ServiceError
 from parivision.kubernetes import Release
 from parivision.models.bundle import Bundle
 from parivision.simulation.challengers import recalibrated, squared
-from parivision.simulation.traffic import Outcome, load, new_season
+from parivision.simulation.traffic import Outcome, new_season
 from parivision.sources.synthetic import Drift
 
 RATE: Final = 100.0
+"""Shots a second of the fixture `traffic`."""
 IS_SOAK: Final = bool(os.environ.get("PARIVISION_SOAK"))
 _logger = logging.getLogger("rollout")
-
-
-@pytest.fixture(scope="module")
-def traffic(stage: Stage, gateway_url: str) -> Iterator[Outcome]:
-    """A hundred shots a second of the season that no model has seen, and how each ended."""
-    assert stage.served
-    with load(gateway_url, RATE, new_season(), token=stage.teller) as outcome:
-        yield outcome
 
 
 def test_a_good_challenger_is_promoted_and_no_request_fails(

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+import kfp_standin
+from kfp_standin import Standin
 from parivision.lake import Lake, open_lake
+from pipeline.kfp_commands import Run, name_server
 from pipeline.mongo_server import HOW_TO, Server, running
 
 _databases = count()
@@ -42,3 +45,17 @@ def lake(lake_url: str) -> Iterator[Lake]:
     opened = open_lake(lake_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def kfp() -> Iterator[Standin]:
+    """A Kubeflow Pipelines that holds nothing yet."""
+    with kfp_standin.serving() as standin:
+        yield standin
+
+
+@pytest.fixture
+def kfp_run(run: Run, kfp: Standin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Runs a command line against the stand-in; gives the exit code, output and errors."""
+    name_server(kfp, monkeypatch, tmp_path)
+    return run

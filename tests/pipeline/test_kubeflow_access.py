@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,47 +11,33 @@ from kfp_standin import Fault, Standin
 from parivision.errors import PipelineError, SettingsError
 from parivision.kubeflow.access import KfpAccess
 from parivision.kubeflow.client import connect
-from pipeline.kfp_commands import KFP_VARIABLES, Run, name_server, only
+from pipeline.kfp_commands import KFP_VARIABLES, Run, only
 
 TOKEN = "hush-hush-hello"  # noqa: S105 - opens the stand-in
 
 
-@pytest.fixture
-def server() -> Iterator[Standin]:
-    """A Kubeflow Pipelines that holds nothing yet."""
-    with kfp_standin.serving() as standin:
-        yield standin
-
-
-@pytest.fixture
-def run(run: Run, server: Standin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """Runs a command line against the stand-in; gives the exit code, output and errors."""
-    name_server(server, monkeypatch, tmp_path)
-    return run
-
-
-def test_no_endpoint_says_where_to_name_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_endpoint_says_where_to_name_it(kfp_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without --endpoint and PARIVISION_KFP nothing is guessed."""
     monkeypatch.delenv("PARIVISION_KFP")
-    code, _, err = run("runs")
+    code, _, err = kfp_run("runs")
     assert code == 1
     assert "in --endpoint or PARIVISION_KFP" in err
 
 
-def test_an_endpoint_that_does_not_answer_is_told_at_once(run: Run) -> None:
+def test_an_endpoint_that_does_not_answer_is_told_at_once(kfp_run: Run) -> None:
     """A forwarded port that is gone is an error of one line, not a traceback."""
     with kfp_standin.serving() as gone:
         url = gone.url
-    code, _, err = run("submit", "etl", "--endpoint", url)
+    code, _, err = kfp_run("submit", "etl", "--endpoint", url)
     assert code == 1
     assert err.startswith(f"error: no answer from Kubeflow Pipelines at {url} ")
     assert "Traceback" not in err
 
 
-def test_an_endpoint_that_is_not_encrypted_as_expected_is_told(server: Standin) -> None:
+def test_an_endpoint_that_is_not_encrypted_as_expected_is_told(kfp: Standin) -> None:
     """`https` in front of a forwarded port of plain HTTP is a frequent slip."""
     with pytest.raises(PipelineError, match=r"no answer from Kubeflow Pipelines at https://.*SSL"):
-        connect(server.url.replace("http:", "https:"))
+        connect(kfp.url.replace("http:", "https:"))
 
 
 @pytest.mark.parametrize(
@@ -65,30 +50,30 @@ def test_an_endpoint_that_is_not_encrypted_as_expected_is_told(server: Standin) 
     ],
     ids=["another server", "a login page", "no object", "a broken proxy"],
 )
-def test_what_is_not_kfp_is_told(server: Standin, fault: Fault) -> None:
+def test_what_is_not_kfp_is_told(kfp: Standin, fault: Fault) -> None:
     """Whatever else listens there is named with what it answered."""
-    server.faults.append(fault)
+    kfp.faults.append(fault)
     with pytest.raises(PipelineError, match=rf"is not Kubeflow Pipelines, .*: {fault.status}, "):
-        connect(server.url)
+        connect(kfp.url)
 
 
-def test_who_is_refused_is_told_what_to_bring(server: Standin) -> None:
+def test_who_is_refused_is_told_what_to_bring(kfp: Standin) -> None:
     """A token, cookies: what KFP asks for, by the name of the variable it comes from."""
-    server.token = TOKEN
+    kfp.token = TOKEN
     with pytest.raises(PipelineError, match=r"refuses \(401: .*valid token\).* KFP_EXISTING_TOKEN"):
-        connect(server.url)
-    server.token, server.cookies = "", "session=1"
+        connect(kfp.url)
+    kfp.token, kfp.cookies = "", "session=1"
     with pytest.raises(PipelineError, match=r"refuses \(403: RBAC: access denied\)"):
-        connect(server.url)
+        connect(kfp.url)
 
 
 def test_a_token_opens_the_door_and_is_never_shown(
-    run: Run, server: Standin, monkeypatch: pytest.MonkeyPatch
+    kfp_run: Run, kfp: Standin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """KFP's own variable for a token is used for looking and for changing."""
-    server.token = TOKEN
+    kfp.token = TOKEN
     monkeypatch.setenv("KFP_EXISTING_TOKEN", TOKEN)
-    code, out, err = run("submit", "etl")
+    code, out, err = kfp_run("submit", "etl")
     assert code == 0, err
     assert TOKEN not in out + err
     kept = KfpAccess.read({"KFP_EXISTING_TOKEN": TOKEN, "KFP_COOKIES": TOKEN})
@@ -97,32 +82,32 @@ def test_a_token_opens_the_door_and_is_never_shown(
 
 
 def test_a_token_in_a_file_is_read_again_for_every_request(
-    run: Run, server: Standin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    kfp_run: Run, kfp: Standin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A service account's token is renewed by the kubelet while a run is followed."""
     file = tmp_path / "token"
     renewed = TOKEN[::-1]
     file.write_text(f"{TOKEN}\n")
     monkeypatch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(file))
-    server.token = TOKEN
-    kubeflow = connect(server.url, KfpAccess(token_file=str(file)))
-    server.token = renewed
+    kfp.token = TOKEN
+    kubeflow = connect(kfp.url, KfpAccess(token_file=str(file)))
+    kfp.token = renewed
     file.write_text(f"{renewed}\n")
     assert kubeflow.runs.summaries() == []
-    assert run("submit", "etl")[0] == 0
+    assert kfp_run("submit", "etl")[0] == 0
 
 
 def test_cookies_open_the_door_of_a_kfp_behind_a_login(
-    run: Run, server: Standin, monkeypatch: pytest.MonkeyPatch
+    kfp_run: Run, kfp: Standin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A KFP of many users gets the session's cookie and the user's namespace."""
-    server.cookies, server.multi_user = "session=1", True
+    kfp.cookies, kfp.multi_user = "session=1", True
     monkeypatch.setenv("KFP_COOKIES", "session=1")
     monkeypatch.setenv("KFP_NAMESPACE", "analysts")
-    code, _, err = run("submit", "etl")
+    code, _, err = kfp_run("submit", "etl")
     assert code == 0, err
-    assert only(server.experiments)["namespace"] == "analysts"
-    assert json.loads(run("runs", "--json")[1])["runs"]
+    assert only(kfp.experiments)["namespace"] == "analysts"
+    assert json.loads(kfp_run("runs", "--json")[1])["runs"]
 
 
 @pytest.mark.parametrize("name", KFP_VARIABLES)
@@ -134,9 +119,9 @@ def test_the_docs_say_how_to_log_in(name: str) -> None:
 
 
 def test_without_kfps_client_the_error_says_what_to_install(
-    server: Standin, monkeypatch: pytest.MonkeyPatch
+    kfp: Standin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An image that lacks the client says so."""
     monkeypatch.setitem(sys.modules, "kfp_server_api", None)
     with pytest.raises(SettingsError, match=r"pip install 'parivision\[kubeflow\]'"):
-        connect(server.url)
+        connect(kfp.url)

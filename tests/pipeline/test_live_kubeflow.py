@@ -1,7 +1,6 @@
 """What the tests on a real Kubeflow Pipelines ask it by, against the stand-in of its API."""
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -21,24 +20,17 @@ EVERY_MINUTE = ("schedule", "--etl", "1m", "--monitoring", "off", "--training", 
 
 
 @pytest.fixture
-def server() -> Iterator[Standin]:
-    """A Kubeflow Pipelines that holds nothing yet."""
-    with kfp_standin.serving() as standin:
-        yield standin
-
-
-@pytest.fixture
-def kubeflow(server: Standin, home: object, monkeypatch: pytest.MonkeyPatch) -> LiveKubeflow:
+def kubeflow(kfp: Standin, home: object, monkeypatch: pytest.MonkeyPatch) -> LiveKubeflow:
     """It, as the tests know it."""
     monkeypatch.setattr("kubeflow.live_kubeflow.POLL_S", 0.02)
-    return LiveKubeflow(server.url)
+    return LiveKubeflow(kfp.url)
 
 
-def test_a_run_is_followed_to_its_success(server: Standin, kubeflow: LiveKubeflow) -> None:
+def test_a_run_is_followed_to_its_success(kfp: Standin, kubeflow: LiveKubeflow) -> None:
     """With its nodes and its workflow, in which a second attempt can be told from the first."""
     lost, done = Attempt("Error", "pod deleted"), Attempt("Succeeded")
     workflow = Workflow().task("ingest", lost, done).end("Succeeded")
-    server.engine = playing(("RUNNING", workflow), ("SUCCEEDED", workflow))
+    kfp.engine = playing(("RUNNING", workflow), ("SUCCEEDED", workflow))
     run_id = kubeflow.start("etl", source=SOURCE)
     run = kubeflow.succeeds(run_id, "etl")
     assert {node.name: node.state for node in run.nodes}["ingest"] == "SUCCEEDED"
@@ -46,56 +38,54 @@ def test_a_run_is_followed_to_its_success(server: Standin, kubeflow: LiveKubeflo
     assert [node.path[1:] for node in again] == [("root", "ingest", "executor")]
 
 
-def test_a_run_that_fails_is_told_with_its_sentence(
-    server: Standin, kubeflow: LiveKubeflow
-) -> None:
+def test_a_run_that_fails_is_told_with_its_sentence(kfp: Standin, kubeflow: LiveKubeflow) -> None:
     """A test that waits for success ends with the task's own words."""
     failed = Attempt("Failed", "main: Error (exit code 1): no such season")
-    server.engine = playing(("FAILED", Workflow().task("ingest", failed).end("Failed")))
+    kfp.engine = playing(("FAILED", Workflow().task("ingest", failed).end("Failed")))
     with pytest.raises(PipelineError, match="'ingest' of the pipeline etl failed: no such season"):
         kubeflow.succeeds(kubeflow.start("etl", source=SOURCE), "etl")
     code, printed = kubeflow.command("submit", "etl", "--source", "/no/such/folder")
     assert code == 1
-    assert f"{server.url}/#/runs/details/" in printed.rstrip().rpartition("\n")[2]
+    assert f"{kfp.url}/#/runs/details/" in printed.rstrip().rpartition("\n")[2]
 
 
-def test_runs_of_recurring_runs_are_found(server: Standin, kubeflow: LiveKubeflow) -> None:
+def test_runs_of_recurring_runs_are_found(kfp: Standin, kubeflow: LiveKubeflow) -> None:
     """The newest first, with the version that they run; others are left out."""
     kubeflow.start("etl", source=SOURCE)
     assert kubeflow.recurring() == []
     code, printed = kubeflow.command(*EVERY_MINUTE, "--source", SOURCE)
     assert (code, printed.splitlines()[-1]) == (0, "etl: created")
-    (recurring_id,) = server.recurring
-    server.page = 100
-    runs = [server.fire(recurring_id) for _ in range(2)]
+    (recurring_id,) = kfp.recurring
+    kfp.page = 100
+    runs = [kfp.fire(recurring_id) for _ in range(2)]
     found = kubeflow.recurring()
     assert [run["run_id"] for run in found] == [run["run_id"] for run in reversed(runs)]
     assert found[0]["runtime_config"]["parameters"]["source"] == SOURCE
-    assert found[0]["pipeline_version_reference"]["pipeline_version_id"] in server.versions
+    assert found[0]["pipeline_version_reference"]["pipeline_version_id"] in kfp.versions
     code, printed = kubeflow.command(*EVERY_MINUTE, "--source", SOURCE, "--image", "x/y:1")
     assert printed.splitlines()[-1] == "etl: replaced"
     assert kubeflow.command("schedule", "--remove")[0] == 0
-    assert server.recurring == {}
+    assert kfp.recurring == {}
 
 
 def test_a_kfp_that_is_away_for_a_moment_is_waited_for(
-    server: Standin, kubeflow: LiveKubeflow
+    kfp: Standin, kubeflow: LiveKubeflow
 ) -> None:
     """As behind a tunnel that is opened again."""
-    server.engine = playing(("RUNNING", None), ("SUCCEEDED", None))
+    kfp.engine = playing(("RUNNING", None), ("SUCCEEDED", None))
     run_id = kubeflow.start("etl", source=SOURCE)
-    server.faults += [kfp_standin.Fault(0), kfp_standin.Fault(503)]
-    threading.Timer(0.1, server.faults.clear).start()
+    kfp.faults += [kfp_standin.Fault(0), kfp_standin.Fault(503)]
+    threading.Timer(0.1, kfp.faults.clear).start()
     assert kubeflow.ended(run_id, timeout_s=30).state == "SUCCEEDED"
 
 
-def test_who_asks_is_told_by_token_and_cookies(server: Standin) -> None:
+def test_who_asks_is_told_by_token_and_cookies(kfp: Standin) -> None:
     """What the pages and ML Metadata are asked with is what the API is asked with."""
-    server.token = "t0ken"  # noqa: S105 - of the stand-in
-    access = KfpAccess(token=server.token)
-    assert LiveKubeflow(server.url, access).recurring() == []
+    kfp.token = "t0ken"  # noqa: S105 - of the stand-in
+    access = KfpAccess(token=kfp.token)
+    assert LiveKubeflow(kfp.url, access).recurring() == []
     with pytest.raises(httpx.HTTPStatusError, match="401"):
-        LiveKubeflow(server.url).recurring()
+        LiveKubeflow(kfp.url).recurring()
 
 
 def artifact(made: dict[str, Any], run: str, name: str, kind: str, **metadata: Any) -> Any:
