@@ -145,8 +145,10 @@ class App:
         more = self._edge.headers(scope["headers"])
         try:
             response = await self._respond(scope, receive, send)
+        # Nobody is left to be answered, and that a client left says nothing about the model.
         except ClientGoneError:
             return
+        # By the server, when its stop has waited long enough: counted, and not answered any more.
         except asyncio.CancelledError:
             self._count(route, 504, started)
             raise
@@ -185,6 +187,7 @@ class App:
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> Response:
         path, method = scope["path"], scope["method"]
         self._check_host(scope)
+        # HEAD is answered as GET is; the server leaves out the body.
         methods, known = self._endpoints.of(path), "GET" if method == "HEAD" else method
         allowed = methods or _ELSEWHERE.get(path, ())
         if method == OPTIONS and allowed:
@@ -194,6 +197,7 @@ class App:
             return refused(Refusal(405, sentence), (b"allow", edge.allow(allowed)))
         if methods is None:
             return refused(Refusal(404, self._endpoints.not_found(path)))
+        # Only behind the checks above: a wrong path or method stays wrong when the model is loaded.
         if self._handlers is None:
             return _LOADING
         if self.is_stream(scope):

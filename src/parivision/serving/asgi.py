@@ -46,6 +46,7 @@ class Response(NamedTuple):
 def bears(scope: Scope, token: str) -> bool:
     """Whether a request bears the token, if there is one."""
     given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+    # In constant time, so that how long a refusal takes tells nothing about the token.
     return not token or hmac.compare_digest(given, b"Bearer " + token.encode())
 
 
@@ -53,6 +54,7 @@ def declared_size(scope: Scope) -> float:
     """How long the body is said to be; one that comes in chunks may be of any length."""
     size: float = 0
     for name, value in scope["headers"]:
+        # It overrides Content-Length where both are there (RFC 9112, 6.3).
         if name == b"transfer-encoding":
             return math.inf
         if name == b"content-length" and value.isdigit():

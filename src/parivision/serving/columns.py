@@ -199,6 +199,7 @@ def _check_types(name: str, data: list[Any], types: set[type], rules: Mapping[st
     elif rules.get("type") != "integer":
         allowed.add(float)
     if not types <= allowed:
+        # By the exact type: True is an instance of int, and no number of a player.
         row = next(i for i, value in enumerate(data) if type(value) not in allowed)
         raise _at(name, row, data[row])
 

@@ -20,6 +20,7 @@ BY_ADDRESS: Final = HEALTH | {"/metrics", "/v2/health/live", "/v2/health/ready"}
 ANY: Final = b"*"
 
 _REQUEST_HEADERS: Final = b"authorization, content-type, traceparent, x-request-id"
+# Fields that a page's script may read; without this it gets a few standard ones (Fetch standard).
 _EXPOSED: Final = b"retry-after, traceparent, x-request-id"
 _MAX_AGE_S: Final = b"600"
 _VARY: Final = (b"vary", b"origin")
@@ -44,6 +45,7 @@ class Edge:
         name = bare(host).rstrip(b".")
         if name in self.hosts:
             return True
+        # `*.b.example` holds for any depth below b.example, and not for b.example itself.
         parents = (name[index:] for index, letter in enumerate(name) if letter == ord("."))
         return any(b"*" + parent in self.hosts for parent in parents)
 
@@ -58,6 +60,7 @@ class Edge:
         """What a browser is told that asks what it may send, and others that ask for methods."""
         request, allowed = list(request), allow(methods)
         headers: Headers = ((b"allow", allowed),)
+        # By this field a browser's preflight is told from another OPTIONS (Fetch standard).
         if self._allowed(request) and any(
             name == b"access-control-request-method" for name, _ in request
         ):
@@ -73,6 +76,7 @@ class Edge:
             return ()
         origin = self._allowed(request)
         if not origin:
+            # Another origin would get more headers: a cache must not give it this answer.
             return (_VARY,)
         named = (b"access-control-allow-origin", origin)
         return (named, (b"access-control-expose-headers", _EXPOSED), _VARY)

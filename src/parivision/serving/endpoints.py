@@ -69,6 +69,8 @@ class Endpoints:
         infer = partial(handlers.infer, trace=trace.of(scope["headers"]))
         return Response(200, await self._bodies.answered(infer, scope, receive))
 
+    # With inline=-1 a body of any size is answered in the thread for large ones: people who look at
+    # the model hold up no shot.
     async def _explain(self, handlers: RequestHandlers, scope: Scope, receive: Receive) -> Response:
         body = await self._bodies.answered(handlers.explained, scope, receive, inline=-1)
         return Response(200, body)
@@ -92,6 +94,7 @@ class Endpoints:
     async def _server(self, *_: object) -> Response:
         return Response(200, answers.as_json({"name": "parivision", "extensions": []}))
 
+    # Ready as well: without a model no endpoint is asked.
     async def _healthy(self, *_: object) -> Response:
         return Response(200, b"{}")
 

@@ -35,6 +35,7 @@ def shot(body: bytes) -> Shot | None:
     day, words = facts.get("game_date"), facts.get("action_type")
     if day is not None and not MIN_DATE <= day <= MAX_DATE:
         return None
+    # Not all of these are refused (a no-break space is fine); `requests` looks at each letter.
     if words is not None and not words.isprintable():
         return None
     is_usual = facts.get("home_team") in _TEAMS and facts.get("away_team") in _TEAMS
@@ -84,12 +85,14 @@ def _struct(missing: Any) -> type[msgspec.Struct]:
         rules, may_be_null = rules_of(name)
         kind = _kind(rules) | None if may_be_null else _kind(rules)
         fields.append((name, kind) if name in REQUIRED else (name, kind | type(missing), missing))
+    # gc=False: a shot cannot be part of a cycle, so the garbage collector need not visit it.
     return msgspec.defstruct("Shot", fields, forbid_unknown_fields=True, gc=False)
 
 
 def _kind(rules: Mapping[str, Any]) -> Any:
     """The type that a value's JSON schema describes."""
     if "enum" in rules:
+        # msgspec has no literals of booleans: true and false are a type beside the numbers.
         numbers = tuple(each for each in rules["enum"] if not isinstance(each, bool))
         kind = getitem(Literal, numbers)
         return kind if len(numbers) == len(rules["enum"]) else kind | bool

@@ -71,6 +71,7 @@ class RequestHandlers:
         """The answer to shots in columns, counted and logged, and the request's id."""
         answer = self.predictor.answer_rows(rows)
         self.counters.predictions(answer.p_made, answer.zone)
+        # One id for all: a shot's is this and its row.
         request_id = new_id()
         if self.logs is not None:
             self.logs.predicted_many(request_id, rows.columns, answer.p_made, trace)

@@ -59,6 +59,7 @@ class HttpConnection(HttpToolsProtocol):
     def eof_received(self) -> bool:  # type: ignore[override]
         """Answer a client that sent all that it wants to; close to one that went away."""
         cycle = self.cycle
+        # True keeps our side open: a client may close its own behind its last request.
         is_due = self._stage == BETWEEN and cycle is not None and not cycle.response_complete
         self._is_input_ended = is_due or bool(self._unparsed)
         return self._is_input_ended
@@ -91,6 +92,7 @@ class HttpConnection(HttpToolsProtocol):
         self._content_bytes += len(body)
         cycle = self.cycle
         if cycle.response_complete:
+            # The client has time to see the answer, and not to send on for ever.
             if self._content_bytes > DRAINED_BYTES:
                 self._close()
             return
@@ -178,6 +180,7 @@ class HttpConnection(HttpToolsProtocol):
         if self._is_skipping and head is not None:
             self._is_skipping = False
             self.parser = httptools.HttpRequestParser(BodyParserCallbacks(self))
+            # As uvicorn sets it for the first parser.
             self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
             self.parser.feed_data(head_again(head.length, is_chunked=head.is_chunked))
 
@@ -215,6 +218,8 @@ class HttpConnection(HttpToolsProtocol):
         self._is_stream = self._process.app.is_stream(dict(self.scope))
         self.headers = []
         previous, self.cycle = self.cycle, self._cycle_of(head, version)
+        # Answers go out in the order of requests (RFC 9112, 9.3.2). So a request that was sent
+        # ahead waits for the one before it, and meanwhile nothing more is read.
         if previous is None or previous.response_complete:
             self._start_asgi_task(self.cycle, self.app)
         else:
@@ -290,6 +295,7 @@ class HttpConnection(HttpToolsProtocol):
         self._ignores_input = True
         self._cancel_deadline()
         cycle = self.cycle
+        # The application has the head and waits for the body: it gets the refusal in its place.
         if self._stage == BODY and self._plain_body is None and self._head_refusal is None:
             if cycle.response_complete:
                 self._close()
@@ -322,6 +328,9 @@ class HttpConnection(HttpToolsProtocol):
             return
         self.pipeline.clear()
         self.flow.resume_reading()
+        # In two steps (RFC 9112, 9.6): our side ends, and what the client sends meanwhile is
+        # dropped. At once, unread bytes would make the kernel reset the connection, and the answer
+        # would be lost.
         self.transport.write_eof()
         self._deadline = self.loop.call_later(REFUSED_S, self.transport.abort)
 

@@ -107,6 +107,7 @@ class _Arriving:
 
     async def _comes_soon(self) -> bool:
         self._next = asyncio.ensure_future(self._receive())
+        # `wait` cancels nothing when time is over: the part that comes later is the next call's.
         await asyncio.wait({self._next}, timeout=GAP_S)
         return self._next.done()
 
@@ -116,6 +117,7 @@ def answer(predictor: Predictor, lines: list[bytes], first: int) -> tuple[bytes,
 
     `first` is the number of lines before the block.
     """
+    # The second way takes what is unusual, and names the line of what is wrong.
     rows = fast_path.of_lines(lines) or Rows.of(parse_lines(lines, first))
     answered = predictor.answer_rows(rows)
     values = (answered.p_made.tolist(), answered.expected_points.tolist(), answered.zone.tolist())

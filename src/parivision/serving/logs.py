@@ -30,7 +30,7 @@ class Logs:
 
     @classmethod
     def open(cls, url: str, spill: Spill, champion: ChampionRecord, track: str) -> "Logs":
-        """Logs into the store at `url`, which need not be there; see `served.open_store`."""
+        """Logs into the store at `url` (`prediction_log.open_store`), which need not be there."""
 
         def connect() -> Store:
             return open_store(url)
@@ -71,7 +71,8 @@ class Logs:
         return self.outcomes.add([Entry(line(outcome)) for outcome in outcomes])
 
     def close(self) -> None:
-        """Bring what was taken to the store or to disk; see `Log.close`."""
+        """Bring what was taken to the store or to disk; see `RecordLog.close`."""
+        # Both begin before one is waited for, so they share the seconds that a stop may take.
         self.outcomes.stop()
         self.predictions.close()
         self.outcomes.close()
@@ -79,6 +80,7 @@ class Logs:
 
 def spill_to(folder: Path, max_mb: int) -> Spill:
     """Where the logs spill to, half of it each."""
+    # Each log counts its own bytes only.
     return Spill(folder, max_mb * 2**20 // 2)
 
 

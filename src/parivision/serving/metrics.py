@@ -42,6 +42,7 @@ class Histogram:
 
     def observe_one(self, value: float) -> None:
         """Count one value."""
+        # Left, because a bound is part of its bucket (`le`); searchsorted above does the same.
         self._counts[bisect_left(self._bounds, value)] += 1
         self._sum += value
 
@@ -70,6 +71,7 @@ class VersionCounters(Collector):
         )
         self._zones = [0] * (max(Zone) + 1)
         self._p_made = Histogram(telemetry.P_MADE_BUCKETS)
+        # Large requests are counted in a thread of their own.
         self._lock = threading.Lock()
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -104,6 +106,7 @@ class VersionCounters(Collector):
     def collect(self) -> Iterator[Metric]:
         """All counts, for prometheus_client."""
         with self._lock:
+            # Made under the lock: what a scrape gets is of one moment.
             families = [
                 self._requests_family(),
                 self._seconds_family(),
@@ -132,7 +135,7 @@ class VersionCounters(Collector):
     def _seconds_family(self) -> Metric:
         family = HistogramMetricFamily(
             telemetry.REQUEST_SECONDS,
-            "Time from a request's first byte to its answer.",
+            "Time from a request's head to its answer.",
             labels=[telemetry.MODEL_VERSION, telemetry.ROUTE],
         )
         for route, buckets in self._seconds.items():

@@ -24,8 +24,10 @@ from parivision.serving.shot import FIELDS as SHOT_FIELDS
 from parivision.shots.limits import LARGEST_ID
 
 OUTCOMES: Final = "outcomes"
+# The id of an answer, with the row behind it where the shot was one of a list.
 _ID: Final = r"^[0-9a-f]{32}(-[0-9]{1,4})?$"
 _LONGEST_TIME: Final = 40
+# How far ahead a sender's clock may be.
 _CLOCKS_DIFFER_S: Final = 300.0
 _YEARS: Final = re.compile(r"(19|20|21)\d\d-")
 

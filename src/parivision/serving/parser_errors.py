@@ -8,6 +8,8 @@ import httptools
 from parivision.serving.request_head import MAX_TARGET
 from parivision.serving.requests import Refusal
 
+# A line that is in order but for its method, which is then one that is not known: 501 (RFC 9110,
+# 9.1), and not 400.
 _REQUEST_LINE: Final = re.compile(
     rb"(?:\r\n)*[!#$%&'*+.^_`|~0-9A-Za-z-]{1,40} \S{1,8192} HTTP/1\.[01]\r\n"
 )
@@ -38,6 +40,7 @@ def is_rtsp(line: bytes) -> bool:
 
 def first_line(head_start: bytes) -> bytes:
     """A request's first line, or as much of it as there is."""
+    # Empty lines before a request are ignored (RFC 9112, 2.2).
     head_start = head_start.lstrip(b"\r\n")
     end = head_start.find(b"\r\n")
     return head_start[: end + 2 if end >= 0 else MAX_TARGET]

@@ -104,6 +104,7 @@ class Predictor:
         predictor = cls(Bundle.load(bundle), ChampionRecord.read(folder))
         if (bundle / PLAYERS).is_file():  # Bentos of before they were kept have none
             predictor.players = (bundle / PLAYERS).read_bytes()
+        # Both ways, because single shots have code of their own.
         predictor.answer([_FIRST_SHOT])
         predictor.answer_one(_FIRST_SHOT)
         return predictor
@@ -119,6 +120,7 @@ class Predictor:
         """What `answer` says, of shots in columns."""
         facts = from_columns(rows.columns, rows.size, self._today())
         p_made = self.bundle.predict(facts)
+        # As a condition that must hold, because each comparison with NaN is false.
         if not np.all((p_made >= 0) & (p_made <= 1)):
             raise self._no_probabilities()
         return Answer(
@@ -146,7 +148,7 @@ class Predictor:
 
     @property
     def reliability(self) -> Sequence[Mapping[str, float]]:
-        """Rows of `evaluate.reliability` as judged at promotion; none in bundles without them."""
+        """Rows of `scores.reliability` as judged at promotion; none in bundles without them."""
         rows: Sequence[Mapping[str, float]] = self.bundle.card.get("reliability", ())
         return rows
 

@@ -48,6 +48,7 @@ class ProcessState:
         now = time.perf_counter()
         if not self.turn_began:
             self.turn_began = now
+            # The loop comes to this when all that had come in by now is done.
             loop.call_soon(self._end_turn)
         return now - self.turn_began > self.max_wait_s
 

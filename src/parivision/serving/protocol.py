@@ -36,6 +36,7 @@ MAX_WAITING: Final = 64 * 2**20
 """Bytes that all connections together may have sent ahead of what is parsed."""
 _SMALL_HEAD: Final = 8 * 2**10
 _PREDICT: Final = b"/predict"
+# Fields that ask for more than an answer to a body: a 100, chunks, a coding, CORS headers.
 _UNUSUAL: Final = frozenset(
     {b"expect", b"transfer-encoding", b"content-encoding", b"upgrade", b"origin"}
 )
@@ -168,6 +169,8 @@ class Protocol(HttpConnection):
     def shutdown(self) -> None:
         """Close when what was begun is answered; a request that is on its way is answered too."""
         self._is_stopping = True
+        # An answer that is under way ends the connection itself. An idle one waits: a client that
+        # knows nothing of the stop may have sent a request just now.
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.keep_alive = False
         else:
@@ -187,6 +190,8 @@ class Protocol(HttpConnection):
 
     def _is_plain(self) -> bool:
         """Whether it is a small POST of JSON, with nothing unusual about it, to be answered now."""
+        # Not plain is what needs uvicorn's order of answers, its closing, or its waiting for slow
+        # clients.
         parser, cycle = self.parser, self.cycle
         if (
             parser.get_method() != b"POST"
@@ -198,6 +203,7 @@ class Protocol(HttpConnection):
         ):
             return False
         fields = dict(self.headers)
+        # A field that came twice may be an error, of which the full reading of heads is the judge.
         if len(fields) != len(self.headers) or not _UNUSUAL.isdisjoint(fields):
             return False
         host = fields.get(b"host")

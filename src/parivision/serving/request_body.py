@@ -49,6 +49,7 @@ class BodyProcessor:
         Of large ones only so many are held at a time, from their first byte on.
         """
         size = declared_size(scope)
+        # More than is read of a body that is too large: refused before any of it comes.
         if DRAINED_BYTES < size < math.inf:
             raise too_large()
         if size <= inline:
@@ -68,6 +69,7 @@ class BodyProcessor:
     async def in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """Run what takes long beside the event loop, one at a time."""
         if self._pool is None:
+            # Made when it is needed: a service of single shots needs no thread.
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="large-requests")
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
 

@@ -50,6 +50,7 @@ class RequestCycle(RequestResponseCycle):
     async def receive(self) -> Any:
         """The next part of the body, or why there is none."""
         message = await super().receive()
+        # A body that was complete before the refusal is answered as usual.
         if self._refusal is not None and message.get("more_body"):
             return given_up(self._refusal)
         return message
@@ -74,6 +75,7 @@ class RequestCycle(RequestResponseCycle):
             if b"content-length" not in names:
                 self.chunked_encoding = False
                 self.expected_content_length = _ENDLESS
+        # uvicorn demands that the last part completes the length, and it is known only now.
         elif _is_last(message) and self.expected_content_length > len(message.get("body", b"")):
             self.expected_content_length = len(message.get("body", b""))
 

@@ -19,6 +19,7 @@ MAX_HEAD: Final = 24 * 2**10
 each with a head that does not end, must fit into a pod."""
 MAX_FIELDS: Final = 100
 """As many fields as Envoy lets through."""
+# RFC 9112 (3) recommends to take request lines of 8,000 octets at least.
 MAX_TARGET: Final = 8 * 2**10
 MAX_NAME: Final = 256
 _LINE_BYTES: Final = 4
@@ -66,7 +67,9 @@ def read(method: bytes, version: str, target: bytes, fields: Fields) -> RequestH
     coding = _values(fields, b"transfer-encoding")
     _check_coding(coding, version)
     length = _values(fields, b"content-length")
+    # HTTP/1.0 knows no 100: there the expectation is ignored (RFC 9110, 10.1.1).
     waits = _expects(_values(fields, b"expect")) and version == "1.1"
+    # An absolute target overrides Host (RFC 9112, 3.2.2).
     named = bare(authority) if authority else host
     return RequestHead(path, query, named, int(length[0]) if length else 0, bool(coding), waits)
 
@@ -95,6 +98,7 @@ def check_size(target: bytes, fields: Fields) -> None:
         raise _too_large()
 
 
+# A client sends the same Host again and again; bounded, because it may also make some up.
 @lru_cache(256)
 def is_authority(text: bytes) -> bool:
     """Whether it is `host` or `host:port`, as Host and an absolute target have it."""

@@ -26,6 +26,7 @@ SHOTS: Final = "shots"
 TEAMS: Final = frozenset(("home_team", "away_team"))
 MAX_SHOTS: Final = 10_000
 MAX_TEXT: Final = 100
+# Four quarters of twelve minutes, and overtimes of five up to the last period that is taken.
 LONGEST_GAME_S: Final = 4 * 720 + 10 * 300
 MOST_ATTEMPTS: Final = 200
 """More than twice the shots that any player has taken in a game."""

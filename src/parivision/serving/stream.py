@@ -62,6 +62,7 @@ class Stream:
         return await self._in_thread(self._handlers.answer_lines, block, done)
 
     async def _send_text(self, text: bytes) -> None:
+        # Not before there is an answer: until then a refusal can have a status of its own.
         if not self._is_begun:
             self._is_begun = True
             self._on_begin()
