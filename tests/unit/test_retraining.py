@@ -1,151 +1,28 @@
-"""When an alert starts a retraining: the decision, the messages, the storm."""
+"""A retraining that an alert starts, on Kubeflow Pipelines and as a Job: once, whatever comes."""
 
-import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 from kubernetes import client
 
 import jobs_standin
 from jobs_standin import JobsStandin
-from parivision.errors import DataError, PipelineError, ServiceError, SettingsError
+from parivision.errors import PipelineError, ServiceError, SettingsError
 from parivision.kubeflow.compiled import Compiled, compiled_file
 from parivision.kubeflow.pipeline_versions import PipelineVersion
-from parivision.kubeflow.runs import ENDED, SUCCEEDED, RunState
+from parivision.kubeflow.runs import RunState
 from parivision.kubernetes import AwayError, CronJobRuns, cron_job_runs
 from parivision.retraining.job_runner import JobRunner
 from parivision.retraining.kubeflow_runner import KubeflowRunner
-from parivision.retraining.notices import MOST_BYTES, Notice, read
+from parivision.retraining.notices import Notice
 from parivision.retraining.policy import AlertAnswer, RetrainingPolicy, decide
 from parivision.retraining.retrainer import Retrainer
-from parivision.retraining.runner import PastRun
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DRIFT = Notice((("ParivisionDrift", "The shots moved"),))
-STATES = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED", "RUNNING", "PENDING", "PAUSED")
-
-
-def past(state, hours_ago, name="training"):
-    """A run that began so long ago; its state is one of Kubeflow's."""
-    began_at = NOW - hours_ago * HOUR
-    return PastRun(name, name, began_at, state in ENDED, state == SUCCEEDED)
-
-
-def message(*alerts, version="4"):
-    """What Alertmanager posts."""
-    return json.dumps({"version": version, "status": "firing", "alerts": alerts}).encode()
-
-
-def alert(name="ParivisionDrift", status="firing", summary="moved", **labels):
-    """An alert of a message."""
-    labels = {"alertname": name, "retrain": "true", **labels}
-    return {"status": status, "labels": labels, "annotations": {"summary": summary}}
-
-
-@pytest.mark.parametrize(
-    ("runs", "outcome", "next_in_hours"),
-    [
-        ([], AlertAnswer.STARTED, None),
-        ([past("SUCCEEDED", 25)], AlertAnswer.STARTED, None),
-        ([past("SUCCEEDED", 24)], AlertAnswer.STARTED, None),
-        ([past("SUCCEEDED", 20)], AlertAnswer.TOO_SOON, 4),
-        ([past("RUNNING", 100)], AlertAnswer.RUNNING, None),
-        ([past("PENDING", 0), past("SUCCEEDED", 100)], AlertAnswer.RUNNING, None),
-        # A run that somebody started by hand long ago still counts while it goes on.
-        ([past("SUCCEEDED", 30), past("RUNNING", 90)], AlertAnswer.RUNNING, None),
-        ([past("FAILED", 25)], AlertAnswer.BACKING_OFF, 23),
-        ([past("FAILED", 49)], AlertAnswer.STARTED, None),
-        ([past("FAILED", 60), past("CANCELED", 90)], AlertAnswer.BACKING_OFF, 36),
-        (
-            [past("FAILED", 25), past("SUCCEEDED", 60), past("FAILED", 90)],
-            AlertAnswer.BACKING_OFF,
-            23,
-        ),
-        ([past("FAILED", 50 + 10 * i) for i in range(20)], AlertAnswer.BACKING_OFF, 142),
-        ([past("FAILED", 193 + 10 * i) for i in range(20)], AlertAnswer.STARTED, None),
-    ],
-)
-def test_when_it_may_start(runs, outcome, next_in_hours):
-    """Once a day, never beside a run, and twice as long after each failure, up to eight days."""
-    decision = decide(runs, NOW, RetrainingPolicy())
-    assert decision.outcome is outcome, decision.reason
-    wanted = None if next_in_hours is None else NOW + next_in_hours * HOUR
-    assert decision.next_at == wanted
-    assert decision.may_start == (outcome is AlertAnswer.STARTED)
-
-
-@example(past=[("SUCCEEDED", 0), ("FAILED", 0)], window_h=1, longest_h=1)
-@given(
-    past=st.lists(st.tuples(st.sampled_from(STATES), st.integers(0, 500)), max_size=8),
-    window_h=st.integers(1, 48),
-    longest_h=st.integers(1, 400),
-)
-def test_whatever_was_before_the_promises_hold(past, window_h, longest_h):
-    """No second run in a window or beside another, and none is put off for ever."""
-    runs = [
-        PastRun(str(i), str(i), NOW - hours * HOUR, state in ENDED, state == SUCCEEDED)
-        for i, (state, hours) in enumerate(past)
-    ]
-    policy = RetrainingPolicy(window_h * HOUR, longest_h * HOUR)
-    decision = decide(runs, NOW, policy)
-    if decision.may_start:
-        assert all(run.has_ended for run in runs)
-        starts = [run.began_at for run in runs if run.began_at is not None]
-        assert len(starts) == len(runs)
-        assert all(NOW - start >= policy.window for start in starts)
-    elif decision.next_at is not None:
-        assert decision.next_at - NOW <= max(policy.window, policy.longest)
-        assert decide(runs, decision.next_at, policy).may_start
-    assert decide(list(reversed(runs)), NOW, policy).outcome is decision.outcome
-
-
-def test_only_firing_alerts_that_ask_for_it_count():
-    """Resolved ones and others start nothing; names and summaries are kept, each once."""
-    body = message(
-        alert(),
-        alert(),
-        alert("ParivisionQualityFell", summary=" worse \n than promised"),
-        alert("ParivisionDrift", status="resolved"),
-        alert("ParivisionSlow", retrain="false"),
-    )
-    notice = read(body)
-    assert notice.names == ("ParivisionDrift", "ParivisionQualityFell")
-    assert notice.cause == "ParivisionDrift: moved; ParivisionQualityFell: worse than promised"
-    assert read(message()).alerts == ()
-
-
-def test_a_cause_of_many_alerts_stays_short():
-    """The first ones are named, the others counted."""
-    notice = read(message(*(alert(f"A{i}", summary="x" * 900) for i in range(40))))
-    assert notice.cause.endswith("; and 35 more")
-    assert len(notice.cause) < 1200
-
-
-@pytest.mark.parametrize(
-    ("body", "said"),
-    [
-        (b"", "no JSON"),
-        (b"\xff", "no JSON"),
-        (b"[" * 100_000, "no JSON"),
-        (b"[]", "version 4"),
-        (message(alert(), version="3"), "version 4"),
-        (b'{"version": "4"}', "alerts"),
-        (b'{"version": "4", "alerts": [1]}', "alerts"),
-        (message({"status": "firing", "labels": {}}), "alerts"),
-        (message({"status": "firing", "labels": {"alertname": 1}}), "alerts"),
-        (message({"status": "odd", "labels": {"alertname": "a"}}), "alerts"),
-        (b" " * (MOST_BYTES + 1), "bytes"),
-    ],
-)
-def test_what_is_no_message_is_refused_with_a_sentence(body, said):
-    """Whoever configured the sender is told what was expected."""
-    with pytest.raises(DataError, match=said):
-        read(body)
 
 
 class OnKubeflow:
