@@ -22,6 +22,7 @@ from parivision.shots.actions import FAMILIES, family_codes
 from parivision.shots.facts import NO_ACTION, Facts, Floats, Ints
 
 ZONES: Final = len(court.Zone)
+# The last bin and the last foot hold all farther shots, which are too few to be told apart.
 BIN_FT: Final = 2.0
 BINS: Final = 17
 FEET: Final = 36

@@ -107,6 +107,7 @@ def _place(facts: Facts) -> dict[str, Floats | Ints]:
     return {
         "x_ft": x,
         "y_ft": y,
+        # A tree needs many splits to see that left and right are alike; here it is one column.
         "abs_x_ft": np.abs(x),
         "distance_ft": distance,
         "angle_deg": court.angle_deg(x, y),

@@ -15,6 +15,7 @@ ORDER = ("game_date", "game_id", "period", "clock_s", "event_id")
 
 def in_time_order(shots: pl.DataFrame) -> pl.DataFrame:
     """Shots sorted by day, game and game clock; ties by event id, so the order is total."""
+    # The clock runs down.
     descending = [name == "clock_s" for name in ORDER]
     return shots.sort(ORDER, descending=descending)
 
@@ -56,6 +57,7 @@ def facts_from_shots(shots: pl.DataFrame) -> Facts:
     team = shots["team_id"].to_numpy()
     at_home, visiting = team == home, team == away
     known = at_home | visiting
+    # A shot's team may be neither of the game's two where a lake is older than the common spelling.
     opponent = np.where(at_home, away, home)
     before = _before(shots)
     return Facts(
