@@ -150,6 +150,8 @@ def _levels(encoder: Any, weights: Floats) -> list[_Levels]:
     for feature, (known, rare) in enumerate(
         zip(encoder.categories_, encoder.infrequent_categories_, strict=True)
     ):
+        # A row for each category of this feature. The other features stay at a known category, and
+        # their columns are not looked at.
         rows = np.array([usual] * len(known))
         rows[:, feature] = known
         end = start + len(known) - (0 if rare is None else len(rare) - 1)

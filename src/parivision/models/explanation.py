@@ -69,6 +69,7 @@ def explain(bundle: Bundle, shot: Mapping[str, Any], today: date) -> Explanation
     combinations = [_with_groups(shot, mask) for mask in _MASKS]
     p_made = bundle.predict(from_records(combinations, today))
     log_odds = dict(zip(_MASKS, logit(p_made).tolist(), strict=True))
+    # The plain shot differs from the league's mean by its place alone, so that is the place's part.
     league = league_rate(bundle.form)
     plain = log_odds[_MASKS[0]] - float(logit(np.array(league)))
     shares = {name: _shapley(log_odds, at) for at, name in enumerate(GROUPS)}
@@ -85,8 +86,8 @@ def league_rate(form: Form) -> float:
 def band(bins: Sequence[Mapping[str, float]], p_made: float) -> Band | None:
     """How far the made rate of shots that were given `p_made` may be from it; None without bins.
 
-    `bins` are rows of `evaluate.reliability`, from low to high, seen on games that the model did
-    not know. The distance of a bin's 95 % Wilson interval from its mean prediction is carried
+    `bins` are rows of `scoring.scores.reliability`, from low to high, seen on games that the model
+    did not know. The distance of a bin's 95 % Wilson interval from its mean prediction is carried
     over to `p_made`, linearly between the bins. It is the uncertainty of the rate of such shots; a
     single shot goes in or not.
     """

@@ -103,6 +103,7 @@ def _logistic(fit: Sample, _stop: Sample | None, params: Params, seed: int) -> E
         SplineTransformer(n_knots=params["knots"], knots="quantile", extrapolation="linear"),
         StandardScaler(),
     )
+    # Levels of fewer shots share one weight: their own would be mostly chance.
     levels = OneHotEncoder(handle_unknown="ignore", min_frequency=200, sparse_output=False)
     columns = ColumnTransformer(
         [
@@ -128,6 +129,7 @@ def _random_forest(fit: Sample, _stop: Sample | None, params: Params, seed: int)
         n_jobs=THREADS, random_state=seed, max_samples=rows_a_tree, **given
     )
     model.fit(fit.features, fit.made, sample_weight=fit.weight)
+    # Threads were for the fit: for one row they cost more than its trees.
     model.n_jobs = 1
     return Sklearn(model, np.asarray(model.feature_importances_))
 
@@ -158,6 +160,7 @@ def _xgboost(fit: Sample, stop: Sample | None, params: Params, seed: int) -> Est
 
     given = dict(params)
     rounds = given.pop("rounds", MAX_ROUNDS)
+    # Quantized once for all rounds; the later rows get the same bins by `ref`.
     train = xgboost.QuantileDMatrix(fit.features, fit.made, weight=fit.weight, nthread=THREADS)
     watched = []
     if stop is not None:
@@ -190,6 +193,8 @@ def _lightgbm(fit: Sample, stop: Sample | None, params: Params, seed: int) -> Es
     if stop is not None:
         watched = [lightgbm.Dataset(stop.features, stop.made, weight=stop.weight, reference=train)]
         callbacks = [lightgbm.early_stopping(PATIENCE_ROUNDS, verbose=False)]
+    # `deterministic` needs the row-wise or column-wise way to be fixed: LightGBM else picks the one
+    # that is faster at the moment, and sums in another order.
     fixed = {"objective": "binary", "verbose": -1, "deterministic": True, "force_row_wise": True}
     booster = lightgbm.train(
         {**fixed, **given, "seed": seed, "num_threads": THREADS},
@@ -216,6 +221,7 @@ def _draw_boosting(leaves: str, leaf_rows: str, l2: str, columns: str) -> Draw:
 
 
 def _draw_logistic(rng: np.random.Generator) -> dict[str, Any]:
+    # A strength is a scale: each power of ten is as likely as the next.
     return {"C": float(10 ** rng.uniform(-3, 1)), "knots": int(rng.integers(3, 7))}
 
 
@@ -268,6 +274,7 @@ FAMILIES: Final = {
             {
                 "learning_rate": 0.05,
                 "max_leaves": 31,
+                # No limit of its own: trees grow leaf by leaf until `max_leaves`, as LightGBM's do.
                 "max_depth": 0,
                 "grow_policy": "lossguide",
                 "min_child_weight": 100,

@@ -83,6 +83,7 @@ class Forest:
 
     def one(self, row: Sequence[float]) -> float:
         """The answer to one row of features, cut to float32 as in a matrix."""
+        # There is one buffer for the row and one for the answer.
         with self._lock:
             self._pack(self._row, 0, *row)
             if self._one(*self._arguments):

@@ -16,6 +16,7 @@ import numpy as np
 from parivision import strict_json
 
 _SCHEMA: Final = "schema.json"
+# The earliest moment that a zip archive can hold.
 _NO_TIME: Final = (1980, 1, 1, 0, 0, 0)
 
 

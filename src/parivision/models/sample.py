@@ -58,5 +58,6 @@ def permutation_importances(model: Estimator, sample: Sample, seed: int) -> Floa
     for index in range(features.shape[1]):
         shuffled = features.copy()
         shuffled[:, index] = rng.permutation(shuffled[:, index])
+        # By chance shuffling a useless feature may even help.
         rises[index] = max(loss(shuffled) - base, 0.0)
     return rises / (rises.sum() or 1.0)

@@ -233,6 +233,7 @@ class _Form:
 
 def _to_the_end(rates: list[Any], step_ft: float) -> list[Any]:
     """Rates by distance with the last one for all farther places on the court."""
+    # So that a place needs no comparison with the last bin when it is looked up.
     return rates + rates[-1:] * (int(_FARTHEST_FT // step_ft) + 1 - len(rates))
 
 

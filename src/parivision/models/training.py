@@ -221,6 +221,7 @@ def _joined(first: Sample, second: Sample) -> Sample:
 
 
 def _withhold_game_state(sample: Sample, seed: int) -> None:
+    # All columns of a row at once: who does not follow the game knows none of these facts.
     columns = [index for index, name in enumerate(sample.names) if name in matrix.GAME]
     rng = np.random.default_rng(seed)
     rows = np.flatnonzero(rng.random(len(sample.made)) < GAME_MASKED_SHARE)
@@ -236,6 +237,7 @@ def _search(
         return family.defaults
     rng = np.random.default_rng(recipe.seed)
     deadline = clock() + recipe.search_budget_s
+    # The defaults come first, so a search that runs out of time is never worse than none.
     candidates = [dict(family.defaults)]
     candidates += [{**family.defaults, **family.draw(rng)} for _ in range(recipe.search_trials)]
     best, best_loss = candidates[0], np.inf
