@@ -22,6 +22,8 @@ def recalibrated(bundle: Bundle, shots: Sequence[Mapping[str, Any]]) -> Bundle:
     facts = [{name: value for name, value in shot.items() if name != "made"} for shot in shots]
     predicted = logit(bundle.predict(from_records(facts, date.today())))
     made_rate = np.mean([shot["made"] for shot in shots])
+    # The mean of many sigmoids has no inverse in closed form; it rises with the shift, so there is
+    # one root.
     by = brentq(lambda shift: expit(predicted + shift).mean() - made_rate, -5, 5)
     return shifted(bundle, float(by))
 
@@ -36,6 +38,7 @@ def squared(bundle: Bundle) -> Bundle:
 
     It ranks shots as the champion does, and says too low a probability for each.
     """
+    # The line is exact at two probabilities, between which most shots lie.
     at = np.array([0.3, 0.65])
     slope, shift = np.polyfit(logit(at), logit(at**2), 1)
     return _recalibrated_by(bundle, float(shift), float(slope))
@@ -48,7 +51,10 @@ def _recalibrated_by(bundle: Bundle, shift: float, slope: float) -> Bundle:
 
 def _on_top(part: Part, shift: float, slope: float) -> Part:
     """A part whose log odds go through one more line, after its own recalibration."""
+    # The new line on top of the part's own is a line again.
     own_shift, own_slope = part.recalibration.shift_and_slope
     wanted = np.array([shift + slope * own_shift, slope * own_slope - 1])
+    # With no shot counted, one Newton step gives the gradient over the prior's precision. So this
+    # gradient is the one that makes `shift_and_slope` answer the wanted line.
     moved = Recalibration(part.recalibration.as_of_day, wanted * PRIOR_PRECISION)
     return replace(part, recalibration=moved, partner=None)

@@ -40,6 +40,7 @@ class RecordedRollout:
         length = next((i for i in range(1, len(began)) if began[i] < began[i - 1]), len(began))
         judged = described["history"][:length]
         step = max(1, -(-len(judged) // POINTS))
+        # The last point always stays: it is the one that decided.
         kept = [*judged[:-1:step], *judged[-1:]]
         return cls(
             name=name,

@@ -102,6 +102,7 @@ def _of_list(text: str) -> Iterator[ReplayedShot]:
 
 def _of_csv(lines: io.StringIO) -> Iterator[ReplayedShot]:
     header = lines.readline()
+    # The names that are needed hold none of these characters, so the commonest one parts them.
     delimiter = max(_DELIMITERS, key=header.count)
     names = [name.strip().lower() for name in next(csv.reader([header], delimiter=delimiter), [])]
     if not set(REQUIRED) <= set(names) or len(set(names)) < len(names):
@@ -109,6 +110,7 @@ def _of_csv(lines: io.StringIO) -> Iterator[ReplayedShot]:
     rows = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
         for cells in rows:
+            # The header was read before the reader began to count.
             where = f"line {rows.line_num + 1}"
             if not any(cell.strip() for cell in cells):
                 continue

@@ -225,9 +225,11 @@ def _looks(
     n = len(shots)
     for start in range(0, n, plan.batch):
         rows = slice(start, min(start + plan.batch, n))
+        # Each weight for an equal part of the rollout, as a canary's traffic goes up.
         weight = WEIGHTS[min(start * len(WEIGHTS) // n, len(WEIGHTS) - 1)]
         part = shots.take(rows)
         state.add_served(_served(rng, weight))
+        # By chance and not by turns: as a gateway splits single requests by their weight.
         state.add_predictions(_logged(part, rng.random(len(part)) < weight))
         state.add_labelled(part)
         yield state, rows.stop

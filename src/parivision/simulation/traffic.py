@@ -79,6 +79,7 @@ class _Load(threading.Thread):
         self.join()
 
     async def _send_all(self) -> None:
+        # A bound would make requests wait for each other, and the load no longer an open loop.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=50)
         async with (
             httpx.AsyncClient(limits=limits, timeout=PATIENCE_S, trust_env=False) as client,
@@ -87,6 +88,7 @@ class _Load(threading.Thread):
             due_s = time.monotonic()
             while not self._stopped.is_set():
                 requests.create_task(self._send(client))
+                # From when it was due, not from now: one late request must not delay all others.
                 due_s += self._interval_s
                 await asyncio.sleep(due_s - time.monotonic())
 
@@ -110,6 +112,7 @@ class _Load(threading.Thread):
 
     async def _tell(self, client: httpx.AsyncClient) -> None:
         """How shots ended; what the service does not take is counted, and not told again."""
+        # Taken before the first await: other requests add to the list meanwhile.
         told, self._ended = self._ended, []
         try:
             bearing = {"Authorization": f"Bearer {self._token}"}

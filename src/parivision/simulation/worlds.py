@@ -1,6 +1,6 @@
 """Shots with a known truth and two models of them: what the verdict's promises are tried on.
 
-The truth is a league's: make rates by zone from 0.36 to 0.65, and within a zone a spread of 0.3 in
+The truth is a league's: make rates by zone from 0.20 to 0.65, and within a zone a spread of 0.3 in
 log odds. The champion is near it. A challenger is equal in expectation, worse by a stated log loss,
 or bad in a way that a rollout must find and name.
 """
@@ -26,9 +26,11 @@ SPREAD: Final = 0.3
 """Standard deviation of the true log odds within a zone."""
 NOISE: Final = 0.2
 """Standard deviation of the champion's error in log odds: 0.005 nats from the truth."""
+# Two models that are equally far from the truth are equal, however far: no rollout may fail.
 LOUD: Final = 0.5
 BIAS: Final = 0.3
 _SIZING_SHOTS: Final = 40_000
+# Each halves the interval from 0 to 8: the size is known to less than a millionth.
 _HALVINGS: Final = 24
 
 Draw = Callable[[np.random.Generator, Floats, Ints], tuple[Floats, Floats]]
@@ -140,6 +142,7 @@ _EQUAL: Final[Mapping[str, Draw]] = MappingProxyType(
 
 
 def _by_noise(rng: np.random.Generator, _champion: Floats, truth: Floats, size: float) -> Floats:
+    # Independent errors add up in squares: one as large as the champion's, and `size` on top.
     return _near(rng, truth, math.hypot(NOISE, size))
 
 
