@@ -94,6 +94,8 @@ def _weeks(season: pl.DataFrame) -> list[tuple[object, pl.DataFrame]]:
 def _in_frame(shots: pl.DataFrame, frame: Frame) -> pl.DataFrame:
     if frame == "hoop":
         return shots
+    # The archive's files of 2020 and 2021 are ten times too small, turned, and count y from the
+    # baseline.
     from_baseline = pl.col("y_ft") - court.BASELINE_Y_FT
     return shots.with_columns(x_ft=-pl.col("x_ft") / 10, y_ft=from_baseline / 10)
 
@@ -107,6 +109,7 @@ def _champion(
     rows = split.later(history.facts.day)
 
     def champion(shots: pl.DataFrame) -> ArrayLike:
+        # As it was trained: a refresh would follow the very drift that is looked for.
         return bundle.predict(tables.facts_from_shots(shots))
 
     return past[: rows.start], past[rows], champion

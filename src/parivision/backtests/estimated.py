@@ -79,6 +79,7 @@ def by_week(
         p_made = _followed(champion, history, rows)
         for start, stop in _weeks(shots[rows]):
             week = _week(shots[rows][start:stop], p_made[start:stop], losses, areas, labels_of)
+            # Only now, so that no week's interval knows its own outcomes.
             losses = losses.after(week.log_loss, week.real_log_loss)
             areas = areas.after(week.roc_auc, week.real_roc_auc)
             yield week
@@ -102,6 +103,7 @@ def _champion(
         if kept is not None:
             bundle.save(kept)
     later = split.later(then.facts.day)
+    # The bundle as it was trained, not refreshed: later games that it knows would flatter it.
     reference = build_reference(
         shots[: later.start],
         shots[later],
@@ -128,6 +130,7 @@ def _weeks(season: pl.DataFrame) -> Iterator[tuple[int, int]]:
     weeks = season["game_date"].dt.truncate("1w").to_numpy()
     starts = np.flatnonzero(np.r_[True, weeks[1:] != weeks[:-1]])
     kept = [0]
+    # A week begins only if enough shots lie before it and are left for it and what follows.
     for start in starts[1:]:
         if start - kept[-1] >= MIN_WEEK and len(weeks) - start >= MIN_WEEK:
             kept.append(int(start))

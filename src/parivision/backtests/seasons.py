@@ -85,11 +85,13 @@ def by_season(
             f"expected at least two seasons, one to learn from and one to be judged on, got "
             f"{len(known_seasons)}: give more games"
         )
+    # Then no shot asks the part without an action, and half of the training can be left out.
     has_all_actions = not (history.facts.action == NO_ACTION).any()
     recipe = partial(Recipe, seed=seed, untold=not has_all_actions)
     policies: _Policies | None = None
     for index, (season, next_season) in enumerate(pairwise(known_seasons.tolist())):
         end, next_end = np.searchsorted(seasons, [season, next_season], "right").tolist()
+        # One walk over all seasons serves every origin: a shot's form depends on earlier days only.
         then = history.upto(end)
         split = time_split(then.facts.day)
         bundles = {
@@ -145,6 +147,7 @@ def _decided(
     best = holdout.best_of(judgement.made, {n: judgement.predictions[n] for n in bundles})
     newest = bundles[best or next(iter(bundles))]
     promoted = _crown(decision, newest, champion, then)
+    # All three begin with the same model, so that they differ by policy alone.
     never = former.never if former else promoted
     return decision, _Policies(
         promoted=promoted,
@@ -160,6 +163,7 @@ def _crown(
     fresh = newest.refreshed(history.facts, history.made)
     if champion is None:
         return fresh
+    # Two models of a blend must know the same games, so both are brought up to date.
     old = champion.refreshed(history.facts, history.made)
     if decision.winner == promotion.BLENDED:
         return blended(fresh, old)
