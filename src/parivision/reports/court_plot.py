@@ -51,6 +51,7 @@ class Hexagons:
 
 def hexagon_width_ft(n_shots: int) -> float:
     """Hexagons fit for so many shots: 1.5 ft for a season and more, up to 4 ft for few shots."""
+    # The area falls with the root of the number of shots, so the shots in a hexagon rise with it.
     return float(np.clip(HEX_FT * (100_000 / max(n_shots, 1)) ** 0.25, HEX_FT, 4.0))
 
 
@@ -73,8 +74,10 @@ def hexagons(
     across, along = x[finite] / width_ft, y[finite] / (width_ft * np.sqrt(3))
     column, row = np.round(across), np.round(along)
     column_2, row_2 = np.floor(across) + 0.5, np.floor(along) + 0.5
+    # A unit along the court is sqrt(3) times one across, so its square counts three times.
     first = (across - column) ** 2 + 3 * (along - row) ** 2
     second = (across - column_2) ** 2 + 3 * (along - row_2) ** 2
+    # A complex number is a pair in one value, which `unique` can sort.
     centre = np.where(first <= second, column + 1j * row, column_2 + 1j * row_2)
     cells, cell = np.unique(centre, return_inverse=True)
     makes = np.bincount(cell, weights=np.asarray(made, np.float64)[finite], minlength=cells.size)
@@ -95,6 +98,7 @@ def draw_court(axes: Axes, colour: str = _LINES) -> None:
     axes.plot([paint, paint, -paint, -paint], [base, *[_FREE_THROW_Y_FT] * 2, base], **style)  # type: ignore[arg-type]
     axes.plot([3, -3], [_BACKBOARD_Y_FT] * 2, **style)  # type: ignore[arg-type]
     corner = court.CORNER_X_FT
+    # The line has a straight part at each side; the arc ends where it meets them.
     corner_top = float(np.sqrt(court.ARC_RADIUS_FT**2 - corner**2))
     for x in (corner, -corner):
         axes.plot([x, x], [base, corner_top], **style)  # type: ignore[arg-type]
@@ -128,6 +132,7 @@ def make_rate_map(cells: Hexagons, min_shots: int = MIN_SHOTS) -> Figure:
     Hexagons are smaller the fewer shots they stand for; under `min_shots` they stay empty.
     """
     rate = cells.makes / cells.shots
+    # The root, because the area is to be in step with the shots.
     size = np.clip(np.sqrt(cells.shots / FULL_SHOTS), 0.3, 1.0)
     shown = _in_view(cells) & (cells.shots >= min_shots)
     figure = _map(cells, shown, rate, Normalize(0.25, 0.65), "made", colours="RdYlBu_r", size=size)
@@ -151,6 +156,7 @@ def _map(
     size: ArrayLike = 1.0,
 ) -> Figure:
     figure, axes = new_figure(height_in=4.6, grid="none")
+    # Corners lie at width / sqrt(3) from the centre, where the width is that between two sides.
     turns = np.radians(np.arange(30, 390, 60))
     corners = np.column_stack([np.cos(turns), np.sin(turns)]) * cells.width_ft / np.sqrt(3)
     centres = np.column_stack([cells.x_ft, cells.y_ft])[:, None, :]
@@ -163,6 +169,7 @@ def _map(
     )  # fmt: skip
     axes.add_collection(hexes)
     draw_court(axes)
+    # Hexagons at the sidelines reach beyond the floor, and are cut off by it.
     floor = Rectangle(
         (-court.HALF_WIDTH_FT, court.BASELINE_Y_FT), 2 * court.HALF_WIDTH_FT,
         VIEW_TOP_FT - court.BASELINE_Y_FT, facecolor=_FLOOR, zorder=0,

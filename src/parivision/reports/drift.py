@@ -158,6 +158,7 @@ def _can_be_scored(frame: "pd.DataFrame") -> bool:
 def _pool_rare_categories(reference: "pd.DataFrame", now: "pd.DataFrame") -> None:
     """In both frames, put all but the reference's `MAX_CATEGORIES` commonest under `OTHER`."""
     for column in CATEGORIES:
+        # By the reference's counts in both, so that the same categories are compared.
         common = reference[column].value_counts().index[:MAX_CATEGORIES]
         for frame in (reference, now):
             frame[column] = frame[column].where(frame[column].isin(common), OTHER)
@@ -179,6 +180,7 @@ def _drift_metrics(summary: DriftSummary, numbers: Sequence[str]) -> list[Any]:
         columns=list(methods),
         per_column_method=methods,
         per_column_threshold=_evidently_thresholds(summary),
+        # One column that drifts is enough, as in the summary.
         drift_share=1 / len(methods),
         include_tests=False,
     )
@@ -191,6 +193,7 @@ def _drift_metrics(summary: DriftSummary, numbers: Sequence[str]) -> list[Any]:
 
 def _evidently_thresholds(summary: DriftSummary) -> dict[str, float]:
     """The summary's own thresholds in Evidently's units: its Jensen-Shannon distance is in nats."""
+    # A divergence in nats is ln 2 times that in bits, and the distance is its root.
     in_nats = float(np.sqrt(np.log(2.0)))
     thresholds: dict[str, float] = {}
     for column in summary.columns:
@@ -214,6 +217,7 @@ def _run(
         categorical_columns=list(CATEGORIES),
         classification=[task] if is_scored else None,
     )
+    # Evidently takes the current data first.
     sides = [Dataset.from_pandas(f, data_definition=definition) for f in (now, reference)]
     return Report(metrics).run(*sides)
 

@@ -48,6 +48,7 @@ def summary_page(summary: DriftSummary) -> str:
         Text(_answer(summary), is_reading=True),
         KeyFigures(_key_figures(summary)),
     ]
+    # Players' and teams' shares are many small ones; what counts of them is who is new.
     pictures = [_picture(c) for c in _most_moved_first(summary) if c.kind != "population"]
     sections = [
         Section("Columns", [Text(_COLUMNS_NOTE), _column_table(summary)]),

@@ -97,6 +97,7 @@ def _models(table: pl.DataFrame, shown: str, rivals: Mapping[str, Paired]) -> Se
         },
         schema_overrides=dict.fromkeys(("model", "p_value"), pl.String()),
     )
+    # In the order of the first table, the best log loss first.
     pairs = table.select("model").join(pairs, on="model", how="inner", maintain_order="left")
     blocks: list[Block] = [
         Text(_models_reading(table, shown, rivals), is_reading=True),
@@ -216,6 +217,8 @@ def _segments(table: pl.DataFrame, shown: str) -> Section:
     names = ("n_shots", "n_games", "made_rate", *_INTERVAL, "brier", "ece", "ece_noise", "roc_auc",
              "accuracy")  # fmt: skip
     columns = {"label": "", **{name: LABELS[name] for name in names}}
+    # A small segment has a large ECE by chance alone: its interval must leave out 0, and it must be
+    # well above what a calibrated model would show on as few shots.
     suspect = table.filter((pl.col("ece_low") > 0) & (pl.col("ece") > 2 * pl.col("ece_noise")))
     worst = suspect.sort("ece", descending=True).head(3)
     named = [f"{row['segment']} '{row['label']}' ({row['ece']:.3f})" for row in worst.to_dicts()]

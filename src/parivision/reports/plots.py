@@ -27,6 +27,7 @@ FONT_PT: Final = 9
 def figure_svg(figure: Figure) -> str:
     """The figure as SVG text, the same for the same data; text stays text."""
     buffer = io.StringIO()
+    # Without a salt of its own and with a date, matplotlib's SVG differs from run to run.
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "parivision"}):
         figure.savefig(buffer, format="svg", dpi=150, transparent=True, metadata={"Date": None})
     return buffer.getvalue()
@@ -212,6 +213,7 @@ def bars_plot(
             textcoords="offset points", va="center", fontsize=FONT_PT, color=palette.INK,
         )  # fmt: skip
     axes.set_yticks(heights, list(labels))
+    # Room for the values at the bars' ends; an axis of no length cannot be drawn.
     axes.set_xlim(0, float(ends.max(initial=0)) * 1.17 or 1)
     axes.tick_params(axis="y", length=0)
     if is_percent:
@@ -263,6 +265,7 @@ def heatmap_plot(names: Sequence[str], matrix: ArrayLike) -> Figure:
     figure, axes = new_figure(height_in=4.3, grid="none")
     axes.imshow(values, cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
+        # `+ 0.0` and the replacement: a zero is shown without a sign.
         if np.isfinite(value):
             colour = contrast(bool(abs(value) > 0.6))
             axes.text(

@@ -91,4 +91,5 @@ def _reach(rollouts: Sequence[RecordedRollout]) -> float:
     """How far the axis of the evidence goes up and down."""
     known = [value for rollout in rollouts for value in _column(rollout, "difference")[-1:]]
     largest = max((abs(value) for value in known if np.isfinite(value)), default=0.0)
+    # Without any evidence the axis still needs a height.
     return _ROOM * float(largest) or 0.1

@@ -117,6 +117,8 @@ def quality(shots: pl.DataFrame) -> Section:
     }
     keys = shots.height - shots.select(schema.KEY).n_unique()
     facts = [name for name in schema.NAMES if name != "event_id"]
+    # By hashes of 64 bits, which take a fraction of the rows' memory. That two of four million rows
+    # share one has a chance below one in a million.
     repeated = shots.height - shots.select(facts).hash_rows(seed=0).n_unique()
     columns = {
         "season": "season", "n_shots": "shots", "games": "games", "missing": "missing values",
@@ -141,6 +143,7 @@ def agreement(shots: pl.DataFrame) -> pl.DataFrame:
     """
     x, y = shots["x_ft"].to_numpy(), shots["y_ft"].to_numpy()
     zone = pl.Series(court.zone(x, y))
+    # The league names both corners and one mid-range; ours has one corner and two mid-ranges.
     zone_ok = pl.any_horizontal(
         *[
             (pl.col("zone_basic") == name) & pl.col("zone").is_in([int(z) for z in allowed])

@@ -91,6 +91,7 @@ def point_change(first: float, last: float, n_first: int, n_last: int) -> str:
     "rose by 1.2 points", "fell by ...", or that it did not change by more than chance alone would
     (two standard errors of the difference).
     """
+    # Variances of independent rates add up.
     error = np.sqrt(first * (1 - first) / n_first + last * (1 - last) / n_last)
     change = last - first
     if abs(change) <= 2 * error:

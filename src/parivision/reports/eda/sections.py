@@ -181,6 +181,7 @@ def clock(shots: pl.DataFrame) -> Section:
         figure.axes[0].invert_xaxis()
         pictures.append(Picture(plots.figure_svg(figure), f"Make rate by {label}"))
     late, n_late = rate_of(shots, pl.col("clock_s") < 3)
+    # With 24 seconds or more left, no shot is forced by the end of the period.
     rest, _ = rate_of(shots, pl.col("clock_s") >= 24)
     reading = (
         f"{percent(late)} of the {n_late:,} shots of a period's last 3 seconds went in, against "
@@ -264,6 +265,7 @@ def _time_reading(table: pl.DataFrame) -> str:
 
 def maps(shots: pl.DataFrame) -> Section:
     """Where shots are taken and where they go in, on the court."""
+    # Places are recorded to a tenth of a foot, so there are far fewer of them than shots.
     points = shots.group_by("x_ft", "y_ft").agg(n=pl.len(), makes=pl.col("made").sum())
     width = court_plot.hexagon_width_ft(shots.height)
     cells = court_plot.hexagons(
