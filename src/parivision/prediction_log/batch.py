@@ -101,6 +101,7 @@ def open_store(url: str) -> Store:
 
 def instant(seconds: float) -> str:
     """A moment (seconds since 1970) as UTC text; texts compare as the moments do."""
+    # Rounded to microseconds first: a float just below a millisecond must not lose it.
     return _instant(round(seconds * 1e6) // 1000)
 
 

@@ -28,6 +28,7 @@ class FolderStore:
     def append(self, batch: RecordBatch) -> bool:
         """Keep a batch unless there is one of its number."""
         with _translating_errors(self._root):
+            # Marks come first: a game that is noted without a batch only costs its reader a look.
             for game in batch.games:
                 mark = self._root / _GAMES / str(game)
                 mark.parent.mkdir(parents=True, exist_ok=True)
@@ -62,6 +63,7 @@ def write(root: Path, batch: RecordBatch) -> bool:
     """Write a batch and bring it to disk; False when there is one. Raises OSError."""
     path = path_of(root, batch.kind, batch.stream, batch.number)
     path.parent.mkdir(parents=True, exist_ok=True)
+    # A hidden name without the suffix: `numbers` never takes it for a batch.
     temporary = path.with_name(f".{uuid4().hex}")
     try:
         with temporary.open("wb") as stream:
@@ -74,6 +76,7 @@ def write(root: Path, batch: RecordBatch) -> bool:
         return False
     finally:
         temporary.unlink(missing_ok=True)
+    # A name in a folder is on disk only once the folder itself is.
     sync(path.parent)
     return True
 

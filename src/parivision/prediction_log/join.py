@@ -41,6 +41,7 @@ _DueLabel = tuple[str, int, int, str, int | None]
 # The labels' only stream: who joins adds to it, one at a time.
 _STREAM: Final = "all"
 _STEP_BATCHES: Final = 200
+# Labels that are due come sorted by batch, so few batches are in use at a time.
 _KEPT_BATCHES: Final = 8
 _TABLES: Final = """
 create table if not exists predictions (
@@ -112,6 +113,7 @@ class Joiner:
         In memory it takes some 150 bytes a prediction.
         """
         self._store = store
+        # No implicit transactions: `join` begins and ends its own, one for each step.
         self._index = sqlite3.connect(index or ":memory:", isolation_level=None)
         self._index.executescript(_TABLES)
         self._read: Callable[[str, int], RecordBatch | None] = lru_cache(_KEPT_BATCHES)(
@@ -177,6 +179,7 @@ class Joiner:
     def _take_outcomes(self, batch: RecordBatch) -> None:
         rows = [(record["key"], record["at"], record["made"]) for record in batch.records]
         self._index.executemany(
+            # Rows compare from left to right in SQLite: by moment, and at the same one by 1 over 0.
             "insert into outcomes values (?, ?, ?) on conflict (key) do update "
             "set at = excluded.at, made = excluded.made where (excluded.at, excluded.made) > "
             "(outcomes.at, outcomes.made)",

@@ -81,6 +81,7 @@ class RecordLog:
         self._shared = shared or {}
         self._connect = connect
         self._clock = clock
+        # A stream of its own for each process, so that nobody else gives out its numbers.
         self._stream = uuid4().hex
         self._number = 0
         self._store: Store | None = None
@@ -135,6 +136,7 @@ class RecordLog:
         except OSError as error:
             self._complain(error)
         while not self._stop.is_set():
+            # Woken by a full batch, or by nobody for a second: then what there is has to go.
             is_full = self._wake.wait(FLUSH_S)
             self._wake.clear()
             self._turn(flush=not is_full)
@@ -169,6 +171,7 @@ class RecordLog:
                     break
                 self._held = None
                 self._queue.release(batch.size)
+                # What waits on disk gets its turn in between: steady traffic would hold it up.
                 if not self._queue.is_half_full:
                     self._replay()
         except Exception as error:  # noqa: BLE001 - without its thread the log would be silent
@@ -202,6 +205,7 @@ class RecordLog:
 
     def _append(self, batch: RecordBatch) -> bool:
         now = time.monotonic()
+        # A store that is away makes each call wait for its time limit: it is not asked each time.
         if now < self._retry_at or (self._stop.is_set() and now >= self._drain_until):
             return False
         try:

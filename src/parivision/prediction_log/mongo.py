@@ -92,6 +92,7 @@ class MongoStore:
         return list(self._database[collection].find({}))
 
     def _note_games(self, batch: RecordBatch) -> None:
+        # Remembered, so that a game costs one write a process and not one a batch.
         for game in set(batch.games) - self._noted:
             self._database.games.update_one(
                 {"_id": str(game)}, {"$set": {"game_id": game}}, upsert=True
@@ -100,6 +101,7 @@ class MongoStore:
 
 
 def _key(stream: str, number: int) -> str:
+    # With leading zeros keys sort as their numbers do.
     return f"{stream}:{number:08d}"
 
 
@@ -109,6 +111,7 @@ def _translating_errors() -> Iterator[None]:
     try:
         yield
     except (PyMongoError, BSONError) as error:
+        # The driver goes on with a description of all servers, pages long.
         message = str(error).partition(", Timeout:")[0][:300]
         raise StoreError(
             f"the prediction log's MongoDB could not be used ({type(error).__name__}: {message}): "

@@ -57,9 +57,11 @@ class RecordQueue:
                 return False
             self.size += size
             for entry in entries:
+                # A block is never cut: one that is larger than a batch becomes a batch of its own.
                 if self._filling.size + entry.size > BATCH_RECORDS:
                     self._close_batch()
                 filling = self._filling
+                # The age of a batch is that of its first record, which has waited longest.
                 filling.since = filling.since or self._clock()
                 filling.lines.append(entry.text)
                 filling.games.update(entry.games)
@@ -67,6 +69,7 @@ class RecordQueue:
                 if filling.size >= BATCH_RECORDS:
                     self._close_batch()
             is_full = len(self._full) > waiting
+        # Outside of the lock: the thread that is woken takes it first.
         if is_full:
             self._on_full()
         return True

@@ -46,6 +46,8 @@ class LabelledPrediction:
 
 def new_id() -> str:
     """An id of 128 bits: the time in milliseconds, then 80 random bits."""
+    # The layout of a ULID (48 bits of time, 80 random): ids sort by time, so an index grows at its
+    # end. An id is no secret, so the fast generator does.
     return f"{(time.time_ns() // 1_000_000 << 80) | random.getrandbits(80):032x}"
 
 

@@ -45,6 +45,7 @@ class SpillFolder:
 
     def keep(self, batch: RecordBatch) -> bool:
         """Write a batch; False when the folder holds all that it may. Raises OSError."""
+        # Asked before the batch's size is known: the folder may exceed its bound by one batch.
         if self.bytes >= self._spill.max_bytes:
             return False
         folder.write(self._spill.root, batch)
