@@ -50,4 +50,5 @@ def make_release(
     copied = folder / f"{name}-bento"
     shutil.copytree(bento.path, copied)
     spoil(copied / "src")
+    # A spoiled image has other content under the Bento's name: its digest must be another too.
     return Release(push(settings, copied), version.number, f"{bento.digest[:24]}-{name}")

@@ -32,6 +32,7 @@ from parivision.stages.termination_message import writes_termination_message
 from parivision.stages.views import NO_CHAMPION
 
 CURRENT_DAYS: Final = 40
+# A week, as long as the blocks that the limits come from (`drift.reference`).
 QUIET_DAYS: Final = 7
 
 
@@ -188,6 +189,7 @@ def _later(watched: Watched) -> Scored:
 def _without_champion(out: Path) -> DriftOutcome:
     page = out / reports.SUMMARY_HTML
     html.write_page(page, "Drift", [html.Text(NO_CHAMPION)], [])
+    # The same file as with a champion: the task's outputs are there in any case.
     answer: dict[str, Any] = {"verdict": "no champion", "reasons": [NO_CHAMPION]}
     summary = durable.put_json(out / reports.SUMMARY_JSON, answer)
     return DriftOutcome(None, None, page, page, summary)

@@ -94,6 +94,7 @@ def _rivals(
             "there is nothing to evaluate: train models first, there is no champion either"
         )
     folder = registry.fetch(champion.number, cache)
+    # Both states have the same files: recalibrating changes the state and not the estimators.
     return dict.fromkeys((promotion.CHAMPION, promotion.RECALIBRATED), folder)
 
 
@@ -102,6 +103,7 @@ def _judged(
 ) -> Judgement:
     """What there is to judge: new models, or else whether the champion should be refreshed."""
     history = History.of(tables.facts_from_shots(shots), tables.made_array(shots))
+    # With games that the champion does not know it is judged on these; otherwise on the split.
     if not bundles and champion is not None and len(holdout.unseen(shots, champion)):
         return holdout.judge_refresh(shots, history, champion)
     return holdout.judge(shots, history, time_split(history.facts.day), bundles, champion)
@@ -125,6 +127,7 @@ def _reported(
     out.mkdir(parents=True, exist_ok=True)
     judgement.to_frame().write_parquet(out / JUDGEMENT)
     scores = judgement.scores()
+    # Of equal losses the first name, so that a repeated evaluation finds the same.
     best = min(rivals.keys() & scores.keys(), key=lambda name: (scores[name].log_loss, name))
     tiles = _tiles(best, champion)
     files = details.write(out, judgement, best, Bundle.load(rivals[best]), tiles=tiles)

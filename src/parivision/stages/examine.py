@@ -32,6 +32,7 @@ def examine(settings: Settings, everything: pl.DataFrame, out: Path, title: str)
             f"{everything['game_date'].max()!s}, it knows them through "
             f"{bundle.card.get('known_through')}. Give it later games"
         )
+    # A model that knows a part of the games would be flattered by it, so it is left out.
     others = {
         name: trained
         for name, trained in registry.trained(settings.cache).items()

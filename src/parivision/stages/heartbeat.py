@@ -14,6 +14,7 @@ from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
 EVERY_S: Final = 10.0
+# An activity may be overdue and yet have nothing to tell: the thread must not spin then.
 _LEAST_WAIT_S: Final = 0.05
 
 P = ParamSpec("P")

@@ -35,6 +35,7 @@ def publish(lake: Lake, store: Store) -> int:
 def _publish_game(
     store: Store, stream: str, ends: dict[str, int], shots: list[dict[str, Any]]
 ) -> int:
+    # A game has a stream of its own: reading that alone tells which outcomes are there.
     number, known = 0, set()
     while number < ends.get(stream, 0) and (batch := store.read(OUTCOMES, stream, number)):
         known |= {record["key"] for record in batch.records}

@@ -83,6 +83,7 @@ def promote(
     registry = stores.registry(settings)
     champion = _champion(registry, settings.cache)
     version = champion[0] if champion else None
+    # A task that Kubernetes starts again finds its own work here, and must not promote twice.
     if version is not None and version.evaluation == evaluated["run_id"]:
         return Promotion(decision, version, _copied(version, registry, settings.cache, out))
     _refuse_other_champion(evaluated["champion"], version)
@@ -140,6 +141,7 @@ def _winner(
 ) -> Bundle:
     """The winning model, brought up to date; `best` is the best of those newly trained."""
     facts, made = tables.facts_from_shots(shots), tables.made_array(shots)
+    # Both members of a blend are brought up to the same last game, as `blended` asks.
     members = {promotion.RECALIBRATED: (champion,), promotion.BLENDED: (best, champion)}
     refreshed = [
         model.refreshed(facts, made) for model in members.get(winner, (best,)) if model is not None
@@ -163,10 +165,12 @@ def _write(
 def _write_references(shots: pl.DataFrame, judgement: Judgement, winner: str, out: Path) -> None:
     """Put what later shots will be compared with beside the bundle."""
     first = judgement.shots["game_date"].min()
+    # Up to the games judged on. Those say how well the champion does on games it was not fitted on.
     training = shots.filter(pl.col("game_date") < first)
     p_made = judgement.predictions[winner]
     reference = build_reference(training, judgement.shots, p_made, champion=winner)
     reference.save(out / DRIFT_REFERENCE)
     later = judgement.shots.with_columns(pl.Series(P_MADE, p_made))
+    # From the shots that the reference was made from, so that report and verdict show the same.
     sample(training.tail(REFERENCE_SHOTS), _SAMPLE_SEED).write_parquet(out / DRIFT_TRAINING)
     sample(later, _SAMPLE_SEED).write_parquet(out / DRIFT_LATER)

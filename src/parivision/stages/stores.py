@@ -30,6 +30,7 @@ def registry(settings: Settings) -> "Registry":
     It is asked nothing yet. The home folder, where a local one keeps its files, exists afterwards.
     """
     _named(settings.tracking_uri, "MLFLOW_TRACKING_URI", "parivision-mlflow")
+    # Imported here, since MLflow takes seconds to import and `ingest` and `refine` do without it.
     from parivision.registry import Registry, quiet, steady
 
     quiet()

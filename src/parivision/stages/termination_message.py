@@ -37,10 +37,12 @@ def writes_termination_message(
                 return step(settings, *args, **kwargs)
         except Exception as error:
             if settings.pod and FILE.exists():
+                # Only where the kubelet has mounted it: on another machine nothing is left behind.
                 FILE.write_bytes(clear(_sentence(error)).encode()[:_MOST_BYTES])
             cleared = clear.cleared(error)
             if cleared is error:
                 raise
+            # `from None`: the chain of causes would show the secret after all.
             raise cleared from None
 
     return told

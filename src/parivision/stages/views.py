@@ -134,6 +134,7 @@ def roc_points(judgement: "Judgement", model: str) -> RocPoints:
     """The ROC curve of one of the models judged."""
     made, p_made = judgement.made == 1, judgement.predictions[model]
     levels = np.quantile(p_made, np.linspace(0, 1, ROC_POINTS))
+    # Quantiles, so that the points lie at equal numbers of shots; a picture shows no more of them.
     threshold = np.unique(np.append(levels, 1.0))[::-1]
     return RocPoints(
         fpr=_share_above(p_made[~made], threshold),
@@ -173,4 +174,5 @@ def _share_above(p_made: Floats, threshold: Floats) -> list[float]:
 
 
 def _cell(value: object) -> str:
+    # A line break or a bar would end the cell.
     return " ".join(str(value).split()).replace("|", "\\|")
