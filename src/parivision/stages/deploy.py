@@ -54,6 +54,7 @@ def _deploy_in_cluster(
             "pod by the Secret parivision-images, and package it again; or run with target=local"
         )
     return kubernetes.deploy(
+        # A Bento's tag is NAME:VERSION, and its version is the model's.
         kubernetes.Release(image, tag.partition(":")[2], digest),
         settings.deployment,
         timeout_s=settings.deploy_timeout_s,

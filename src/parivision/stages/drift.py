@@ -173,6 +173,7 @@ def current_shots(shots: pl.DataFrame, champion: Bundle) -> pl.DataFrame:
     known = champion.form.as_of_day
     new = shots if known is None else shots.filter(day > known)
     games, keep = (shots, QUIET_DAYS) if new.is_empty() else (new, CURRENT_DAYS)
+    # Days with games, not of the calendar: a break of the season must not empty the sample.
     days = games["game_date"].unique().sort().tail(keep)
     return games.filter(pl.col("game_date") >= days[0])
 

@@ -84,6 +84,7 @@ class Alive:
 
     def beat(self) -> None:
         """Tell of the innermost activity if it is time to."""
+        # A slice, as the other thread may end the last activity between a test and an index.
         now_s, activities = self._clock(), self._activities[-1:]
         if activities and now_s - self._spoke_s >= self._every_s:
             self._spoke_s = now_s

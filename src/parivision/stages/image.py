@@ -20,6 +20,7 @@ def push(settings: Settings, bento: Path) -> str:
             registry,
             repository=repository,
             runtime=settings.runtime_image,
+            # Nodes may reach the registry by another name than a pod does.
             pull=settings.images_pull or f"{address.netloc}/{repository}",
         )
     return image.reference
