@@ -22,7 +22,7 @@ IN_ORDER := -p no:randomly --log-cli-level=INFO --durations=15
 
 .PHONY: help demo test test-unit lint lint-charts lint-yaml lint-shell format compile architecture dashboards charts version helm secrets ferretdb skaffold-schema image-registry images load cluster cluster-down test-cluster test-kubeflow test-long canary-demo canary-picture chromium test-browser bench lock clean
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 17
 
 $(VENV)/.done: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), f"Python 3.11 to 3.13 is needed, this is {sys.version.split()[0]}: make PYTHON=..."'
@@ -121,7 +121,7 @@ cluster-down: ## take it away again
 test-cluster: $(VENV)/.done ## the tests that need a cluster, on that of `make cluster` or of KUBECONFIG
 	@[ -n "$${KUBECONFIG:-}" ] || eval "$$(manifests/cluster env)"; $(BIN)/pytest $(IN_ORDER) $(TESTS)
 
-test-long: $(VENV)/.done ## the long stories, on a cluster too: ten seeds of the loop, all bad challengers, sequences, holds, shadow, upgrade; CLUSTER=0: the seeds alone
+test-long: $(VENV)/.done ## the long stories, for hours: ten seeds of the loop, then, on a cluster, all bad challengers, sequences, holds, shadow, upgrade; CLUSTER=0: the seeds alone
 	PARIVISION_SOAK=1 $(BIN)/pytest $(IN_ORDER) tests/pipeline/test_loop_seeds.py
 	[ "$${CLUSTER:-1}" = 0 ] || PARIVISION_SOAK=1 PARIVISION_SEQUENCES=$${PARIVISION_SEQUENCES:-20} $(MAKE) test-cluster
 

@@ -67,6 +67,23 @@ def test_every_target_that_is_named_is_there(page: Path) -> None:
             assert set(named.split()) <= targets, f"{page}: make {named}"
 
 
+def test_make_help_lists_every_target() -> None:
+    """A target without a line of help is one that nobody finds."""
+    makefile = (ROOT / "Makefile").read_text()
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    assert sorted(phony.split()) == sorted(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
+
+
+def test_the_index_names_every_page() -> None:
+    """docs/README.md leads to each page of the folder, and to each README beside the code."""
+    index = ROOT / "docs" / "README.md"
+    links = {
+        (index.parent / link).resolve() for link in re.findall(r"\]\(([^)#]+)", index.read_text())
+    }
+    pages = {page for page in PAGES if page.parent.name == "docs" or page.name == "README.md"}
+    assert pages - {index} <= links
+
+
 def test_the_readme_lists_every_command() -> None:
     """Each row of the README's table is a command that is there, and none is left out."""
     table = (ROOT / "README.md").read_text().partition("\n## Commands\n")[2].partition("\n## ")[0]
