@@ -73,6 +73,7 @@ def load(databases: Mapping[str, str], stream: IO[bytes], progress: Progress) ->
     """
     read: Counter[str] = Counter()
     new: Counter[str] = Counter()
+    # Until the last member is read nothing passes for a whole backup.
     counts: Mapping[str, int] = {"the end": 1}
     for path, content in _members(stream):
         if path.name == COUNTS:
@@ -100,6 +101,7 @@ def _opened(url: str) -> Iterator[Database[Document]]:
 
 def _all(database: Database[Document]) -> Iterator[tuple[str, list[RawBSONDocument]]]:
     """All documents, some at a time, with their collection's name; an empty one comes, too."""
+    # None, because what names no batch belongs to no later one.
     batches: set[str | None] = {None}
     there = database.list_collection_names()
     first = [name for name in _FIRST if name in there]

@@ -46,6 +46,7 @@ def deduplicate(keys: pl.DataFrame, known: pl.DataFrame) -> Deduplicated:
         )
     )
     is_new = pl.col("known_digest").is_null() & pl.col("is_first")
+    # What came first: a known record, or else the first one of this table with that key.
     original = pl.coalesce("known_digest", "first_digest")
     same = pl.col("digest") == original
     new = judged.filter(is_new)["row"]

@@ -79,6 +79,7 @@ def keys(table: pl.DataFrame, batch: str) -> Iterator[Document]:
 def keys_from(documents: Sequence[Document]) -> pl.DataFrame:
     """The columns KEYS and `batch` of documents of keys."""
     stored = {"_id": pl.String(), "digest": pl.Int64(), "batch": pl.String()}
+    # The `_id` of a record without a key, `-:DIGEST`, has neither number: both are null.
     number = r"(-?[0-9]+)"
     return pl.DataFrame(documents, schema=stored).select(
         pl.col("_id").str.extract(f"^{number}:").cast(pl.Int64).alias("game_id"),
@@ -94,6 +95,7 @@ def silver(shots: pl.DataFrame, batch: str) -> list[Document]:
     # MongoDB has no days, only moments.
     dated = shots.with_columns(pl.col("game_date").cast(pl.Datetime))
     games = dated.group_by(_OF_GAME, maintain_order=True).agg(columns)
+    # A game whose rows do not agree has two documents: their first events tell them apart.
     return [
         {"_id": f"{game['game_id']}:{game['event_id'][0]}:{batch}", "batch": batch, **game}
         for game in games.iter_rows(named=True)

@@ -94,6 +94,7 @@ class FilesLake:
         keys = keys.select(*KEYS, pl.lit(source).alias("source"))
         partitions = keys.select(partition_of(pl.col("game_id")).unique())[PARTITION]
         with self._transaction() as change:
+            # Only the partitions of these games are read: equal keys are always in the same one.
             known = [
                 change.read(segment, KEYS)
                 for partition in partitions
@@ -108,6 +109,7 @@ class FilesLake:
                 records[unique.conflicts], keys[unique.conflicts], CONFLICT, layout=layout
             )
             conflicting = change.add_quarantine(conflicts)
+        # A conflict that is in quarantine already came again, and is a duplicate.
         repeated = len(unique.conflicts) - conflicting
         return Appended(len(unique.new), unique.duplicates + repeated, conflicting)
 
@@ -125,6 +127,7 @@ class FilesLake:
             segment, after = part
             handed[segment.partition, segment.layout] = segment.last
             with reading("refine"):
+                # A file that was merged holds rows that are refined already.
                 rows = pl.read_parquet(self._root / segment.path).filter(pl.col(SEQ) > after)
             token = strict_json.text([segment.partition, segment.layout, after, segment.last])
             keys = rows.select(_KEPT_KEYS)
@@ -196,6 +199,7 @@ class FilesLake:
         rows = 0
         with reading("export"), exporting(path) as stream:
             pl.DataFrame(schema=schema.POLARS_SCHEMA).write_csv(stream)
+            # Partitions are ranges of game numbers: one behind the other they are sorted by key.
             for partition in sorted({segment.partition for segment in manifest.of(SILVER)}):
                 paths = [self._root / file.path for file in manifest.of(SILVER, partition)]
                 shots = pl.read_parquet(paths).sort(schema.KEY)

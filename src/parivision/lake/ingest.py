@@ -95,6 +95,7 @@ def ingest(
                 break
     except FilesError as error:
         failure = error
+    # A source that is read and silent is alive: the exporter tells when it was last read.
     if not has_news:
         lake.commit_cursor(source.name, cursor)
     unread = failure.files if failure else {}

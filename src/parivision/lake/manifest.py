@@ -79,6 +79,7 @@ def read(root: Path) -> LakeManifest:
             segments=[DataFile(**segment) for segment in content["segments"]],
             cursors=dict(content["cursors"]),
             refined=dict(content["refined"]),
+            # Lakes that were filled before this was kept have none.
             ingested_at=_moment(content.get("ingested_at")),
         )
     except FileNotFoundError:

@@ -117,6 +117,7 @@ class MongoLake:
         """When a cursor was last committed."""
         with translating_errors(self._url):
             moments = [each.get("at") for each in self._database.cursors.find({}, {"at": 1})]
+        # MongoDB keeps moments in UTC, and its driver gives them without a zone.
         return max((at.replace(tzinfo=UTC) for at in moments if at is not None), default=None)
 
     @asks_again(is_away)
@@ -146,6 +147,7 @@ class MongoLake:
 
     def pending(self) -> Iterator[Pending]:
         """Records not refined yet, batch by batch; what comes meanwhile is left out."""
+        # A generator cannot be called again when something was given already. Its parts can.
         for batch in self._unrefined():
             pending = self._pending(batch)
             if pending is not None:
@@ -232,6 +234,7 @@ class MongoLake:
             return self._batches.pending(batch)
 
     def _index(self) -> None:
+        # With the first write, not when it connects: who may only read must not be refused.
         if not self._is_indexed:
             self._database.silver.create_index("game_date")
             self._is_indexed = True

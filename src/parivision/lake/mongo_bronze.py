@@ -113,6 +113,7 @@ class BronzeBatches:
 
     def _keep(self, identifier: str, own: pl.DataFrame, *, whole: bool) -> None:
         """Leave a batch's own records in bronze, and note that it is closed."""
+        # The content before the state: what is marked as closed is read as it stands.
         if not whole:
             content = documents.bronze(identifier, own)
             self._database.bronze.replace_one({"_id": identifier}, content)

@@ -76,6 +76,7 @@ def write_snapshot(
             "`parivision refine`"
         )
     other_parts = dict(others["season_type"].value_counts().iter_rows())
+    # Judged on what was asked for: another part of the season is no evidence on these games.
     doubtful = doubted(shots)
     if len(doubtful.left_out):
         shots = shots.filter(~pl.col("game_id").is_in(doubtful.left_out.implode()))

@@ -137,6 +137,7 @@ class Transaction:
     def _write(self, path: Path, rows: pl.DataFrame) -> None:
         if not path.parent.is_dir():
             path.parent.mkdir(parents=True)
+            # Up to the lake's own folder: a new folder is on disk when the one above it is, too.
             self._touched.update(path.parents[:4])
         rows.write_parquet(path, compression="zstd", compression_level=1)
         sync(path)
@@ -148,5 +149,6 @@ class Transaction:
         old = time.time() - READERS_GRACE_S
         of_killed_writers = self._root.glob(f".{contents.FILE_NAME}.*")
         for path in (*(self._root / DATA).glob("*/*/*"), *of_killed_writers):
+            # Replaced files, and those of a writer that was killed before any manifest named them.
             if path not in named and path.stat().st_mtime < old:
                 path.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from parivision.settings.logins import Login
 
 WAIT_S: Final = 300.0
 """How long a server that was just started may take to answer."""
+# MongoDB's code for a user that is there.
 _ALREADY_EXISTS: Final = 51_003
 
 

@@ -57,6 +57,7 @@ BASE_PACKAGES: Final = (
     "uvicorn",
     "uvloop",
 )
+# LightGBM's C library answers for the trees of all families (`models/native.py`).
 KIND_PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "constant": (),
     "first_column": (),
@@ -102,6 +103,7 @@ def build(
     champion = ChampionRecord(name, version, metrics=_finite(scores))
     store = store.resolve()
     target = store / "bentos" / name / version
+    # In the store, so that the finished Bento only has to be renamed.
     scratch = store / "tmp" / f"{name}-{version}"
     scratch.parent.mkdir(parents=True, exist_ok=True)
     with exclusive(store / "build.lock", BUILD_TIMEOUT_S):
@@ -149,6 +151,7 @@ def packages(kinds: Iterable[str]) -> list[str]:
         wanted += [
             needed.name
             for needed in requirements
+            # Without those of extras that nobody asked for, and of other systems.
             if needed.marker is None or needed.marker.evaluate({"extra": ""})
         ]
     return [pins[name] for name in sorted(pins)]
@@ -222,6 +225,7 @@ def _assemble(
     pins = {"lock_packages": False, "packages": packages(kinds)}
     with (context / "bentofile.yaml").open("a") as options:
         options.write(f"python: {strict_json.text(pins)}\n")
+    # Twice: the digest is of all files, among them this one while its digest is empty.
     champion.write(context)
     champion = replace(champion, digest=_digest(context))
     champion.write(context)
@@ -290,6 +294,7 @@ def _run_build(scratch: Path, champion: ChampionRecord) -> Path:
 
 def _take_place(built: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
+    # A process that is killed between both renames leaves no Bento, and the next one builds it.
     if target.exists():
         target.rename(built.with_name("replaced"))
     built.rename(target)

@@ -59,6 +59,7 @@ def start(
     bento, state_dir = bento.resolve(), state_dir.resolve()
     wanted = ChampionRecord.read(bento / CONTENT)
     state_dir.mkdir(parents=True, exist_ok=True)
+    # As long as another call may hold it: that stops one service and waits for the next.
     with exclusive(state_dir / "lock", timeout_s + STOP_TIMEOUT_S):
         current = status(state_dir)
         if current and current.url == _url(port) and _answers_as(current.url, wanted):
@@ -104,6 +105,7 @@ def _launch(
         bento=str(bento),
         log=str(state_dir / LOG_FILE),
     )
+    # Before it answers: who is killed while waiting leaves a service that can still be stopped.
     durable.put_json(state_dir / STATE_FILE, asdict(deployment))
     try:
         _wait(deployment, wanted, timeout_s)
@@ -117,6 +119,7 @@ def _spawn(bento: Path, port: int, state_dir: Path) -> psutil.Process:
     """Start the server in a session of its own, so that it outlives this process."""
     command = [sys.executable, str(SERVER), str(bento), "--host", HOST, "--port", str(port)]
     environment = {  # a child inherits; nothing here is read from it
+        # Before the environment, which may name another folder.
         "PARIVISION_SPILL": str(state_dir / "spill"),
         **os.environ,
         "BENTOML_HOME": str(state_dir / "bentoml"),
@@ -181,6 +184,7 @@ def _stop(state_dir: Path, timeout_s: float) -> bool:
     process = _process(deployment) if deployment else None
     if process is not None:
         try:
+            # Listed before the parent is asked to end: afterwards nobody would find them.
             family = [process, *process.children(recursive=True)]
             process.terminate()
         except psutil.NoSuchProcess:
@@ -206,6 +210,7 @@ def _process(deployment: Deployment) -> psutil.Process | None:
         process = psutil.Process(deployment.pid)
         is_same = abs(process.create_time() - deployment.started) < _SAME_START_S
         if is_same and process.status() == psutil.STATUS_ZOMBIE:
+            # An ended child of this process stays in the table of processes until it is waited for.
             process.wait(timeout=0)
             return None
     except (psutil.NoSuchProcess, psutil.TimeoutExpired, TypeError, ValueError):
@@ -215,6 +220,7 @@ def _process(deployment: Deployment) -> psutil.Process | None:
 
 def _require_free(port: int) -> None:
     with socket.socket() as probe:
+        # As the server binds: connections of the last service that linger are no hindrance.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))

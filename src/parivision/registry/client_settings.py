@@ -78,6 +78,7 @@ def within(seconds: float, ask: Callable[[], object], trouble: str) -> None:
         except RegistryError as error:
             came.append(error)
 
+    # A daemon: a question that hangs must not keep the process from ending.
     thread = threading.Thread(target=run, name="ask MLflow", daemon=True)
     thread.start()
     thread.join(seconds)

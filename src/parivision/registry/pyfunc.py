@@ -27,6 +27,7 @@ class BundleModel(PythonModel):
 
         No type hints: MLflow would take them for the model's signature.
         """
+        # NaN is a missing fact here. As objects, since a column of numbers cannot hold None.
         given = model_input.astype(object).where(model_input.notna(), None)
         records = given.to_dict(orient="records")
         for record in records:

@@ -84,6 +84,7 @@ class Runs:
             for key, value in (params or {}).items():
                 self._client.log_param(run_id, key, value)
             self.extend(run_id, metrics=metrics, artifacts=artifacts)
+            # Last: only finished runs are looked at, so one that was cut off does not count.
             self._client.set_terminated(run_id, RunStatus.to_string(RunStatus.FINISHED))
             return run_id
 

@@ -59,6 +59,7 @@ class Succession:
         newest = max(reigns.values(), default=0)
         if holder == number and 0 < reigns.get(number, 0) == newest:
             return
+        # A holder without a reign got the alias by hand, or before reigns were counted.
         if holder is not None and holder != number and not reigns.get(holder, newest):
             newest += 1
             self._tag(holder, newest)
@@ -79,6 +80,7 @@ class Succession:
         champion = self.champion()
         if champion != seen:
             raise self._too_late(seen, f"the champion is {_called(champion)} now")
+        # Half of the time that others wait; the rest is for the call that moves the alias.
         if self.clock() - began_s > CLAIM_S / 2:
             raise RegistryError(
                 f"version {number} took longer to register than others wait for it: promote again"
@@ -116,6 +118,7 @@ class Succession:
         mine = claims[int(number)]
         for other, version in sorted(claims.items()):
             age_s = (mine.creation_timestamp - version.creation_timestamp) / 1000
+            # One with a reign has had its turn, and one that is too old died on its way.
             if other < int(number) and REIGN not in version.tags and age_s <= CLAIM_S:
                 return str(other)
         return None

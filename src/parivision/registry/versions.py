@@ -49,6 +49,7 @@ class Registry(Reports):
 
     def require(self, seconds: float) -> None:
         """Raise a RegistryError unless a server answers within `seconds`, and lets us in."""
+        # A store in a file answers at once, or says itself what is wrong.
         if self.uri.startswith("http"):
             trouble = (
                 f"MLflow at {self.uri} gave no answer within {seconds:g} s: is it running, and is "

@@ -14,6 +14,7 @@ from parivision.errors import SettingsError
 
 LONGEST: Final = 16_384
 """Characters of a credential: servers take no longer line of a head."""
+# Four bytes at most for a character in UTF-8, and some for blanks around them.
 _MOST_BYTES: Final = 4 * LONGEST + 1024
 _SHOWN_CHARACTERS: Final = 300
 # Control characters, what has no width, and line and paragraph ends.
@@ -44,6 +45,7 @@ def read_key(path: Path, setting: str = "") -> str:
     try:
         # A pipe is a file too, so it is read and not asked for its size.
         with path.open("rb") as file:
+            # Without the byte order mark that some editors write.
             text = file.read(_MOST_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise SettingsError(f"{place} could not be read (it is no UTF-8): {expected}") from None

@@ -32,6 +32,7 @@ class Door:
     def opens(self, attempt: str) -> bool:
         """Whether the attempt is the password, and is looked at."""
         with self._lock:
+            # Not even compared: a guess beyond the limit must not be told whether it is right.
             if self._wait_s() > 0:
                 return False
             if hmac.compare_digest(attempt.encode(), self._password):

@@ -75,6 +75,7 @@ def _is_in(password_file: str) -> bool:
 
 @st.cache_resource
 def _door(password_file: str) -> Door:
+    # One for all sessions, as resources in Streamlit's cache are.
     return Door(read_key(Path(password_file)))
 
 

@@ -167,6 +167,7 @@ def _reports(reports: MlflowReports | None) -> None:
         return
     name = known[chosen].file.rpartition("/")[2]
     st.download_button("Download it", text, file_name=name, mime="text/html")
+    # In a frame: the report is a page with styles of its own.
     components.html(text, height=REPORT_PX, scrolling=True)
 
 

@@ -113,6 +113,7 @@ def _config(base: _Base, layer: Layer, champion: ChampionRecord) -> dict[str, An
     """The base's configuration with one layer more, which it names by its uncompressed digest."""
     config = deepcopy(dict(base.config))
     config["rootfs"]["diff_ids"].append(layer.diff_id)
+    # The specification lets it be absent; where it is there, each layer has its entry.
     if "history" in config:
         entry = {"created": config.get("created"), "created_by": "parivision package"}
         config["history"].append({key: value for key, value in entry.items() if value})

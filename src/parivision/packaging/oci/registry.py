@@ -89,6 +89,7 @@ class ImageRegistry:
         if response.status_code == httpx.codes.NOT_FOUND:
             return None
         content = self._object(response)
+        # An OCI manifest need not name its own type.
         kind = content.get("mediaType") or response.headers.get("Content-Type", "").split(";")[0]
         return ImageManifest(kind, digest_of(response.content), content)
 
@@ -150,6 +151,7 @@ class ImageRegistry:
         """Send the bytes to where the registry said, which may be a relative address."""
         location = started.url.join(started.headers.get("Location", ""))
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
+        # The registry's own parameters stay: they say which upload it is.
         address = str(location.copy_merge_params({"digest": digest}))
         self._ask("PUT", address, 201, content=_Rewound(blob), headers=headers)
 
@@ -235,6 +237,7 @@ def _bearer(response: httpx.Response) -> str:
     response.read()
     try:
         content = response.json()
+        # Registries give `token`, `access_token` (OAuth 2.0), or both.
         return f"Bearer {content.get('token') or content['access_token']}"
     except (ValueError, LookupError, AttributeError):
         return ""
