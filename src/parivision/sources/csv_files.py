@@ -78,7 +78,10 @@ class CsvFiles:
 
     def _batches_of(self, member: Member, progress: "_Progress") -> Iterator[Batch]:
         with unreadable(member.label):
+            # By content and not by time: a file that was copied or touched is not read again.
             mark = member.fingerprint()
+        # Records have no place in a compressed text that could be gone to: they are read and passed
+        # over.
         skip = progress.rows(member.label, mark)
         if skip is None:
             return

@@ -93,6 +93,7 @@ class CsvLines:
             return self._quoted(number, line)
         cells = line.count(self._separator) + 1
         extra = cells - len(self._names)
+        # Empty cells behind the last column are no error: spreadsheets write them.
         if extra > 0 and line.endswith(self._separator * extra):
             line, extra = line[:-extra], 0
         elif 0 < -extra <= self._nameless:
@@ -160,6 +161,7 @@ class CsvLines:
 
     def _is_whole(self, line: str) -> bool:
         """Whether a line is a record by itself, behind an open quotation mark too."""
+        # An odd number leaves one open, whatever stands between them.
         if line.count('"') % 2:
             return False
         cells, is_open = self._cells(line)
@@ -180,6 +182,7 @@ class CsvLines:
 
     def _refuse(self, number: int, line: str, reason: str) -> str | None:
         """Note a line that is no record, and give none."""
+        # Lone surrogates stand for bytes that are no text; neither JSON nor a store takes them.
         shown = line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         self.faulty.append(FaultyLine(number, shown[:MOST_TEXT], reason))
         return None

@@ -78,6 +78,7 @@ class _ZipMember:
         return f"{self.path.name}/{self.entry.filename}"
 
     def fingerprint(self) -> str:
+        # From the zip's directory: the member itself need not be unpacked for it.
         return f"{self.entry.CRC:08x}-{self.entry.file_size}"
 
     @contextmanager

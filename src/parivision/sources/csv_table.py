@@ -83,6 +83,7 @@ class CsvTable:
         with opened(self._member) as stream:
             for cells in self._parse(stream, note, skip_rows=1, newlines=False):
                 records = self._frame(cells)
+                # A header that comes again has as many cells as a record: only its words tell it.
                 is_header = any(plain(cell) in words for cell in records[first].unique())
                 if faulty or is_header:
                     raise _FaultyRowError

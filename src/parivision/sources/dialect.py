@@ -31,6 +31,7 @@ HEADER_LINES: Final = 20
 _HEADER_CHARACTERS: Final = 1 << 16
 _START_BYTES: Final = 1 << 12
 _DECLARED: Final = re.compile(r'"?sep=(.)"?,*', re.IGNORECASE)
+# UTF-32 before UTF-16, whose mark is the beginning of the other's.
 _MARKS: Final = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -174,6 +175,7 @@ def _fitness(candidate: Dialect) -> tuple[bool, int, int, int]:
 
 def _has_row_names(candidate: Dialect, lines: Sequence[str]) -> bool:
     """Whether rows begin with a number that the header does not name, as R writes them."""
+    # Without the last one, which the end of what was read may have cut.
     rows = [
         split(line, candidate.separator)
         for line in lines[candidate.header_line + 1 :]
@@ -182,6 +184,7 @@ def _has_row_names(candidate: Dialect, lines: Sequence[str]) -> bool:
     width = len(candidate.names) + 1
     return bool(rows) and all(
         len(row) == width and row[0] == str(number) and row[-1]
+        # R counts from 1, pandas from 0.
         for number, row in enumerate(rows, start=int(rows[0][0] == "1"))
     )
 

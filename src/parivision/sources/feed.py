@@ -15,6 +15,7 @@ from parivision.sources.retry import ask
 
 PAGE_RECORDS: Final = 5_000
 TIMEOUT_S: Final = 30.0
+# Busy, restarting, or asked too fast: what a server or the gateway before it says for a moment.
 _RETRIED: Final = (408, 425, 429, 500, 502, 503, 504)
 
 

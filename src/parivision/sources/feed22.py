@@ -182,6 +182,7 @@ def records_from_shots(shots: pl.DataFrame) -> pl.DataFrame:
         _text("zone_area", "Shot Zone Area"),
         _text("zone_range", "Shot Zone Range"),
         _text("distance_ft", "Shot Distance"),
+        # Left is negative in the feed, and positive here.
         _text(_units(-pl.col("x_ft")), "X Location"),
         _text(_units(pl.col("y_ft")), "Y Location"),
         _text("made", "Shot Made Flag"),

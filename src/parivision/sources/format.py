@@ -324,6 +324,7 @@ def _unread(name: str, cell: Cell) -> pl.Expr:
 
     def problems(columns: Sequence[pl.Series]) -> pl.Series:
         values, cells = columns
+        # As many values as cells: nothing was lost, which is the usual case.
         if values.null_count() == cells.null_count():
             return pl.repeat(None, cells.len(), dtype=pl.String, eager=True)
         lost = cells.zip_with(values.is_null(), cells.clear(cells.len()))

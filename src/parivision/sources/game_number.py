@@ -57,6 +57,7 @@ SPELLINGS: Final = MappingProxyType(
 _TYPE_UNIT: Final = 10_000_000
 _TYPES: Final = 10
 _YEAR_UNIT: Final = 100_000
+# The league's first season began in 1946: two digits below that are of this century.
 _FIRST_YEAR: Final = 46
 _NEW_SEASON_MONTH: Final = date(2000, 9, 1).month
 

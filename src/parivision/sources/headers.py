@@ -65,6 +65,8 @@ def _match(names: Sequence[str], layout: Format) -> Match:
 def _indexes(name: str, names: Sequence[str]) -> Sequence[int]:
     """Where a column is: by its very name, else by one that is spelled otherwise."""
     exact = [index for index, other in enumerate(names) if other.strip() == name]
+    # A table may have both `Game ID` and `game_id`: the very name then wins, and nothing is
+    # doubled.
     return exact or [index for index, other in enumerate(names) if plain(other) == plain(name)]
 
 

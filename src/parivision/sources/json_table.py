@@ -150,6 +150,7 @@ def _of_columns(value: Mapping[str, Any]) -> _NamedRows | None:
     if any(_is_nested(column) for column in columns):
         return None
     labels = list(columns[0])
+    # Numbers are the labels of rows, each of which holds a shot; else the keys are columns' names.
     if all(label.isdecimal() for label in value):
         return _of_objects(columns)
     rows = [[column.get(label) for column in columns] for label in labels]

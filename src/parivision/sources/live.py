@@ -28,6 +28,7 @@ ASKED_TYPES: Final = SEASON_TYPES[:5]
 WINDOW_DAYS: Final = 7
 """About 9,000 shots and 3 MB an answer; a whole season in one often times out."""
 TIMEOUT_S: Final = 60.0
+# Between two requests, because the league refuses who asks too fast.
 PAUSE_S: Final = 1.0
 PATIENCE_S: Final = 60.0
 FIRST_WAIT_S: Final = 2.0
@@ -139,6 +140,7 @@ class LiveSource:
             if records.height:
                 has_shots = True
                 yield Batch(records, f"{season}:{window.last.isoformat()}")
+        # Only of a season that was read from its first day to its last it is known.
         is_from_start = first == self._league.first_day(season)
         whole = is_from_start and self._until >= season_last_day(season, self._league)
         if whole and not has_shots:
@@ -189,6 +191,7 @@ def ask_league(window: Window, timeout_s: float = TIMEOUT_S) -> ShotTable:
     from nba_api.stats.endpoints.shotchartdetail import ShotChartDetail
 
     try:
+        # 0 stands for all. FGA is attempts: without it makes only come (`lake.makes_only`).
         table = ShotChartDetail(
             team_id=0,
             player_id=0,

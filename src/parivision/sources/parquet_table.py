@@ -48,6 +48,7 @@ class ParquetTable:
         kind = cells.dtype
         if kind.is_float():
             known = cells.fill_nan(None)
+            # pandas keeps whole numbers with gaps as floats: 7.0 is written as 7 again.
             is_whole = (known.drop_nulls() == known.drop_nulls().round()).all()
             cells = known.cast(pl.Int64, strict=False) if is_whole else known
         elif kind.is_temporal() and kind != pl.Duration():
@@ -63,6 +64,7 @@ class ParquetTable:
 def read_parquet(member: Member, layouts: Iterable[Format]) -> ParquetTable:
     """The table in a Parquet file; raises SourceError when it is none, or of no known format."""
     with opened(member) as stream:
+        # In memory: Parquet is read from its end, where a stream out of a zip cannot go at once.
         content = stream.read()
     try:
         file = pq.ParquetFile(io.BytesIO(content))

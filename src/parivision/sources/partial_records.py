@@ -40,5 +40,6 @@ def without_twins(shots: pl.DataFrame, known: pl.DataFrame, partial_events: int)
 def _others(shots: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """Shots whose facts no known one of another number has; the same number is left to the lake."""
     key = list(schema.KEY)
+    # A shot is no twin of its own record, which a run that was cut off may have stored already.
     twins = shots.join(known, on=list(FACTS), how="semi").join(known, on=key, how="anti")
     return shots.join(twins, on=key, how="anti")

@@ -38,6 +38,7 @@ def read_shots(
         why = refused["reason"].value_counts(sort=True)["reason"][:1].to_list() if bad else []
         raise DataError(f"{source.name} holds no valid shot{': ' + why[0] if why else ''}")
     shots = pl.concat(_once(parts, FORMATS[name]) for name, parts in good.items())
+    # Raises for a league without models, and for a mixture of two.
     league_of(shots["game_id"])
     return shots.unique(subset=list(schema.KEY), keep="first", maintain_order=True), refused
 

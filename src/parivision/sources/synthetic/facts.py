@@ -148,6 +148,7 @@ def _places(index: int, zone: dict[str, Any]) -> Places:
     inside = (court.zone(x / 10, y / 10) == index + 1) & _on_court(x / 10, y / 10)
     square, x, y = square[inside], x[inside], y[inside]
     count = np.bincount(square, minlength=len(size))
+    # A square at a zone's edge may hold none of its points: no shot can come from there.
     weight = np.asarray(zone["weight"], np.float64) * (count > 0)
     return Places(
         x=x,

@@ -18,6 +18,7 @@ from parivision.sources.synthetic import bins
 MODERN_FROM: Final = 2018
 """The first season that speaks of shots as today's scorers do (they changed words in 2016-17)."""
 PLACES_FROM: Final = 2021
+# So many average shots are added to each bin: a rate of few shots says little by itself.
 PRIOR_SHOTS: Final = 50.0
 MIN_ACTION_SHARE: Final = 2e-4
 MIN_PLAYER_SHOTS: Final = 250
@@ -205,6 +206,7 @@ def _preference_covariance(shots: pl.DataFrame) -> list[list[float]]:
     )
     total = counts.sum(axis=1, keepdims=True)
     league = counts.sum(axis=0) / counts.sum()
+    # Twelve shots as the league takes them are added: no zone is without any, and has a logarithm.
     smoothed = np.log((counts + 12 * league) / (total + 12))[total[:, 0] >= MIN_PLAYER_SHOTS]
     ratio = smoothed[:, 1:] - smoothed[:, :1]
     covariance: list[list[float]] = _rounded(np.cov(ratio.T), 3)
@@ -225,6 +227,8 @@ def _skill_sd(shots: pl.DataFrame) -> list[float]:
         n, rate, r = cells.filter(pl.col("zone") == zone).select("n", "rate", "r").to_numpy().T
         deviation = rate - r
         mean = np.average(deviation, weights=n)
+        # Method of moments: what rates vary beyond r (1 - r) / n, which is chance, is skill.
+        # Divided by r (1 - r), the logistic function's slope, it is on the log odds (delta method).
         excess = np.average((deviation - mean) ** 2 - r * (1 - r) / n, weights=n)
         spread.append(float(np.sqrt(max(excess, 0.0)) / np.average(r * (1 - r), weights=n)))
     return _rounded_list(spread, 3)

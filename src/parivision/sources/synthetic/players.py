@@ -151,6 +151,7 @@ def _roster(seed: int, season: int, facts: LeagueFacts) -> Roster:
         rng = np.random.default_rng([seed, year, 0])
         roster = _aged(_traded(roster, rng), rng, factor)
         gone = rng.random(PLAYER_COUNT) < _leaving_share(roster)
+        # As many as players, whoever leaves: so the number of draws does not depend on that.
         fresh = _newcomers(rng, PLAYER_COUNT, joined, factor)
         joined += int(gone.sum())
         fresh = replace(fresh, player=joined - gone.sum() + np.cumsum(gone) - 1)

@@ -13,6 +13,7 @@ from parivision.sources.synthetic.players import TEAM_COUNT
 GAMES_A_ROUND: Final = TEAM_COUNT // 2
 ROUNDS: Final = GAMES_A_SEASON // GAMES_A_ROUND
 DAYS_A_ROUND: Final = 2
+# The All Star break, in the second half of the season.
 BREAK_AFTER_ROUND: Final = 58
 BREAK_DAYS: Final = 6
 OPENING_EARLIEST: Final = (10, 17)

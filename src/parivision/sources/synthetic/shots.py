@@ -36,6 +36,7 @@ SPELL_ROUNDS: Final = 9
 """Length of a player's absences, in rounds of the schedule."""
 OVERTIME_S: Final = 300
 PERIOD_S: Final = 720
+# Other events (fouls, rebounds) stand between shots, so their numbers have gaps.
 LARGEST_EVENT_GAP: Final = 5
 
 TEAM_NAMES: Final = (
@@ -251,6 +252,7 @@ def _times(
     facts = world.facts
     which, when, within = rng.random((3, len(game)))
     regulation = 1 + pick(facts.period_share.cumsum()[None, :], np.zeros_like(game), which)
+    # The same draw as for regulation: a shot is in one of them, and each row takes as many draws.
     overtime = 5 + (which * world.games.overtimes[game]).astype(np.int64)
     group = np.asarray(bins.CLOCK_GROUP)[zone - 1]
     cell = pick(facts.clock_share.cumsum(axis=1), group, when)

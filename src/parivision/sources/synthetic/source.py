@@ -40,6 +40,7 @@ class SyntheticSource:
                 yield from self._season(later, row if later == season else 0)
 
     def _season(self, season: int, row: int) -> Iterator[Batch]:
+        # One season at a time: each depends on its seed and year alone, and one fits the memory.
         only = replace(self.config, seasons=(season,))
         if row >= season_size(only, season):
             return
