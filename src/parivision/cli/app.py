@@ -24,6 +24,7 @@ from parivision.cli import (
     verdict_service,
 )
 
+# Errors are told by `cli.run`. Typer's pretty tracebacks would show local values, credentials too.
 app = typer.Typer(
     name="parivision",
     help="NBA shot prediction, from raw shots to a served champion.",
@@ -31,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+# Groups are for the files only: for users these commands stand side by side.
 for group in (
     *(pipelines, demo, data, models, serving, page, studies, exporter),
     *(verdict_service, cluster, kubeflow, retraining, backups),

@@ -115,6 +115,7 @@ class _KnownBar(BarColumn):
 @contextmanager
 def _lines_that_move() -> Iterator[Progress]:
     """The lines on the terminal, of all stages that run; gone when the last has ended."""
+    # rich has one live display at a time: a stage within another adds its line to that one's.
     if _moving:
         yield _moving[0]
         return
@@ -152,6 +153,7 @@ _commands: Final[list[Activity]] = []
 
 def say(text: str) -> None:
     """A note for the person in front of the screen."""
+    # Here and elsewhere without markup: brackets in names and messages are text.
     err.print(text, markup=False, soft_wrap=True)
     _alive.spoke()
 

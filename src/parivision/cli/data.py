@@ -51,6 +51,7 @@ def ingest(
         print_json(vars(report))
     else:
         _print_ingested(report)
+    # Behind the report: what could be read is in the lake, whatever the files at fault.
     if failure is not None:
         raise failure
 
@@ -225,6 +226,7 @@ def stats_api(
     say(f"replaying {origin.label} on http://{host}:{port}")
     folder = settings.home / "stats-api"
     with bar("archive") as progress:
+        # Made here, with a bar to look at; `serve` finds it on the disk.
         open_archive(origin, folder, progress)
     now_serving()
     api.serve(origin, folder, host=host, port=port)

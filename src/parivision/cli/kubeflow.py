@@ -187,6 +187,7 @@ def _follow(kubeflow: "Kubeflow", run_id: str) -> None:
 
     run = kubeflow.runs.get(run_id)
     pipeline = kubeflow.pipelines.names().get(run.pipeline_id, run.name)
+    # Which nodes are tasks only the compiled file tells, and of other pipelines there is none here.
     tasks = Compiled.read(compiled_file(pipeline)).tasks() if pipeline in PIPELINES else []
     again = f"parivision submit --attach {run_id}"
     page = kubeflow.runs.page(run_id) or NO_PAGES

@@ -31,6 +31,7 @@ def train(
 
     settings = context.current()
     context.registry(settings, is_long=True)
+    # By now the registry has answered: one that is away is told before the first fit, not after it.
     names = models.split(",")
     for done, name in enumerate(names, start=1):
         say(f"training {name} ({done} of {len(names)})")

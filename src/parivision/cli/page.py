@@ -52,6 +52,7 @@ def app(
         raise SettingsError("streamlit is not installed here: install parivision[app]")
     if password_file is None and host != HERE:
         raise SettingsError(f"the page on {host} needs --password-file: others can reach it there")
+    # Read here, where a mistake is one line; in the page it would come up at the first visit.
     if password_file is not None:
         read_key(password_file)
     if parts is not None:
@@ -63,6 +64,7 @@ def app(
     words += ["--server.address", host, "--server.port", str(port)]
     words += ["--server.baseUrlPath", base_path, "--", service]
     words += [str(path.resolve()) if path else "" for path in (password_file, parts, mlflow_login)]
+    # `execv` drops what is in Python's buffers.
     sys.stdout.flush()
     os.execv(sys.executable, words)  # noqa: S606 - the words are ours; signals reach Streamlit
 

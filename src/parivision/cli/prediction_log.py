@@ -81,6 +81,7 @@ def _newest(store: "Store", count: int) -> "list[ServedPrediction]":
     from parivision.prediction_log.records import served
 
     logged = []
+    # Processes write streams side by side, so the newest are among the last of each.
     for stream, end in store.ends(PREDICTIONS).items():
         wanted, number = count, end
         while wanted > 0 and number > 0:

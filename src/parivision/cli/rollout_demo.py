@@ -239,6 +239,8 @@ class Demonstration:
         """
         from parivision.canary import ruling
 
+        # Only a version of a demonstration that never reached the cluster is tagged here. The
+        # verdict service tags all others.
         state, holder = self._state(), self.registry.champion()
         if (
             not self.abort(state)

@@ -62,6 +62,7 @@ def promote() -> None:
     """Have the rollout that is under way promoted at once, whatever the verdict says."""
     from parivision.kubernetes import canary
 
+    # First the order, from which the verdict service knows who wanted it. Then Flagger asks nobody.
     cluster, deployment, state = _order("promote")
     canary.force(cluster, deployment, state.target)
 

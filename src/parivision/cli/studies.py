@@ -121,6 +121,7 @@ def estimated_weeks(
     from parivision.sources.read import read_shots
 
     is_range = "-" in seasons
+    # A range is its two ends, until the shots tell which seasons there are.
     years = _years(seasons.replace("-", ",", 1))
     with working("reading the shots"):
         shots, _ = read_shots(open_source(data))

@@ -64,6 +64,7 @@ def judge(
     try:
         uvicorn.run(app, host=host, port=port, log_level="info", access_log=False)
     finally:
+        # The step that runs has time to store what it took in. One that is cut off is done again.
         stop.set()
         loop.wake()
         thread.join(timeout=ANSWER_WAIT_S)
@@ -90,6 +91,7 @@ def _watcher(
     route = (deployment.namespace, f"{deployment.name}-pinned") if is_pinned else None
     sources = Sources(
         target=kubernetes.RolloutTarget(kubernetes.connect(), deployment),
+        # Not in the log's database, which the pods that are judged here may write to.
         rollouts=MongoRollouts(settings.lake),
         models=_RegistryModels(_registry(settings), settings.cache),
         log=log,
