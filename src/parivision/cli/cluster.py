@@ -48,6 +48,7 @@ def lake_users(
         users.append(LakeUser(read_login(monitor), "clusterMonitor"))
     done = ensure_users(server, read_login(root), users, database=database, wait_s=wait)
     _say_done(done.created, done.updated)
+    # A user lives in the database that it uses, so that its URL needs no `authSource`.
     if log is not None:
         logger = [LakeUser(read_login(log), "readWrite")]
         logged = ensure_users(server, read_login(root), logger, database=log_database, wait_s=wait)

@@ -45,6 +45,7 @@ def ensure_users(client: httpx.Client, admin: Login, users: Iterable[Login]) -> 
         if answer.is_success:
             created.append(user.name)
             continue
+        # Made first and not looked for: so two Jobs at the same time do no harm.
         if _code(answer) != _ALREADY_EXISTS:
             raise _refused(client, answer)
         answer = _ask(client, "PATCH", "update-password", body)

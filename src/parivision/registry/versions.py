@@ -113,6 +113,7 @@ class Registry(Reports):
 
     def is_by_hand(self, version: RegisteredVersion) -> bool:
         """Whether a version was registered by hand in MLflow, without a bundle of ours."""
+        # The tags are at hand, and a look at the files is one more request.
         if is_ours(version.tags):
             return False
         with self._translated(f"look at the files of version {version.number}"):

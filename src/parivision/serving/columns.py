@@ -150,6 +150,7 @@ def _checked(name: str, data: list[Any]) -> Column:
 
 def _texts(name: str, data: list[Any], rules: Mapping[str, Any]) -> Column:
     """Texts as they came, or the dates that they mean; each different one is looked at once."""
+    # The types first: what is no text, such as a list, may not be part of a set.
     are_texts = set(map(type, data)) <= {str, type(None)}
     known = {text: _meaning(name, text, rules) for text in set(data) - {None}} if are_texts else {}
     if not are_texts or None in known.values():
@@ -186,6 +187,7 @@ def _numbers(name: str, data: list[Any], rules: Mapping[str, Any]) -> Column:
         raise _outside(name, data, rules) from None
     if not _are_in_range(values, known, rules):
         raise _outside(name, data, rules)
+    # With gaps it stays a list: an array of whole numbers has no place for None.
     if known is not data:
         return data
     return values.astype(np.int64) if is_whole else values  # type: ignore[return-value]

@@ -58,6 +58,7 @@ async def blocks(receive: Receive) -> AsyncGenerator[list[bytes]]:
             if not more:
                 lines.append(rest)
             full = [line for line in lines if line.strip()]
+            # Of short lines a block of bytes holds more than are answered at a time.
             for start in range(0, len(full), MAX_SHOTS):
                 yield full[start : start + MAX_SHOTS]
 

@@ -85,6 +85,7 @@ class Protocol(HttpConnection):
             self._parse(data)
         else:
             self._parse_large(data)
+        # Nothing is begun: this timer is for requests on their way, keep-alive has one of its own.
         if self._stage == BETWEEN and not self._wire_bytes:
             self._cancel_deadline()
         elif not self._ignores_input:
@@ -116,6 +117,8 @@ class Protocol(HttpConnection):
     def _resume_parsing(self) -> bool:
         """Parse what waits, when there is time for more; whether to read more then."""
         if self._unparsed and not self._ignores_input:
+            # Not at once: this is called while an answer is being finished, and parsing may begin
+            # the next.
             self.loop.call_soon(self._parse_unparsed)
             return False
         return not self.pipeline

@@ -64,6 +64,7 @@ class Archive:
             if number not in self._groups:
                 self._groups[number] = pl.DataFrame(self._file.read_row_group(number))
             self._groups.move_to_end(number)
+            # The one that was used least recently goes: readers go forward, page by page.
             if len(self._groups) > GROUPS_IN_MEMORY:
                 self._groups.popitem(last=False)
             return self._groups[number]
@@ -89,6 +90,8 @@ def _ignore(_done: int, _of: int) -> None:
 
 
 def _convert(origin: Origin, path: Path, progress: Progress) -> None:
+    # The identity is that of all records in their order: equal archives share cursors and
+    # positions.
     written, content = 0, hashlib.blake2b(digest_size=8)
     columns = pa.schema([(name, pa.string()) for name in feed22.COLUMNS])
     with replacing(path) as temporary:
