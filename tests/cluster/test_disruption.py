@@ -33,7 +33,7 @@ unset MLFLOW_TRACKING_URI_FILE MLFLOW_TRACKING_USERNAME_FILE MLFLOW_TRACKING_PAS
 export PARIVISION_HOME=/tmp/home
 parivision ingest 'synthetic:?seed=4&seasons=2021-2023&games=300'
 parivision refine
-parivision train --models lightgbm,random_forest
+parivision train --models lightgbm
 """
 # A season that no other source has.
 SEASON = "synthetic:?seed=3&seasons=2019-2019&games=60"
