@@ -20,7 +20,7 @@ from parivision.kubernetes import (
     canary_state,
     deploy,
 )
-from parivision.kubernetes.follow import follow
+from parivision.kubernetes.follow import RolloutFollower, RolloutWaits
 from parivision.registry import Registry
 
 PLACE: Final = f"{NAMESPACE}/{RELEASE}-shots"
@@ -58,7 +58,8 @@ class Stage:
         target = DeploymentTarget.parse(PLACE)
         canary.serve(self.api, target, release)
         canary.force(self.api, target, release)
-        follow(release, target, cluster=self.api, say=_logger.info, timeout_s=READY_S)
+        waits = RolloutWaits(READY_S)
+        RolloutFollower(release, target, waits, self.api, _logger.info).follow()
 
     def canary(self) -> CanaryState:
         """How the rollout stands."""

@@ -47,10 +47,8 @@ def deploy(
     """
     target = DeploymentTarget.parse(deployment)
     state = canary.canary_state(cluster, target)
-    waits = _Waits(timeout_s, rollout_s, patience_s)
-    follower = _Follower(
-        release, target, waits, cluster, say, clock, sleep, RolloutTarget(cluster, target)
-    )
+    waits = RolloutWaits(timeout_s, rollout_s, patience_s)
+    follower = RolloutFollower(release, target, waits, cluster, say, clock, sleep)
     if state is not None and not state.is_new:
         follower.roll_out(state)
         return address(target)
@@ -68,44 +66,33 @@ def deploy(
     return service
 
 
-def follow(
-    release: Release,
-    target: DeploymentTarget,
-    *,
-    timeout_s: float,
-    rollout_s: float = ROLLOUT_S,
-    patience_s: float = PATIENCE_S,
-    cluster: Cluster,
-    say: Say = _logger.info,
-    clock: Clock = time.monotonic,
-    sleep: Sleep = time.sleep,
-) -> None:
-    """Return once a release that is the target is what users get; raises as `deploy` does."""
-    waits = _Waits(timeout_s, rollout_s, patience_s)
-    rollout_target = RolloutTarget(cluster, target)
-    _Follower(release, target, waits, cluster, say, clock, sleep, rollout_target).follow()
-
-
 @dataclass(frozen=True)
-class _Waits:
+class RolloutWaits:
+    """How long to wait, in seconds: for pods, for the verdict, for a fault that could pass."""
+
     pods_s: float
-    rollout_s: float
-    trouble_s: float
+    rollout_s: float = ROLLOUT_S
+    trouble_s: float = PATIENCE_S
 
 
 @dataclass
-class _Follower:
+class RolloutFollower:
+    """Follows a release to what becomes of it; raises ServiceError as `deploy` does."""
+
     release: Release
     target: DeploymentTarget
-    waits: _Waits
+    waits: RolloutWaits
     cluster: Cluster
-    say: Say
-    clock: Clock
-    sleep: Sleep
-    rollout_target: RolloutTarget
+    say: Say = _logger.info
+    clock: Clock = time.monotonic
+    sleep: Sleep = time.sleep
     key: str = ""
     trouble: str = ""
     last_line: str = ""
+
+    def __post_init__(self) -> None:
+        """What tells why its pods do not get ready."""
+        self.rollout_target = RolloutTarget(self.cluster, self.target)
 
     def hand_over(self) -> None:
         """Let Flagger take the first champion over."""

@@ -16,7 +16,7 @@ from parivision.kubernetes import canary
 from parivision.kubernetes.canary import CanaryState
 from parivision.kubernetes.cluster import Cluster, DeploymentTarget
 from parivision.kubernetes.deploy import POLL_S, Clock, Sleep
-from parivision.kubernetes.follow import ROLLOUT_S, Say, follow
+from parivision.kubernetes.follow import ROLLOUT_S, RolloutFollower, RolloutWaits, Say
 
 RETURN: Final = "return"
 ANSWER_S: Final = 60.0
@@ -106,16 +106,8 @@ def bring_back(
         canary.order(cluster, deployment, order.to_dict())
         say(f"ordered: return to version {order.version}")
         state = _answered(order, deployment, cluster, answer_s, clock, sleep)
-    follow(
-        state.target,
-        deployment,
-        cluster=cluster,
-        say=say,
-        timeout_s=timeout_s,
-        rollout_s=rollout_s,
-        clock=clock,
-        sleep=sleep,
-    )
+    waits = RolloutWaits(timeout_s, rollout_s)
+    RolloutFollower(state.target, deployment, waits, cluster, say, clock, sleep).follow()
 
 
 def under_way(state: CanaryState) -> str:
