@@ -2,7 +2,30 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
+
+OF_DATABASE: Final[dict[str, frozenset[str]]] = {
+    "mongodb": frozenset(
+        {
+            "mongodb_ss_opcounters",
+            "mongodb_ss_opLatencies_latency",
+            "mongodb_ss_opLatencies_ops",
+            "mongodb_ss_connections",
+        }
+    ),
+    "ferretdb": frozenset(
+        {
+            "ferretdb_client_requests_total",
+            "ferretdb_client_responses_total",
+            "ferretdb_client_accepts_total",
+            "ferretdb_client_duration_seconds_count",
+            "ferretdb_cursors_duration_seconds_sum",
+            "ferretdb_cursors_duration_seconds_count",
+            "ferretdb_sqldb_wait_duration_seconds_total",
+        }
+    ),
+}
+"""Metrics of either database that rules and dashboards ask for; the other has none of them."""
 
 # What is no metric: texts, the labels that are chosen, and the labels that are grouped by.
 _NOT_METRICS = re.compile(

@@ -22,21 +22,10 @@ OF_VOLUMES = {
 # What one of the two databases says, and the other does not.
 OF_ENGINE = {
     "mongodb": {
-        "mongodb_ss_opcounters",
-        "mongodb_ss_opLatencies_latency",
-        "mongodb_ss_opLatencies_ops",
-        "mongodb_ss_connections",
+        *promql.OF_DATABASE["mongodb"],
         "parivision:database_latency_seconds:mean5m",
     },
-    "ferretdb": {
-        "ferretdb_client_requests_total",
-        "ferretdb_client_responses_total",
-        "ferretdb_client_accepts_total",
-        "ferretdb_client_duration_seconds_count",
-        "ferretdb_cursors_duration_seconds_sum",
-        "ferretdb_cursors_duration_seconds_count",
-        "ferretdb_sqldb_wait_duration_seconds_total",
-    },
+    "ferretdb": promql.OF_DATABASE["ferretdb"],
 }
 # Some tell of a rollout only while it is the newest.
 WITHIN = "1h"

@@ -9,8 +9,11 @@ import pytest
 import kfp_standin
 from kfp_standin import Standin
 from parivision.lake import Lake, open_lake
+from parivision.packaging import local_deployment
+from parivision.registry import Registry, quiet
 from pipeline.kfp_commands import Run, name_server
 from pipeline.mongo_server import HOW_TO, Server, running
+from ports import free_port
 
 _databases = count()
 
@@ -59,3 +62,26 @@ def kfp_run(run: Run, kfp: Standin, monkeypatch: pytest.MonkeyPatch, tmp_path: P
     """Runs a command line against the stand-in; gives the exit code, output and errors."""
     name_server(kfp, monkeypatch, tmp_path)
     return run
+
+
+@pytest.fixture(scope="session")
+def mlflow_db(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """MLflow's database, empty and migrated, which takes seconds: tests write copies of it."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    quiet()
+    Registry(f"sqlite:///{folder}/mlflow.db").champion()
+    return (folder / "mlflow.db").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """What a local deployment keeps; nothing runs on when the tests are over."""
+    folder = tmp_path_factory.mktemp("serve")
+    yield folder
+    local_deployment.stop(folder)
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    """The port of the prediction service."""
+    return free_port()

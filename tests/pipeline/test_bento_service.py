@@ -24,7 +24,6 @@ from parivision.serving.client import ServiceClient, requests_of
 from parivision.serving.openapi import SMALL_SHOT
 from parivision.serving.requests import MAX_BODY_BYTES
 from parivision.sources.synthetic import P_TRUE, SyntheticConfig, generate
-from ports import free_port
 
 START_S = 180.0
 AGREED = 1e-12
@@ -41,20 +40,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bento(small_bundle_dir: Path, store: Path) -> Bento:
     """Version 1: LightGBM."""
     return package.build(small_bundle_dir, version="1", store=store, metrics={"log_loss": 0.65})
-
-
-@pytest.fixture(scope="module")
-def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """What the deployment keeps; nothing runs on when the tests are over."""
-    folder = tmp_path_factory.mktemp("serve")
-    yield folder
-    local_deployment.stop(folder)
-
-
-@pytest.fixture(scope="module")
-def port() -> int:
-    """The service's port."""
-    return free_port()
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -49,20 +48,6 @@ def light_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def light_bento(light_bundle: Path, store: Path) -> Bento:
     """Version 1."""
     return bento.build(light_bundle, name="light", version="1", store=store)
-
-
-@pytest.fixture(scope="module")
-def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """What the deployment keeps; nothing runs on when the tests are over."""
-    folder = tmp_path_factory.mktemp("serve")
-    yield folder
-    local_deployment.stop(folder)
-
-
-@pytest.fixture(scope="module")
-def port() -> int:
-    """The service's port."""
-    return free_port()
 
 
 @pytest.fixture

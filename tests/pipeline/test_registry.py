@@ -34,19 +34,10 @@ WON = Decision("lightgbm", promoted=True, reason="lightgbm is better")
 LOST = Decision("champion", promoted=False, reason="nobody is better")
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    """A store that is migrated once; each test gets a copy."""
-    folder = tmp_path_factory.mktemp("mlflow")
-    quiet()
-    Registry(f"sqlite:///{folder}/mlflow.db").champion()
-    return (folder / "mlflow.db").read_bytes()
-
-
 @pytest.fixture
-def registry(store, tmp_path):
+def registry(mlflow_db, tmp_path):
     """An empty registry."""
-    (tmp_path / "mlflow.db").write_bytes(store)
+    (tmp_path / "mlflow.db").write_bytes(mlflow_db)
     quiet()
     return Registry(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "artifacts")
 
@@ -158,10 +149,10 @@ def test_a_bundle_is_fetched_once(registry, small_bundle_dir, small_bundle, tmp_
 
 
 def test_another_store_s_version_is_another_bundle(
-    registry, store, small_bundle_dir, small_bundle, tmp_path
+    registry, mlflow_db, small_bundle_dir, small_bundle, tmp_path
 ):
     """Version 1 of two stores, fetched into the same cache, are kept apart."""
-    (tmp_path / "other.db").write_bytes(store)
+    (tmp_path / "other.db").write_bytes(mlflow_db)
     other = Registry(f"sqlite:///{tmp_path}/other.db", tmp_path / "other-artifacts")
     plain = replace(small_bundle, card={"from": "elsewhere"})
     plain.save(tmp_path / "plain")
@@ -205,7 +196,7 @@ def test_the_newest_training_of_each_model_is_found(
     assert found["xgboost"].card == small_bundle.card
 
 
-def test_errors_are_translated(registry, store, tmp_path):
+def test_errors_are_translated(registry, mlflow_db, tmp_path):
     """A version, run or store that is not there, and a broken file, are errors of the registry."""
     with pytest.raises(RegistryError, match="cannot look version 9 up"):
         registry.fetch("9", tmp_path / "cache")
@@ -213,7 +204,7 @@ def test_errors_are_translated(registry, store, tmp_path):
         registry.extend("nobody", metrics={"x": 1.0})
     with pytest.raises(RegistryError, match="cannot open the registry"):
         Registry("teapot://x")
-    (tmp_path / "broken.db").write_bytes(store[:4000] + b"\xff" * 4000)
+    (tmp_path / "broken.db").write_bytes(mlflow_db[:4000] + b"\xff" * 4000)
     with pytest.raises(RegistryError):
         Registry(f"sqlite:///{tmp_path}/broken.db").champion()
 

@@ -75,17 +75,8 @@ OF_OTHERS = {
     "alertmanager_notifications_failed_total",
     "mlflow_http_request_total",
     "registry_http_requests_total",
-    "ferretdb_client_requests_total",
-    "ferretdb_client_responses_total",
-    "ferretdb_client_accepts_total",
-    "ferretdb_client_duration_seconds_count",
-    "ferretdb_cursors_duration_seconds_sum",
-    "ferretdb_cursors_duration_seconds_count",
-    "ferretdb_sqldb_wait_duration_seconds_total",
-    "mongodb_ss_opcounters",
-    "mongodb_ss_opLatencies_latency",
-    "mongodb_ss_opLatencies_ops",
-    "mongodb_ss_connections",
+    *promql.OF_DATABASE["mongodb"],
+    *promql.OF_DATABASE["ferretdb"],
 }
 RUNBOOKS = charts.CHART / "charts" / "monitoring" / "README.md"
 

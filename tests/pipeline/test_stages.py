@@ -15,7 +15,7 @@ from parivision.models.bundle import PLAYERS, Bundle
 from parivision.models.training import Recipe
 from parivision.promotion.decision import BLENDED, CHAMPION, RECALIBRATED, Rule
 from parivision.promotion.holdout import Judgement
-from parivision.registry import MODEL_NAME, Registry, quiet
+from parivision.registry import MODEL_NAME, Registry
 from parivision.stages import files
 from parivision.stages.evaluate import evaluate
 from parivision.stages.examine import examine
@@ -33,15 +33,6 @@ NEVER = Rule(alpha=0.0)
 def _one_thread(monkeypatch):
     """Threads that wait for each other on a busy machine take longer than one alone."""
     monkeypatch.setattr(families, "THREADS", 1)
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    """A store that is migrated once; each test gets a copy."""
-    folder = tmp_path_factory.mktemp("mlflow")
-    quiet()
-    Registry(f"sqlite:///{folder}/mlflow.db").champion()
-    return (folder / "mlflow.db").read_bytes()
 
 
 class Place:
@@ -83,9 +74,9 @@ def _files(folder):
 
 
 @pytest.fixture
-def place(tmp_path, store, league_shots):
+def place(tmp_path, mlflow_db, league_shots):
     """Everything in one folder, with an empty registry."""
-    return Place(tmp_path, store, league_shots)
+    return Place(tmp_path, mlflow_db, league_shots)
 
 
 def test_training_writes_a_bundle_and_keeps_a_run(place):

@@ -1,4 +1,4 @@
-"""What several unit tests share: a baseline, a reference for drift, and logs of predictions."""
+"""What several unit tests share: a baseline, leagues, a reference for drift, logs, a clock."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from clocks import HandClock
 from drift_league import league
 from parivision.drift import DriftReference, build_reference
 from parivision.features import tables
@@ -16,6 +17,7 @@ from parivision.prediction_log import log
 from parivision.prediction_log.log import RecordLog
 from parivision.prediction_log.spill import Spill
 from parivision.shots.split import time_split
+from parivision.sources.synthetic import SyntheticConfig, generate
 from prediction_log_outage import KIND, Opened, Outage
 
 
@@ -37,6 +39,24 @@ def drift_training() -> pl.DataFrame:
 def drift_reference(drift_training: pl.DataFrame) -> DriftReference:
     """The reference made of it."""
     return build_reference(drift_training, champion="lightgbm 3")
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    """A clock that a test moves."""
+    return HandClock()
+
+
+@pytest.fixture(scope="session")
+def default_league() -> pl.DataFrame:
+    """Two full seasons of the default synthetic league, with the true probabilities."""
+    return generate(SyntheticConfig())
+
+
+@pytest.fixture(scope="session")
+def default_season(default_league: pl.DataFrame) -> pl.DataFrame:
+    """The later of the two seasons."""
+    return default_league.filter(pl.col("season") == 2023)
 
 
 @pytest.fixture

@@ -1,29 +1,11 @@
 """A source's last answer: fresh, overdue, lost, and found again."""
 
 import logging
-from dataclasses import dataclass
 
 import pytest
 
 from parivision.errors import StoreError
 from parivision.exporter.cache import EVERY_S, PATIENCE_S, SHARE, Cached
-
-
-@dataclass
-class Clock:
-    """A clock that stands still until it is told to move."""
-
-    now_s: float = 1000.0
-
-    def __call__(self):
-        """The time."""
-        return self.now_s
-
-
-@pytest.fixture
-def clock():
-    """The clock of a test."""
-    return Clock()
 
 
 @pytest.fixture

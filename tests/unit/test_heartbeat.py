@@ -19,23 +19,6 @@ from parivision.stages.heartbeat import Alive, elapsed, logs_heartbeat
 pytestmark = pytest.mark.unit
 
 
-class Clock:
-    """A clock that a test moves."""
-
-    def __init__(self):
-        self.now_s = 100.0
-
-    def __call__(self):
-        """The moment in seconds."""
-        return self.now_s
-
-
-@pytest.fixture
-def clock():
-    """A clock at 100 s."""
-    return Clock()
-
-
 @pytest.fixture
 def told():
     """What was told."""

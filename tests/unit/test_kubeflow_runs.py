@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from clocks import HandClock
 from parivision.errors import PipelineError
 from parivision.kubeflow.compiled import Task
 from parivision.kubeflow.local_runs import Event
@@ -30,25 +31,10 @@ def executed(task: str, how: str) -> list[Node]:
     return [Node(name, state, 9.0) for name, state in names.items()]
 
 
-class Clock:
-    """Time that passes only when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-
-    def sleep(self, seconds: float) -> None:
-        """Let time pass."""
-        self.now_s += seconds
-
-    def read(self) -> float:
-        """The time."""
-        return self.now_s
-
-
 def followed(answers: Iterator[RunState | PipelineError]) -> tuple[RunState, list[Event], float]:
     """Follow a run that answers like this: its last state, what was told, how long it took."""
     events: list[Event] = []
-    clock = Clock()
+    clock = HandClock(0.0)
 
     def ask() -> RunState:
         answer = next(answers)
@@ -56,7 +42,7 @@ def followed(answers: Iterator[RunState | PipelineError]) -> tuple[RunState, lis
             raise answer
         return answer
 
-    last = follow(ask, Follower(TASKS, events.append), sleep=clock.sleep, clock=clock.read)
+    last = follow(ask, Follower(TASKS, events.append), sleep=clock.sleep, clock=clock)
     return last, events, clock.now_s
 
 

@@ -18,43 +18,37 @@ from scalars import day, number
 SMALL = SyntheticConfig(seasons=(2023,), games_a_season=12)
 
 
-@pytest.fixture(scope="module")
-def shots() -> pl.DataFrame:
-    """Two full seasons of the default league."""
-    return generate(SyntheticConfig())
-
-
-@pytest.fixture(scope="module")
-def last(shots: pl.DataFrame) -> pl.DataFrame:
-    """The later of the two seasons."""
-    return shots.filter(pl.col("season") == 2023)
-
-
 class TestTable:
     """The table's form."""
 
-    def test_has_the_canonical_columns_and_the_true_probability(self, shots: pl.DataFrame) -> None:
+    def test_has_the_canonical_columns_and_the_true_probability(
+        self, default_league: pl.DataFrame
+    ) -> None:
         """Columns are the canonical ones in order, then p_true, and every row is valid."""
-        assert shots.columns == [*schema.NAMES, P_TRUE]
-        assert schema.split_valid(shots.drop(P_TRUE), "test").bad.is_empty()
-        assert shots[P_TRUE].is_between(0.0, 1.0, closed="none").all()
+        assert default_league.columns == [*schema.NAMES, P_TRUE]
+        assert schema.split_valid(default_league.drop(P_TRUE), "test").bad.is_empty()
+        assert default_league[P_TRUE].is_between(0.0, 1.0, closed="none").all()
 
-    def test_keys_are_unique_and_in_the_order_of_play(self, shots: pl.DataFrame) -> None:
+    def test_keys_are_unique_and_in_the_order_of_play(self, default_league: pl.DataFrame) -> None:
         """Rows come by date, game, period and falling clock, with growing event numbers."""
-        assert shots.select(schema.KEY).is_unique().all()
-        assert shots["game_date"].is_sorted()
-        ordered = shots.sort("game_id", "period", "clock_s", descending=[False, False, True])
-        assert ordered["game_id"].equals(shots["game_id"])
-        assert ordered["clock_s"].equals(shots["clock_s"])
-        steps = shots.select(pl.col("event_id").diff().over("game_id"))["event_id"]
+        assert default_league.select(schema.KEY).is_unique().all()
+        assert default_league["game_date"].is_sorted()
+        ordered = default_league.sort(
+            "game_id", "period", "clock_s", descending=[False, False, True]
+        )
+        assert ordered["game_id"].equals(default_league["game_id"])
+        assert ordered["clock_s"].equals(default_league["clock_s"])
+        steps = default_league.select(pl.col("event_id").diff().over("game_id"))["event_id"]
         assert (steps.drop_nulls() > 0).all()
 
-    def test_words_for_places_agree_with_the_court(self, last: pl.DataFrame) -> None:
+    def test_words_for_places_agree_with_the_court(self, default_season: pl.DataFrame) -> None:
         """Zone names, shot values and distances are those of the place."""
-        x, y = last["x_ft"].to_numpy(), last["y_ft"].to_numpy()
-        assert (court.shot_value(x, y) == last["shot_value"].to_numpy()).all()
-        assert (np.floor(court.distance_ft(x, y) + 1e-9) == last["distance_ft"].to_numpy()).all()
-        pairs = set(zip(court.zone(x, y).tolist(), last["zone_basic"], strict=True))
+        x, y = default_season["x_ft"].to_numpy(), default_season["y_ft"].to_numpy()
+        assert (court.shot_value(x, y) == default_season["shot_value"].to_numpy()).all()
+        assert (
+            np.floor(court.distance_ft(x, y) + 1e-9) == default_season["distance_ft"].to_numpy()
+        ).all()
+        pairs = set(zip(court.zone(x, y).tolist(), default_season["zone_basic"], strict=True))
         assert pairs == {
             (1, "Restricted Area"),
             (2, "In The Paint (Non-RA)"),
@@ -65,8 +59,8 @@ class TestTable:
             (6, "Right Corner 3"),
             (7, "Backcourt"),
         }
-        assert number(last.filter(zone_basic="Left Corner 3")["x_ft"].min()) > 0
-        assert set(last.filter(zone_basic="Mid-Range")["zone_area"]) == {
+        assert number(default_season.filter(zone_basic="Left Corner 3")["x_ft"].min()) > 0
+        assert set(default_season.filter(zone_basic="Mid-Range")["zone_area"]) == {
             "Center",
             "Left Side",
             "Right Side",
@@ -74,9 +68,11 @@ class TestTable:
             "Right Side Center",
         }
 
-    def test_schedule_is_a_season_of_the_league(self, last: pl.DataFrame) -> None:
+    def test_schedule_is_a_season_of_the_league(self, default_season: pl.DataFrame) -> None:
         """1230 games from October to April, 82 a team, half at home, at most one a day."""
-        games = last.unique("game_id").select("game_id", "game_date", "home_team", "away_team")
+        games = default_season.unique("game_id").select(
+            "game_id", "game_date", "home_team", "away_team"
+        )
         assert games["game_id"].sort().to_list() == list(range(22200001, 22201231))
         assert day(games["game_date"].min()).isoformat() == "2022-10-18"
         assert day(games["game_date"].max()).month == 4
@@ -89,11 +85,14 @@ class TestTable:
         assert played["team"].value_counts()["count"].to_list() == [82] * 30
         assert played.is_unique().all()
 
-    def test_a_team_shoots_only_in_its_own_games(self, last: pl.DataFrame) -> None:
+    def test_a_team_shoots_only_in_its_own_games(self, default_season: pl.DataFrame) -> None:
         """Both teams of a game shoot, nobody else, and a player shoots for one team."""
-        per_game = last.group_by("game_id").agg(pl.col("team_id").n_unique())
+        per_game = default_season.group_by("game_id").agg(pl.col("team_id").n_unique())
         assert per_game["team_id"].to_list() == [2] * 1230
-        assert last.group_by("player_id").agg(pl.col("team_id").n_unique())["team_id"].max() == 1
+        assert (
+            default_season.group_by("player_id").agg(pl.col("team_id").n_unique())["team_id"].max()
+            == 1
+        )
 
     def test_few_games_spread_over_the_whole_season(self) -> None:
         """A short league still runs from October to spring."""

@@ -15,21 +15,9 @@ from scalars import number
 
 
 @pytest.fixture(scope="module")
-def shots() -> pl.DataFrame:
-    """Two full seasons of the default league."""
-    return generate(SyntheticConfig())
-
-
-@pytest.fixture(scope="module")
-def last(shots: pl.DataFrame) -> pl.DataFrame:
-    """The later of the two seasons."""
-    return shots.filter(pl.col("season") == 2023)
-
-
-@pytest.fixture(scope="module")
-def measured(shots: pl.DataFrame) -> dict[str, Any]:
+def measured(default_league: pl.DataFrame) -> dict[str, Any]:
     """The facts of the synthetic league, measured as those of the real one were."""
-    return measure(shots)
+    return measure(default_league)
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +31,9 @@ def facts() -> dict[str, Any]:
 class TestLikeness:
     """The league looks like the real one, by the facts measured on 3.6 million real shots."""
 
-    def test_outcomes_follow_the_true_probability(self, shots: pl.DataFrame) -> None:
+    def test_outcomes_follow_the_true_probability(self, default_league: pl.DataFrame) -> None:
         """In every slice of p_true the make rate is p_true, within chance."""
-        slices = shots.group_by((pl.col(P_TRUE) * 20).floor().alias("slice")).agg(
+        slices = default_league.group_by((pl.col(P_TRUE) * 20).floor().alias("slice")).agg(
             pl.len(),
             pl.col("made").mean(),
             pl.col(P_TRUE).mean(),
@@ -54,9 +42,9 @@ class TestLikeness:
         gap = (slices["made"] - slices[P_TRUE]).abs() / slices["error"]
         assert number(gap.max()) < 4.0
 
-    def test_is_as_hard_to_predict_as_the_real_one(self, last: pl.DataFrame) -> None:
+    def test_is_as_hard_to_predict_as_the_real_one(self, default_season: pl.DataFrame) -> None:
         """Who knows the truth scores a log loss of 0.62 to 0.64, as the best models on 2023."""
-        p, made = last[P_TRUE].to_numpy(), last["made"].to_numpy()
+        p, made = default_season[P_TRUE].to_numpy(), default_season["made"].to_numpy()
         assert 0.62 < -np.mean(np.where(made == 1, np.log(p), np.log1p(-p))) < 0.64
         rank = np.argsort(np.argsort(p)) + 1
         hits = made.sum()
@@ -121,9 +109,9 @@ class TestLikeness:
         ours, real = (np.diag(f["preference_covariance"]) for f in (measured, facts))
         assert (np.abs(ours / real - 1) < 0.4).all()
 
-    def test_usage(self, last: pl.DataFrame) -> None:
+    def test_usage(self, default_season: pl.DataFrame) -> None:
         """Quantiles of a season's shots by player are within 25 % of those of 2023."""
-        shots = last["player_id"].value_counts()["count"]
+        shots = default_season["player_id"].value_counts()["count"]
         assert 520 <= len(shots) <= 540
         real = {0.25: 95, 0.5: 303, 0.75: 602, 0.9: 962, 0.95: 1148, 0.99: 1390}
         for quantile, count in real.items():
@@ -158,8 +146,8 @@ def _actions(facts: dict[str, Any]) -> dict[tuple[int, str], tuple[float, float]
     return found
 
 
-def _shooters_team(shots: pl.DataFrame) -> pl.Series:
+def _shooters_team(default_league: pl.DataFrame) -> pl.Series:
     from parivision.shots.league import TEAM_ABBREVIATIONS
 
     names = {team: names[0] for team, names in TEAM_ABBREVIATIONS.items()}
-    return shots["team_id"].replace_strict(names)
+    return default_league["team_id"].replace_strict(names)
