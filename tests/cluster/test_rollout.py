@@ -1,6 +1,7 @@
 """Given traffic whose outcomes come, challengers are rolled out: good ones stay, bad ones go back.
 
-Two bad ones by default, and test_retraining.py has a good one; PARIVISION_SOAK=1 takes all, half an hour.
+Two bad ones by default, and test_retraining.py has a good one; PARIVISION_SOAK=1 takes all, half an
+hour.
 """
 
 import logging

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 backtest = typer.Typer(no_args_is_help=True)
+Plot = Annotated[Path | None, typer.Option(help="SVG file for the picture.")]
+Keep = Annotated[
+    Path | None,
+    typer.Option(help="Folder for the trained models: run again, it goes on from there."),
+]
 
 
 @backtest.command()
@@ -24,11 +29,8 @@ def seasons(
         str, typer.Option(help="Families to train each season, separated by commas.")
     ] = "lightgbm",
     json: Json = False,
-    plot: Annotated[Path | None, typer.Option(help="SVG file for the picture.")] = None,
-    keep: Annotated[
-        Path | None,
-        typer.Option(help="Folder for the trained models: run again, it goes on from there."),
-    ] = None,
+    plot: Plot = None,
+    keep: Keep = None,
 ) -> None:
     """Run the training pipeline's decision at the end of every season, knowing nothing later.
 
@@ -109,11 +111,8 @@ def estimated_weeks(
         typer.Option(help="Seasons to estimate: 2020,2021, or 2018-2023 for those that are there."),
     ] = "2018-2023",
     json: Json = False,
-    plot: Annotated[Path | None, typer.Option(help="SVG file for the picture.")] = None,
-    keep: Annotated[
-        Path | None,
-        typer.Option(help="Folder for the trained models: run again, it goes on from there."),
-    ] = None,
+    plot: Plot = None,
+    keep: Keep = None,
 ) -> None:
     """Estimate each week's log loss and ROC-AUC without outcomes, and hold it against them."""
     from parivision.backtests import estimated as study
