@@ -14,7 +14,8 @@ from parivision.lake.refine import RefineReport, refine
 from parivision.lake.snapshot import read_snapshot, write_snapshot
 from parivision.models.bundle import Bundle
 from parivision.shots import leagues
-from parivision.shots.leagues import G_LEAGUE, LEAGUES, NBA, WNBA, League, league_of
+from parivision.shots.league_games import league_of
+from parivision.shots.leagues import G_LEAGUE, LEAGUES, NBA, WNBA, League
 from parivision.sources import feed22
 from parivision.sources.base import Batch
 from parivision.sources.read import read_shots

@@ -20,6 +20,7 @@ from typing import Final, Protocol
 import polars as pl
 
 from parivision.shots import schema
+from parivision.shots.league_games import is_of
 from parivision.shots.leagues import NBA, League
 
 KEYS: Final = ("game_id", "event_id", "digest")
@@ -188,7 +189,7 @@ def in_order_taken(shots: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
 def within(since: date | None, until: date | None, league: League | None) -> pl.Expr:
     """The condition since <= game_date < until, for a league's games; either end may be open."""
     day = pl.col("game_date")
-    condition = pl.lit(value=True) if league is None else league.holds(pl.col("game_id"))
+    condition = pl.lit(value=True) if league is None else is_of(league, pl.col("game_id"))
     if since is not None:
         condition = condition & (day >= since)
     if until is not None:

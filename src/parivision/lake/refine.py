@@ -11,6 +11,7 @@ from parivision.lake.base import Lake, Pending, quarantined
 from parivision.lake.ingest import Progress, known_format
 from parivision.shots import league, schema
 from parivision.shots.contradictions import TEAMS
+from parivision.shots.league_games import is_of
 from parivision.shots.leagues import NBA
 from parivision.sources import FORMATS, Format
 from parivision.sources.game_number import ALL_STAR
@@ -81,7 +82,7 @@ def refine(
 def _strangers(shots: pl.DataFrame) -> dict[str, int]:
     """Shots by team that is not known; All Star teams get new names every year."""
     # Of other leagues no team is known, and none is a surprise.
-    shots = shots.filter(NBA.holds(pl.col("game_id")))
+    shots = shots.filter(is_of(NBA, pl.col("game_id")))
     names = {name for side in TEAMS for name in shots[side].unique()}
     unknown = sorted(name for name in names if not league.is_known(name))
     if not unknown:

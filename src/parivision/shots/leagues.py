@@ -2,17 +2,15 @@
 
 A league's game numbers begin with two digits of its own, so a game's number tells its league, and
 keys of two leagues never meet. The court of all three is 94 by 50 feet with the hoop in the same
-place; what is not alike is said here, once.
+place; what is not alike is said here, once. The service checks requests by it, and has no Polars:
+what a table's game numbers tell is in `parivision.shots.league_games`.
 """
 
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from parivision.errors import DataError, SettingsError
-
-if TYPE_CHECKING:  # the service checks requests without Polars
-    import polars as pl
+from parivision.errors import SettingsError
 
 GAMES_PER_LEAGUE: Final = 100_000_000
 """A number has two digits of the league before eight of the game."""
@@ -47,10 +45,6 @@ class League:
     def first_game(self) -> int:
         """The lowest number that a game of it may have."""
         return int(self.code) * GAMES_PER_LEAGUE
-
-    def holds(self, game_id: "pl.Expr") -> "pl.Expr":
-        """Whether games of these numbers are its own."""
-        return game_id // GAMES_PER_LEAGUE == int(self.code)
 
     def season_of(self, day: date) -> int:
         """The season, the year in which it ends, whose first day came last."""
@@ -98,22 +92,3 @@ def named(text: str) -> League:
             return league
     known = ", ".join(league.key for league in LEAGUES)
     raise SettingsError(f"league is {text!r}: expected one of {known}")
-
-
-def league_of(game_id: "pl.Series") -> League:
-    """The one league of games, of whose shots models and reports can be made.
-
-    Raises DataError where games of several are mixed, and SettingsError for a league of whose shots
-    nothing can be computed.
-    """
-    codes = {f"{code:02d}" for code in (game_id // GAMES_PER_LEAGUE).unique().drop_nulls()}
-    found = [league for league in LEAGUES if league.code in codes]
-    if len(found) > 1:
-        raise DataError(
-            f"shots of {' and '.join(league.title for league in found)} are mixed: models and "
-            "reports are made of one league; `parivision refine --league` chooses it"
-        )
-    league = found[0] if found else NBA
-    if league.no_model:
-        raise SettingsError(league.no_model)
-    return league

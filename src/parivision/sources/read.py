@@ -4,7 +4,7 @@ import polars as pl
 
 from parivision.errors import DataError, FilesError
 from parivision.shots import schema
-from parivision.shots.leagues import league_of
+from parivision.shots.league_games import league_of
 from parivision.sources import FORMATS, Format
 from parivision.sources.base import Source
 from parivision.sources.partial_records import without_twins

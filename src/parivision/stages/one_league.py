@@ -6,7 +6,7 @@ import polars as pl
 
 from parivision.errors import ModelError
 from parivision.models.bundle import Bundle
-from parivision.shots.leagues import league_of
+from parivision.shots.league_games import league_of
 
 
 def refuse_other_league(shots: pl.DataFrame, models: Mapping[str, Bundle | None]) -> None:

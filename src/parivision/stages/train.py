@@ -16,7 +16,7 @@ from parivision.promotion import holdout
 from parivision.registry import TRAINING
 from parivision.scoring.scores import Scores
 from parivision.settings import Settings
-from parivision.shots.leagues import league_of
+from parivision.shots.league_games import league_of
 from parivision.shots.split import time_split
 from parivision.stages import details, stores
 from parivision.stages.heartbeat import logs_heartbeat

@@ -3,6 +3,7 @@
 import polars as pl
 
 from parivision.shots import leagues
+from parivision.shots.league_games import is_of
 from parivision.sources import game_number
 from parivision.sources.format import spelled, whole
 
@@ -15,7 +16,7 @@ def chosen_records(records: pl.DataFrame, league: str, season_type: str) -> pl.D
     """
     number = whole("Game ID", pl.Int64).value
     if league:
-        records = records.filter(leagues.named(league).holds(number))
+        records = records.filter(is_of(leagues.named(league), number))
     if season_type:
         stated = spelled("Season Type", game_number.part_of_season).value
         known = pl.coalesce(stated, game_number.stated_type(number))
