@@ -219,6 +219,30 @@ class TestJson:
             else:
                 assert (row[name] or "") == (cell or "")
 
+    @pytest.mark.parametrize(
+        ("odd", "written"),
+        [
+            ("7.5", 7.5),
+            ("8.0", 8.0),
+            ("9" * 20, int("9" * 20)),
+            ("9" * 5000, "9" * 5000),
+            ("far", "far"),
+            ("1\N{ARABIC-INDIC DIGIT THREE}", "1\N{ARABIC-INDIC DIGIT THREE}"),
+        ],
+    )
+    def test_a_record_is_written_alike_whatever_its_neighbours_are(
+        self, odd: str, written: object, records: pl.DataFrame
+    ) -> None:
+        """One odd cell changes neither the other records of its page nor its own other cells."""
+        usual = records.head(2).with_columns(
+            pl.concat_str(pl.lit("00"), "Game ID").alias("Game ID"), pl.lit("05").alias("Period")
+        )
+        distance = pl.Series("Shot Distance", [odd, *usual["Shot Distance"].tail(1)])
+        expected = json.loads(as_json(usual))
+        assert expected[0]["Period"] == 5
+        expected[0]["Shot Distance"] = written
+        assert json.loads(as_json(usual.with_columns(distance))) == expected
+
 
 def _nowhere() -> Position:
     """A position that no test writes."""

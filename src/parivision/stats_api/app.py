@@ -47,7 +47,8 @@ NUMBERS: Final = (
 _GET_DATA: Final = "getdata"
 _SHOTS: Final = "shots"
 _CURSOR: Final = re.compile(r"([0-9a-f]{16})-(\d{1,12})")
-_NUMBER: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
+# JSON's numbers, without exponents; so few digits that Python reads all of them, none as infinite.
+_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,299})(\.[0-9]{1,300})?")
 
 
 class Feed:
@@ -153,23 +154,28 @@ def serve(
 def as_json(records: pl.DataFrame) -> str:
     """Records as a JSON list of objects; cells that are no number in a column of numbers stay text.
 
-    An empty cell is an empty text, or null in a column of numbers.
+    An empty cell is an empty text, or null in a column of numbers. A whole number loses its leading
+    zeros. How a cell is written depends on nothing but the cell.
     """
     texts = records.with_columns(pl.col(NUMBERS).replace("", None))
     numbers = texts.with_columns(pl.col(NUMBERS).cast(pl.Int64, strict=False))
-    # The usual page holds numbers only, and Polars writes it whole. A page with another cell is
-    # written row by row, which is slower and keeps that cell's text.
+    # The usual page holds whole numbers only, and Polars writes it whole. A page with another cell
+    # is written row by row, which is slower: its whole numbers as in any other page.
     if numbers.null_count().equals(texts.null_count()):
         return numbers.write_json()
-    return strict_json.text([_typed(row) for row in texts.iter_rows(named=True)])
+    pairs = zip(numbers.iter_rows(named=True), texts.iter_rows(named=True), strict=True)
+    return strict_json.text([_typed(row, text_of) for row, text_of in pairs])
 
 
-def _typed(row: dict[str, str | None]) -> dict[str, Any]:
-    def typed(name: str, text: str | None) -> Any:
-        is_number = name in NUMBERS and text is not None and _NUMBER.fullmatch(text)
-        return json.loads(text) if is_number and text else text
+def _typed(row: dict[str, Any], text_of: dict[str, str | None]) -> dict[str, Any]:
+    """The cells of a row; those that the cast to whole numbers made null, from their texts."""
+    return {
+        name: _number_or_text(text_of[name]) if cell is None else cell for name, cell in row.items()
+    }
 
-    return {name: typed(name, text) for name, text in row.items()}
+
+def _number_or_text(text: str | None) -> Any:
+    return json.loads(text) if text is not None and _NUMBER.fullmatch(text) else text
 
 
 async def _unavailable(_: Request, error: Exception) -> Response:
