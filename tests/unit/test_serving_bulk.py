@@ -163,6 +163,59 @@ class TestColumns:
         assert refused.status == 422
         assert field in refused.json["error"]
 
+    def test_a_tensor_comes_once(self, ask: Asker) -> None:
+        """A second one of a name is refused, equal or not: nobody said which counts."""
+        request = tensors([SMALL_SHOT, SMALL_SHOT])
+        (x,) = (each for each in request["inputs"] if each["name"] == "x_ft")
+        for other in (x, {**x, "data": [1.0, 2.0]}):
+            refused = infer(ask, {**request, "inputs": [*request["inputs"], other]})
+            assert refused.status == 422
+            expected = "x_ft: expected one input of this name; got a second one."
+            assert refused.json["error"] == expected
+        refused = infer(ask, {**request, "outputs": [{"name": "p_made"}] * 2})
+        assert refused.status == 422
+        assert refused.json["error"] == (
+            "p_made: expected one output of this name; got a second one."
+        )
+
+    def test_of_a_key_that_stands_twice_the_last_value_counts(self) -> None:
+        """However a shot is read: no parser in use tells that there were two."""
+        twice = json.dumps(SMALL_SHOT).encode().replace(b'"x_ft"', b'"x_ft": 20.0, "x_ft"')
+        assert twice.count(b"x_ft") == 2
+        with_time = json.dumps({**SMALL_SHOT, "game_date": "2025-11-05 00:00:00"}).encode()
+        slow = with_time.replace(b'"x_ft"', b'"x_ft": 20.0, "x_ft"')
+        many = b'{"shots": [' + twice + b"]}"
+        found = [parse(twice).shots[0], parse(slow).shots[0], parse(many).shots[0]]
+        assert [shot["x_ft"] for shot in found] == [SMALL_SHOT["x_ft"]] * 3
+
+    def test_outputs_are_those_that_are_asked_for(self, ask: Asker, shots: Shots) -> None:
+        """In the request's order; all without a list."""
+        request = tensors(shots)
+        all_outputs = {each["name"]: each for each in infer(ask, request).json["outputs"]}
+        assert list(all_outputs) == ["p_made", "expected_points", "zone_code"]
+        assert len(infer(ask, {**request, "outputs": []}).json["outputs"]) == 3
+        asked = [{"name": "zone_code"}, {"name": "p_made", "parameters": {"binary_data": False}}]
+        content = infer(ask, {**request, "outputs": asked}).json
+        assert content["outputs"] == [all_outputs["zone_code"], all_outputs["p_made"]]
+
+    @pytest.mark.parametrize(
+        ("outputs", "came"),
+        [
+            ("p_made", '"p_made"'),
+            (["p_made"], '"p_made"'),
+            ([{"name": "odds"}], '"odds"'),
+            ([{}], "nothing"),
+        ],
+    )
+    def test_an_output_that_is_none_is_refused(
+        self, ask: Asker, outputs: object, came: str
+    ) -> None:
+        """The refusal says which there are."""
+        refused = infer(ask, {**tensors([SMALL_SHOT]), "outputs": outputs})
+        assert refused.status == 422
+        assert refused.json["error"].startswith("outputs")
+        assert f"got {came}." in refused.json["error"]
+
     @pytest.mark.parametrize("request_", [None, [], {}, {"inputs": 3}, {"inputs": [3]}])
     def test_other_bodies_are_refused(self, ask: Asker, request_: Any) -> None:
         """So are bodies that are no inference request."""

@@ -1,8 +1,9 @@
 """Shots as columns: the requests and answers of the Open Inference Protocol, version 2.
 
 Every fact of a shot is an input tensor of its own, of shape [n] or [n, 1]; null stands for not
-known. Ten thousand shots are checked with some operations on whole columns, by the same ranges as
-single ones: those of `shot.SHOT`.
+known. A request that lists outputs gets these alone, in its order; its parameters are ignored.
+Ten thousand shots are checked with some operations on whole columns, by the same ranges as single
+ones: those of `shot.SHOT`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,15 +42,16 @@ _NUMBERS: Final = frozenset(
         *(f"{s}INT{bits}" for s in ("", "U") for bits in (8, 16, 32, 64)),
     )
 )
-_OUTPUTS: Final = (("p_made", "FP64"), ("expected_points", "FP64"), ("zone_code", "INT64"))
+OUTPUTS: Final = {"p_made": "FP64", "expected_points": "FP64", "zone_code": "INT64"}
 
 
 @dataclass(frozen=True)
 class InferenceRequest:
-    """An inference request: its shots, and the id that it wants back."""
+    """An inference request: its shots, the id that it wants back, the outputs that it asks for."""
 
     shots: Rows
     id: str | None
+    outputs: tuple[str, ...]
 
 
 def parse(body: bytes) -> InferenceRequest:
@@ -67,6 +69,8 @@ def parse(body: bytes) -> InferenceRequest:
     sizes = set()
     for tensor in inputs:
         name, size, data = _tensor(tensor)
+        if name in columns:
+            raise _twice(name, "input")
         columns[name] = _checked(name, data)
         sizes.add(size)
     if len(sizes) > 1:
@@ -74,7 +78,8 @@ def parse(body: bytes) -> InferenceRequest:
     rows = Rows(columns, sizes.pop())
     _check_together(rows)
     id_ = content.get("id")
-    return InferenceRequest(rows, id_ if isinstance(id_, str) else None)
+    outputs = _asked_outputs(content.get("outputs"))
+    return InferenceRequest(rows, id_ if isinstance(id_, str) else None, outputs)
 
 
 def response(
@@ -82,9 +87,15 @@ def response(
 ) -> bytes:
     """The response body. An outcome may be reported by the prediction's id, "-" and the row."""
     values = (answer.p_made, answer.expected_points, answer.zone)
+    column_of = dict(zip(OUTPUTS, values, strict=True))
     outputs = [
-        {"name": name, "datatype": kind, "shape": [request.shots.size], "data": column.tolist()}
-        for (name, kind), column in zip(_OUTPUTS, values, strict=True)
+        {
+            "name": name,
+            "datatype": OUTPUTS[name],
+            "shape": [request.shots.size],
+            "data": column_of[name].tolist(),
+        }
+        for name in request.outputs
     ]
     return msgspec.json.encode(
         {
@@ -100,7 +111,7 @@ def response(
 def metadata(predictor: Predictor) -> dict[str, Any]:
     """What the protocol wants to know of a model: its inputs and outputs."""
     inputs = [{"name": name, "datatype": _datatype(name), "shape": [-1]} for name in FIELDS]
-    outputs = [{"name": name, "datatype": kind, "shape": [-1]} for name, kind in _OUTPUTS]
+    outputs = [{"name": name, "datatype": kind, "shape": [-1]} for name, kind in OUTPUTS.items()]
     return {
         "name": predictor.champion.name,
         "versions": [predictor.champion.version],
@@ -137,6 +148,23 @@ def _tensor(tensor: Any) -> tuple[str, int, list[Any]]:
     if shape not in ([len(data)], [len(data), 1]):
         raise _wrong(f"{name}.shape", f"[{len(data)}], as many as there are data", shape)
     return name, len(data), data
+
+
+def _asked_outputs(outputs: Any) -> tuple[str, ...]:
+    """Names of the outputs that a request lists, in its order; all where it lists none."""
+    if outputs is None or outputs == []:
+        return tuple(OUTPUTS)
+    if not isinstance(outputs, list):
+        raise _wrong("outputs", "a list of output tensors", outputs)
+    names: list[str] = []
+    for tensor in outputs:
+        name = tensor.get("name") if isinstance(tensor, dict) else tensor
+        if not isinstance(tensor, dict) or not isinstance(name, str) or name not in OUTPUTS:
+            raise _wrong("outputs.name", f"one of {', '.join(OUTPUTS)}", name)
+        if name in names:
+            raise _twice(name, "output")
+        names.append(name)
+    return tuple(names)
 
 
 def _checked(name: str, data: list[Any]) -> Column:
@@ -247,6 +275,11 @@ def _plain(value: Any) -> Any:
 
 def _at(name: str, row: int, came: Any) -> Refusal:
     return _wrong(f"{name}[{row}]", FIELDS[name], came)
+
+
+def _twice(name: str, role: str) -> Refusal:
+    """The refusal of a tensor's second coming: which of the two counts, nobody said."""
+    return Refusal.of(Problem(name, f"one {role} of this name", "a second one"))
 
 
 def _wrong(field: str, expected: str, came: Any) -> Refusal:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from parivision.serving import answers, what_if
+from parivision.serving.columns import OUTPUTS
 from parivision.serving.outcomes import OUTCOME, OUTCOMES
 from parivision.serving.shot import FIELDS, MAX_SHOTS, SHOT, SHOTS
 
@@ -141,8 +142,14 @@ def _infer() -> dict[str, Any]:
         },
     }
     inputs = {"type": "array", "items": tensor}
-    body = _content({"type": "object", "required": ["inputs"], "properties": {"inputs": inputs}})
-    words = "p_made, expected_points and zone_code as output tensors."
+    named = {
+        "type": "object",
+        "required": ["name"],
+        "properties": {"name": {"enum": list(OUTPUTS)}},
+    }
+    asked = {"inputs": inputs, "outputs": {"type": "array", "items": named}}
+    body = _content({"type": "object", "required": ["inputs"], "properties": asked})
+    words = f"{', '.join(OUTPUTS)} as output tensors, or those listed in `outputs`, in its order."
     done = {"200": {"description": words, "content": _content({"type": "object"})}}
     return _post("infer", "Predict shots in columns (Open Inference Protocol 2).", body, done)
 
