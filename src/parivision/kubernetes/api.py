@@ -8,6 +8,7 @@ import urllib3
 from kubernetes import client, config
 
 from parivision.errors import ServiceError
+from parivision.paging import all_pages
 
 # To connect, and to answer.
 _REQUEST_TIMEOUT_S: Final = (3.0, 10.0)
@@ -48,16 +49,14 @@ class KubernetesApi:
     def list_all(
         self, doing: str, call: Callable[..., Any], namespace: str, **asked: str
     ) -> list[Any]:
-        """All of a list; the API may give it in parts."""
-        part = self.ask(doing, call, namespace, **asked)
-        items = list(part.items)
-        seen: set[str] = set()
-        # A token that comes twice would lead in a circle for ever.
-        while (token := _further(part)) and token not in seen:
-            seen.add(token)
-            part = self.ask(doing, call, namespace, **asked, _continue=token)
-            items += part.items
-        return items
+        """All of a list; the API may give it in parts. ServiceError where they never end."""
+
+        def fetch(token: str | None) -> tuple[list[Any], str | None]:
+            further = {"_continue": token} if token else {}
+            part = self.ask(doing, call, namespace, **asked, **further)
+            return part.items, _further(part)
+
+        return list(all_pages(fetch, f"cannot {doing}: Kubernetes", ServiceError))
 
     def _translated(self, doing: str, error: client.ApiException) -> ServiceError:
         if error.status == _NOT_FOUND:
