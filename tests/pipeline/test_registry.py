@@ -178,6 +178,28 @@ def test_a_broken_download_leaves_nothing(registry, small_bundle_dir, tmp_path):
     assert _files(registry.fetch(version.number, tmp_path / "cache")) == _files(small_bundle_dir)
 
 
+def test_of_two_that_fetch_the_same_run_both_get_it(
+    registry, small_bundle_dir, tmp_path, monkeypatch
+):
+    """One fetches it while the other does, as two commands may: the bundle is there once."""
+    version = registry.record(WON, small_bundle_dir, None)
+    download, cache = mlflow.artifacts.download_artifacts, tmp_path / "cache"
+
+    def overtaken(**asked):
+        local = download(**asked)
+        monkeypatch.setattr(mlflow.artifacts, "download_artifacts", download)
+        other = Registry(registry.uri, tmp_path / "artifacts")
+        assert _files(other.fetch(version.number, cache)) == _files(small_bundle_dir)
+        return local
+
+    monkeypatch.setattr(mlflow.artifacts, "download_artifacts", overtaken)
+    fetched = registry.fetch(version.number, cache)
+    assert mlflow.artifacts.download_artifacts is download
+    assert [path.name for path in cache.iterdir()] == [fetched.name]
+    assert all(path.is_file() for path in fetched.iterdir())
+    assert _files(fetched) == _files(small_bundle_dir)
+
+
 def test_the_newest_training_of_each_model_is_found(
     registry, small_bundle_dir, small_bundle, tmp_path
 ):

@@ -1,7 +1,6 @@
 """Runs in MLflow: keeping one, adding to it, and the bundles that trainings left."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -130,7 +129,7 @@ class Runs:
             local = mlflow.artifacts.download_artifacts(
                 run_id=run_id, artifact_path="bundle", dst_path=scratch, tracking_uri=self.uri
             )
-            shutil.move(local, target)
+            _take_place(Path(local), target)
         return target
 
     def _finished(self, kind: str) -> Iterator[Run]:
@@ -162,6 +161,17 @@ class Runs:
                 "Is the MLflow store reachable, is MLFLOW_TRACKING_URI its address, and are its "
                 "credentials set?"
             ) from error
+
+
+def _take_place(fetched: Path, target: Path) -> None:
+    """Make a folder the one at `target`, unless another process was quicker: its copy stays."""
+    try:
+        # A rename, and no move: that would put the folder into the one that is there by now.
+        fetched.rename(target)
+    except OSError:
+        # A run's bundle never changes, so the other's is the same.
+        if not target.is_dir():
+            raise
 
 
 def _short(error: Exception) -> str:
