@@ -11,8 +11,8 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from parivision.canary.record import End
 from parivision.canary.views import described
+from parivision.promotion.ends import End
 from parivision.simulation.recording import SIMULATION, RecordedRollout, Recording
 from rollout_stores import TRUTH, Model
 from rollout_world import World

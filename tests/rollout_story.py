@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from flagger_standin import release
-from parivision.canary.record import End
 from parivision.canary.ruling import PENDING_S
+from parivision.promotion.ends import OUTCOME_TAG, SERVING_ENDS, End
 from rollout_stores import BAD, Model
 from rollout_world import RULES, World
 
@@ -17,7 +17,6 @@ QUICK = replace(RULES, min_requests=30, min_labelled=80, margin=0.15, deadline_s
 """A rollout comes out within some five minutes."""
 EVENTS = 6
 GOOD = Model(level=0.31)
-GOOD_ENDS = {End.PROMOTED, End.CONFIRMED, End.SERVED}
 
 
 def play(world: World) -> list[str]:
@@ -54,8 +53,8 @@ def check(world: World) -> None:
     about = [one for one in came if one.version == served]
     assert about or served == world.first
     if about:
-        assert about[-1].end in GOOD_ENDS, about[-1]
-        assert world.registry.champion().tags["rollout.outcome"] in {end.value for end in GOOD_ENDS}
+        assert about[-1].end in SERVING_ENDS, about[-1]
+        assert world.registry.champion().tags[OUTCOME_TAG] in SERVING_ENDS
 
 
 def _is_open(world: World) -> bool:

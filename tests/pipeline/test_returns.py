@@ -8,7 +8,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 import rollout_story as story
 from flagger_standin import release
 from parivision.canary.metrics import Exports
-from parivision.canary.record import End, Order
+from parivision.canary.record import Order
+from parivision.promotion.ends import End
 from rollout_stores import BAD, Model
 from rollout_world import World
 

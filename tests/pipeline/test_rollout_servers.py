@@ -8,9 +8,9 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 import rollout_story as story
-from parivision.canary.record import End
 from parivision.canary.store import ChangedError, MongoRollouts
 from parivision.errors import StoreError
+from parivision.promotion.ends import End
 from parivision.registry import ALIAS, EXPERIMENT, MODEL_NAME, Registry, quiet
 from rollout_stores import BAD
 from rollout_world import World

@@ -12,6 +12,7 @@ from mlflow.tracking import MlflowClient
 
 from parivision.errors import ModelError, RegistryError
 from parivision.promotion.decision import Decision
+from parivision.promotion.ends import LOST_ENDS, NEVER_SERVED, OUTCOME_TAG, SERVING_ENDS
 from parivision.registry import ALIAS, MODEL_NAME, Registry, quiet
 from parivision.registry.records import RegisteredVersion
 from parivision.registry.succession import CLAIM_S, REIGN, SUCCEEDS, Succession
@@ -212,8 +213,16 @@ def test_the_last_champion_counts_when_the_alias_is_gone(
     assert reigns == {"1": "1", "2": "6", "3": "3", promoted.number: "5"}
 
 
+@pytest.mark.parametrize(
+    ("outcome", "last"),
+    [
+        *((end, "2") for end in sorted(LOST_ENDS)),
+        (NEVER_SERVED, "2"),
+        *((end, "3") for end in sorted(SERVING_ENDS)),
+    ],
+)
 def test_versions_of_before_are_known_by_what_they_say(
-    registry: Registry, small_bundle_dir: Path
+    outcome: str, last: str, registry: Registry, small_bundle_dir: Path
 ) -> None:
     """Stores of earlier versions of the project have no reigns: what was promoted, and not lost."""
     for _ in range(3):
@@ -222,7 +231,7 @@ def test_versions_of_before_are_known_by_what_they_say(
     for number in ("1", "2", "3"):
         for key in (REIGN, SUCCEEDS):
             client.delete_model_version_tag(MODEL_NAME, number, key)
-    client.set_model_version_tag(MODEL_NAME, "3", "rollout.outcome", "rolled_back")
+    client.set_model_version_tag(MODEL_NAME, "3", OUTCOME_TAG, outcome)
     client.delete_registered_model_alias(MODEL_NAME, ALIAS)
     assert isinstance(incumbent := registry.incumbent(), RegisteredVersion)
-    assert incumbent.number == "2"
+    assert incumbent.number == last

@@ -7,7 +7,8 @@ import pytest
 
 import rollout_story as story
 from flagger_standin import release
-from parivision.canary.record import End, Rollout, RolloutStage
+from parivision.canary.record import Rollout, RolloutStage
+from parivision.promotion.ends import End
 from rollout_stores import BAD, TRUTH, Model
 from rollout_world import RULES, World
 

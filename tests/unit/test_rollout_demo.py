@@ -8,12 +8,12 @@ import pytest
 
 from canary_standin import NEW, OLD, PLACE, Kubernetes
 from parivision import settings
-from parivision.canary.ruling import NEVER_SERVED, OUTCOME_TAG
 from parivision.canary.views import described
 from parivision.cli.rollout_demo import DEMO_TAG, Demonstration, challenges, line_of
 from parivision.errors import DataError, ServiceError
 from parivision.kubernetes import Cluster, DeploymentTarget
 from parivision.kubernetes.canary import ORDER
+from parivision.promotion.ends import NEVER_SERVED, OUTCOME_TAG
 from parivision.reports.recording_plot import recording_plot
 from parivision.simulation.recording import CLUSTER, POINTS, RecordedRollout, Recording
 from rollout_stores import TRUTH, MemoryRegistry

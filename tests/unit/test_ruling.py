@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from parivision.canary.record import HISTORY, End, Order, RolloutStage
-from parivision.canary.ruling import OUTCOME_TAG, PENDING_S, alias_due, rule
+from parivision.canary.record import HISTORY, Order, RolloutStage
+from parivision.canary.ruling import PENDING_S, alias_due, rule
 from parivision.canary.views import status_of
+from parivision.promotion.ends import OUTCOME_TAG, End
 from parivision.registry.records import RegisteredVersion
 from parivision.verdict import ServedWindow, Track
 from rollouts import NOW, RULES, rollout

@@ -4,10 +4,11 @@ from parivision.canary import ruling
 from parivision.canary.intake import EvidenceIntake
 from parivision.canary.interfaces import RolloutTargetLike
 from parivision.canary.known_rollouts import KnownRollouts
-from parivision.canary.record import End, Order, Rollout
+from parivision.canary.record import Order, Rollout
 from parivision.canary.ruling import Ruling
 from parivision.canary.views import point_of
 from parivision.kubernetes.canary import TAKING_OVER, WAITING, CanaryState
+from parivision.promotion.ends import End
 from parivision.verdict import Action
 
 

@@ -1,8 +1,9 @@
 """The rollouts of one service as this process knows them: the store, read once and kept."""
 
-from parivision.canary.record import SERVING_ENDS, Rollout, RolloutStage
+from parivision.canary.record import Rollout, RolloutStage
 from parivision.canary.store import Rollouts
 from parivision.kubernetes.release import Release
+from parivision.promotion.ends import SERVING_ENDS
 
 
 class KnownRollouts:

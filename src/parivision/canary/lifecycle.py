@@ -6,10 +6,11 @@ from typing import Final
 from parivision.canary import ruling
 from parivision.canary.interfaces import PredictionSource, RolloutTargetLike
 from parivision.canary.known_rollouts import KnownRollouts
-from parivision.canary.record import SERVING_ENDS, End, Order, Rollout, RolloutStage
+from parivision.canary.record import Order, Rollout, RolloutStage
 from parivision.kubernetes.canary import FAILED, SUCCEEDED, CanaryState
 from parivision.kubernetes.release import Release
 from parivision.kubernetes.returns import ReturnOrder
+from parivision.promotion.ends import SERVING_ENDS, End
 from parivision.verdict import Rules, State
 
 LOST_S: Final = 600.0

@@ -9,11 +9,11 @@ from prometheus_client.registry import Collector
 
 from parivision import telemetry
 from parivision.canary.estimates import Expected
-from parivision.canary.record import End, Rollout, RolloutStage
+from parivision.canary.record import Rollout, RolloutStage
 from parivision.canary.watcher import Watcher
+from parivision.promotion.ends import LOST_ENDS, End
 
 _OUTCOMES: Final = {"pass": 1.0, "not yet": 0.0, "fail": -1.0}
-_BAD_ENDS: Final = frozenset({End.ROLLED_BACK, End.TAKEN_BACK})
 
 
 class _Values(Collector):
@@ -93,7 +93,7 @@ class Exports(_Values):
 
 
 def _last_rollback(rollouts: Iterable[Rollout]) -> Iterator[Metric]:
-    bad = [(r.ended_at, r.version) for r in rollouts if r.end in _BAD_ENDS and r.ended_at]
+    bad = [(r.ended_at, r.version) for r in rollouts if r.end in LOST_ENDS and r.ended_at]
     if not bad:
         return
     # A champion that a person had replaced began before rollouts that failed meanwhile.

@@ -14,11 +14,11 @@ from parivision.canary import ruling
 from parivision.canary.interfaces import Models, RolloutTargetLike
 from parivision.canary.known_rollouts import KnownRollouts
 from parivision.canary.lifecycle import RolloutLifecycle
-from parivision.canary.record import End, Rollout
-from parivision.canary.ruling import NEVER_SERVED
+from parivision.canary.record import Rollout
 from parivision.canary.views import status_of
 from parivision.errors import PariVisionError
 from parivision.kubernetes.canary import WAITING, CanaryState
+from parivision.promotion.ends import NEVER_SERVED, OUTCOME_TAG, End
 
 _EVENTS: Final = {
     End.PROMOTED: "Promoted",
@@ -136,7 +136,7 @@ class Reconciler:
         due = ruling.alias_due(holder, canary.primary.version, now)
         if due is None:
             return
-        if holder is not None and ruling.OUTCOME_TAG not in holder.tags:
+        if holder is not None and OUTCOME_TAG not in holder.tags:
             # Before the alias moves: afterwards nobody would know that this version had it.
             tags = ruling.tags_of(NEVER_SERVED, "its rollout never began", "")
             self._models.tag_version(holder.number, tags)

@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 
 from parivision import strict_json
 from parivision.kubernetes.release import Release
+from parivision.promotion.ends import SERVING_ENDS, End
 from parivision.verdict import State
 
 HISTORY: Final = 600
@@ -25,25 +26,6 @@ class RolloutStage(StrEnum):
     WATCHING = "watching"
     """Promoted, and watched against the former champion."""
     ENDED = "ended"
-
-
-class End(StrEnum):
-    """How a rollout ended; empty while it is judged."""
-
-    NONE = ""
-    PROMOTED = "promoted"
-    CONFIRMED = "confirmed"
-    """Promoted, and the watch is over."""
-    SERVED = "served"
-    """It was not judged: a former champion that was brought back, or a person's order."""
-    ROLLED_BACK = "rolled_back"
-    TAKEN_BACK = "taken_back"
-    """It was champion: then it proved worse in the watch, or a person had it replaced."""
-    SUPERSEDED = "superseded"
-
-
-SERVING_ENDS: Final = frozenset({End.PROMOTED, End.CONFIRMED, End.SERVED})
-"""Ends after which users got the release, and still get it unless another one came."""
 
 
 class Order(StrEnum):

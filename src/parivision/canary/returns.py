@@ -14,11 +14,11 @@ from typing import Final
 from parivision.canary.interfaces import Models, RolloutTargetLike
 from parivision.canary.known_rollouts import KnownRollouts
 from parivision.canary.record import Rollout
-from parivision.canary.ruling import OUTCOME_TAG, REASON_TAG
 from parivision.errors import RegistryError
 from parivision.kubernetes.canary import CanaryState
 from parivision.kubernetes.release import Release
 from parivision.kubernetes.returns import ReturnOrder, under_way
+from parivision.promotion.ends import OUTCOME_TAG, REASON_TAG
 
 STALE_S: Final = 300.0
 """An older order is refused: whoever gave it looks elsewhere by now, and may have done more."""

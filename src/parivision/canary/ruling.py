@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from parivision.canary.record import Order, Rollout
+from parivision.promotion.ends import ID_TAG, OUTCOME_TAG, REASON_TAG
 from parivision.registry.records import RegisteredVersion
 from parivision.verdict import Action, CheckResult, Rules, Verdict, VerdictStage, judge
 
 PENDING_S: Final = 6 * 3600.0
 """How long a champion of the contest may wait for its image and its rollout to begin."""
-OUTCOME_TAG: Final = "rollout.outcome"
-REASON_TAG: Final = "rollout.reason"
-NEVER_SERVED: Final = "never_served"
 
 
 @dataclass(frozen=True)
@@ -118,4 +116,4 @@ def alias_due(holder: RegisteredVersion | None, served: str, now: float) -> str 
 
 def tags_of(outcome: str, reason: str, rollout_id: str) -> Mapping[str, str]:
     """What a version is tagged with when its rollout came out."""
-    return {OUTCOME_TAG: outcome, REASON_TAG: reason[:1000], "rollout.id": rollout_id}
+    return {OUTCOME_TAG: outcome, REASON_TAG: reason[:1000], ID_TAG: rollout_id}

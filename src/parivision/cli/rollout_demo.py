@@ -49,13 +49,14 @@ class Challenge:
 
 def challenges() -> tuple[Challenge, Challenge]:
     """The good one first: the bad one is then made of the new champion."""
+    from parivision.promotion.ends import End
     from parivision.simulation.challengers import recalibrated, squared
 
     good = "the champion, made level with the season's shots"
     bad = "the champion, with every probability squared"
     return (
-        Challenge("good", good, "promoted", recalibrated),
-        Challenge("bad", bad, "rolled_back", lambda bundle, _: squared(bundle)),
+        Challenge("good", good, End.PROMOTED, recalibrated),
+        Challenge("bad", bad, End.ROLLED_BACK, lambda bundle, _: squared(bundle)),
     )
 
 
@@ -238,6 +239,7 @@ class Demonstration:
         hold the alias for hours.
         """
         from parivision.canary import ruling
+        from parivision.promotion.ends import NEVER_SERVED, OUTCOME_TAG
 
         # Only a version of a demonstration that never reached the cluster is tagged here. The
         # verdict service tags all others.
@@ -246,10 +248,10 @@ class Demonstration:
             not self.abort(state)
             and holder is not None
             and DEMO_TAG in holder.tags
-            and ruling.OUTCOME_TAG not in holder.tags
+            and OUTCOME_TAG not in holder.tags
             and holder.number not in {state.target.version, self.served()}
         ):
-            tags = ruling.tags_of(ruling.NEVER_SERVED, "the demonstration was cut off", "")
+            tags = ruling.tags_of(NEVER_SERVED, "the demonstration was cut off", "")
             self.registry.tag_version(holder.number, tags)
 
     def abort(self, state: "CanaryState") -> bool:

@@ -15,8 +15,8 @@ from parivision.kubernetes.cluster import Cluster, DeploymentTarget
 from parivision.kubernetes.deploy import PATIENCE_S, POLL_S, Clock, Sleep, address, replace_pods
 from parivision.kubernetes.release import Release
 from parivision.kubernetes.rollout_target import RolloutTarget
+from parivision.promotion.ends import SERVING_ENDS
 
-GOOD_ENDS: Final = frozenset({"promoted", "confirmed", "served"})
 ROLLOUT_S: Final = 8 * 3600.0
 """Twice the deadline after which the verdict's policy decides."""
 Say = Callable[[str], None]
@@ -152,7 +152,7 @@ class RolloutFollower:
             # Kept, because after a rollback the target is the former release, and has another key.
             self.key = state.key
         ended = state.status.get("ended", {}).get(self.key)
-        if ended and ended["outcome"] not in GOOD_ENDS:
+        if ended and ended["outcome"] not in SERVING_ENDS:
             raise ServiceError(
                 f"version {self.release.version} was not kept on {self.target} "
                 f"({ended['outcome'].replace('_', ' ')}): {ended['reason']}"

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from parivision.errors import ModelError, RegistryError
+from parivision.promotion.ends import LOST_ENDS, NEVER_SERVED, OUTCOME_TAG
 from parivision.registry.pages import paged
 
 SUCCEEDS: Final = "succeeds"
@@ -27,8 +28,6 @@ NOBODY: Final = "none"
 CLAIM_S: Final = 300.0
 """How long after a version was registered it may get the alias; its promotion died otherwise."""
 _PROMOTED: Final = {"kind": "promotion", "promoted": "true"}
-_OUTCOME: Final = "rollout.outcome"
-_BAD_OUTCOMES: Final = ("rolled_back", "taken_back", "never_served")
 _PAGE: Final = 1000
 
 
@@ -148,7 +147,8 @@ def is_ours(tags: Mapping[str, str]) -> bool:
 
 def _was_served(tags: Mapping[str, str]) -> bool:
     promoted = all(tags.get(key) == value for key, value in _PROMOTED.items())
-    return promoted and SUCCEEDS not in tags and tags.get(_OUTCOME) not in _BAD_OUTCOMES
+    is_lost = tags.get(OUTCOME_TAG) in {*LOST_ENDS, NEVER_SERVED}
+    return promoted and SUCCEEDS not in tags and not is_lost
 
 
 def _number(version: Any) -> int:

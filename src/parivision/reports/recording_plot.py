@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from parivision.promotion.ends import End
 from parivision.reports import palette, plots
 from parivision.simulation.recording import RecordedRollout, Recording
 
@@ -15,10 +16,10 @@ _WIDTH_IN, _HEIGHT_IN = 8.2, 4.2
 _MINUTE_S: Final = 60.0
 _ROOM: Final = 2.5
 """Bounds are drawn to so many times the last difference: the first ones would hide the rest."""
-_OUTCOMES: Final = {
-    "promoted": palette.GREEN,
-    "confirmed": palette.GREEN,
-    "rolled_back": palette.VERMILION,
+_OUTCOMES: Final[dict[str, str]] = {
+    End.PROMOTED: palette.GREEN,
+    End.CONFIRMED: palette.GREEN,
+    End.ROLLED_BACK: palette.VERMILION,
 }
 
 
