@@ -50,11 +50,16 @@ def _recalibrated_by(bundle: Bundle, shift: float, slope: float) -> Bundle:
 
 
 def _on_top(part: Part, shift: float, slope: float) -> Part:
-    """A part whose log odds go through one more line, after its own recalibration."""
+    """A part whose log odds go through one more line, after its own recalibration.
+
+    So do its partner's: a blend is a mean of log odds, whose weights add up to one, and the line of
+    a mean is the mean of the lines.
+    """
     # The new line on top of the part's own is a line again.
     own_shift, own_slope = part.recalibration.shift_and_slope
     wanted = np.array([shift + slope * own_shift, slope * own_slope - 1])
     # With no shot counted, one Newton step gives the gradient over the prior's precision. So this
     # gradient is the one that makes `shift_and_slope` answer the wanted line.
     moved = Recalibration(part.recalibration.as_of_day, wanted * PRIOR_PRECISION)
-    return replace(part, recalibration=moved, partner=None)
+    partner = _on_top(part.partner, shift, slope) if part.partner else None
+    return replace(part, recalibration=moved, partner=partner)
