@@ -13,6 +13,7 @@ from parivision.errors import FilesError
 if TYPE_CHECKING:
     from parivision.lake.ingest import IngestReport
     from parivision.lake.refine import RefineReport
+    from parivision.lake.snapshot import Snapshot
     from parivision.stats_api.origins import Origin
 
 commands = typer.Typer()
@@ -108,15 +109,18 @@ def refine(
             progress=activity.advance,
             on_refined=on_refined,
         )
-    snapshot = refined.snapshot
     if json:
-        left_out = len(snapshot.doubted.left_out)
-        totals = {"snapshot": snapshot.rows, "games_left_out": left_out}
+        left_out = len(refined.snapshot.doubted.left_out)
+        totals = {"snapshot": refined.snapshot.rows, "games_left_out": left_out}
         print_json({**vars(refined.report), **totals})
-        return
+    else:
+        _print_snapshot(refined.snapshot, settings.shots)
+
+
+def _print_snapshot(snapshot: "Snapshot", path: Path) -> None:
     for sentence in filter(None, (snapshot.doubted.sentence, snapshot.other_parts_sentence)):
         out.print(sentence, markup=False, soft_wrap=True)
-    out.print(f"{snapshot.rows:,} shots in {settings.shots}", markup=False, soft_wrap=True)
+    out.print(f"{snapshot.rows:,} shots in {path}", markup=False, soft_wrap=True)
 
 
 def _print_refined(report: "RefineReport") -> None:

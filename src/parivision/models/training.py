@@ -130,12 +130,11 @@ def train(
     form = _form_known(history, split) if form is None else form.copy()
     bundle = Bundle(recipe.family, recipe.feature_set, parts, form)
     _follow_stop_games(bundle, history, split)
-    is_boosted = any(part.estimator.rounds is not None for part in parts.values())
-    for name, part in parts.items():
+    for part in parts.values():
         part.settled = part.recalibration.copy()
-        if is_boosted and name in joined:
-            params[name]["rounds"] = part.estimator.rounds
-            part.estimator = family.fit(joined[name], None, params[name], recipe.seed)
+    is_boosted = any(part.estimator.rounds is not None for part in parts.values())
+    if is_boosted:
+        _fit_again(parts, joined, params, recipe)
     fitted_through = split.stop_through if is_boosted else split.fit_through
     bundle.card = {
         "seed": recipe.seed,
@@ -145,6 +144,23 @@ def train(
         "shots_fitted": _rows_through(history, fitted_through) - _window_start(history, split),
     }
     return bundle
+
+
+def _fit_again(
+    parts: Mapping[str, Part],
+    joined: Mapping[str, Sample],
+    params: Mapping[str, dict[str, Any]],
+    recipe: Recipe,
+) -> None:
+    """Fit boosted estimators on the games to stop on as well, for as many rounds as were best.
+
+    The newest games are worth the most, and stopping early needed them only to find the rounds.
+    `joined` has the games of the parts that were fitted; their `params` get the rounds.
+    """
+    for name, sample in joined.items():
+        params[name]["rounds"] = parts[name].estimator.rounds
+        fit = FAMILIES[recipe.family].fit
+        parts[name].estimator = fit(sample, None, params[name], recipe.seed)
 
 
 def _form_known(history: History, split: TimeSplit) -> Form:
