@@ -205,6 +205,42 @@ def test_certain_probabilities_are_finite(reference: DriftReference) -> None:
     assert found.verdict == "drift"
 
 
+@pytest.mark.parametrize("made", [0, 1])
+@pytest.mark.parametrize("p", [0.47, 0.5])
+@pytest.mark.parametrize("n", [MIN_LABELLED, 9000])
+def test_shots_that_all_end_alike_are_evidence(p: float, made: int, n: int) -> None:
+    """Against a champion with one probability for all: that it says none varies hides nothing."""
+    reference = build_reference(game(N, 1)[0])
+    shots = game(n, 3)[0].with_columns(pl.lit(made, pl.Int8).alias("made"))
+    found = ends(reference, (shots, np.full(n, p)))
+    check = next(check for check in found.checks if check.name == "calibration")
+    assert check.exceeded
+    assert check.effect == pytest.approx(abs(made - p))
+    # 2.5 standard errors of a rate that is p.
+    assert check.threshold == pytest.approx(0.015 + 2.5 * np.sqrt(p * (1 - p) / n))
+    assert abs(check.test.statistic) == pytest.approx(abs(made - p) / np.sqrt(p * (1 - p) / n))
+    log_loss = next(check for check in found.checks if check.name == "log_loss")
+    assert np.isfinite(log_loss.test.statistic)
+    # At 0.5 either end costs the same, so the log loss has nothing to say.
+    assert log_loss.exceeded == (p < 0.5 and made == 1)
+
+
+def test_a_champion_that_promised_that_all_end_alike_is_quiet() -> None:
+    """None of 9,000 shots at 0.001 is what it says, within chance."""
+    reference = build_reference(game(N, 1)[0])
+    shots = game(9000, 3)[0].with_columns(pl.lit(0, pl.Int8).alias("made"))
+    found = ends(reference, (shots, np.full(9000, 0.001)))
+    assert not exceeded(found) & {"calibration", "log_loss"}
+
+
+def test_what_is_usual_of_shots_that_all_end_alike_has_its_error_too() -> None:
+    """The later games of a champion may be as few as they may, and all misses."""
+    later = game(MIN_LABELLED, 2)[0].with_columns(pl.lit(0, pl.Int8).alias("made"))
+    reference = build_reference(game(N, 1)[0], later, np.full(MIN_LABELLED, 0.5))
+    assert reference.performance is not None
+    assert reference.performance.residual.error == pytest.approx(0.5 / np.sqrt(MIN_LABELLED))
+
+
 def test_small_segments_are_not_judged() -> None:
     """A word of a few shots can be neither wrong nor right."""
     values = pl.Series("action_type", ["a"] * MIN_SEGMENT + ["b"] * (MIN_SEGMENT - 1))

@@ -78,17 +78,39 @@ class _Scored:
     """Shots whose outcome and probability are known: arrays of one entry a shot, and segments.
 
     `promised` is the log loss that is expected if the probability is right, `residual` is outcome
-    minus probability.
+    minus probability. `ended_alike`: all went in, or none.
     """
 
+    p: FloatArray
     log_loss: FloatArray
     promised: FloatArray
     residual: FloatArray
     segments: pl.DataFrame
+    ended_alike: bool
 
     @property
     def excess(self) -> FloatArray:
         return self.log_loss - self.promised
+
+    # How much a shot's value varies by chance. Where all shots ended alike they do not show it: by
+    # one probability for all, nothing varies. Then it is what the probabilities themselves promise,
+    # as in Wilson's interval: the outcome varies by p (1 - p), its log loss by that times the log
+    # odds squared.
+
+    @property
+    def residual_variance(self) -> float:
+        return float(self._promised_variance.mean() if self.ended_alike else self.residual.var())
+
+    @property
+    def excess_variance(self) -> float:
+        if not self.ended_alike:
+            return float(self.excess.var())
+        log_odds = np.log(self.p) - np.log1p(-self.p)
+        return float((self._promised_variance * log_odds**2).mean())
+
+    @property
+    def _promised_variance(self) -> FloatArray:
+        return self.p * (1 - self.p)
 
 
 def make_rates(values: pl.DataFrame) -> tuple[SegmentLevel | None, Levels]:
@@ -110,8 +132,8 @@ def performance_reference(values: pl.DataFrame, p_made: ArrayLike) -> Performanc
     return PerformanceReference(
         n=len(shots.residual),
         log_loss=float(shots.log_loss.mean()),
-        excess=_level(shots.excess),
-        residual=_level(shots.residual),
+        excess=_level(shots.excess, shots.excess_variance),
+        residual=_level(shots.residual, shots.residual_variance),
         segments=segment_levels(shots.segments, shots.residual),
     )
 
@@ -190,23 +212,24 @@ def _scored(values: pl.DataFrame, p_made: ArrayLike) -> _Scored:
     log_loss = -np.where(made == 1, np.log(p), np.log1p(-p))
     promised = -(p * np.log(p) + (1 - p) * np.log1p(-p))
     segments = values.select(SEGMENT_COLUMNS).filter(pl.Series(known))
-    return _Scored(log_loss, promised, made - p, segments)
+    ended_alike = len(np.unique(made)) < 2
+    return _Scored(p, log_loss, promised, made - p, segments, ended_alike)
 
 
-def _level(values: FloatArray) -> Level:
-    """What is normal, from values of shots in the order of their games.
+def _level(values: FloatArray, variance: float) -> Level:
+    """What is normal, from values of shots in the order of their games, and a value's variance.
 
     The variance of the blocks' means (weeks, about) is that of chance and that between weeks. What
     chance gives is subtracted; with fewer than three blocks the rest is not estimated.
     """
     blocks = np.arange(len(values)) * max(len(values) // _BLOCK_SHOTS, 1) // len(values)
     sizes = np.bincount(blocks)
-    error = float(values.std() / np.sqrt(len(values)))
+    error = float(np.sqrt(variance / len(values)))
     if len(sizes) < 3:
         return Level(float(values.mean()), error, 0.0)
     means = np.bincount(blocks, weights=values) / sizes
     # Variances of independent parts add up; the rest may come out below 0 when weeks are alike.
-    beyond_chance = means.var(ddof=1) - values.var() * (1 / sizes).mean()
+    beyond_chance = means.var(ddof=1) - variance * (1 / sizes).mean()
     return Level(float(values.mean()), error, float(np.sqrt(max(beyond_chance, 0.0))))
 
 
@@ -216,7 +239,7 @@ def _champion_checks(
     levels = reference.segments if reference else {}
     return (
         _log_loss_check(shots, reference.excess if reference else _CALIBRATED),
-        _residual_check(shots.residual, reference.residual if reference else _CALIBRATED),
+        _residual_check(shots, reference.residual if reference else _CALIBRATED),
         *(
             SegmentedColumn.of(shots.segments[column], levels.get(column, {}), 0.0).check(
                 "calibration", shots.residual
@@ -243,17 +266,22 @@ def _unless_learnt(
     return replace(check, exceeded=False, reason=reason)
 
 
-def _standard_error(values: FloatArray, usual: Level) -> float:
-    """Of the difference between the values' mean and the usual one; 1 where nothing varies."""
-    chance = values.var() / len(values) + usual.error**2 + usual.between_weeks**2
-    return float(np.sqrt(chance)) or 1.0
+def _standard_error(n: int, variance: float, usual: Level) -> float:
+    """Of the difference between the mean of `n` values and the usual one."""
+    return float(np.sqrt(variance / n + usual.error**2 + usual.between_weeks**2))
+
+
+def _z(effect: float, error: float) -> float:
+    """The effect in standard errors. Where nothing can vary (p is 0.5 for all) it is none."""
+    return effect / error if error else 0.0
 
 
 def _log_loss_check(shots: _Scored, usual: Level) -> PerformanceCheck:
-    error = _standard_error(shots.excess, usual)
+    error = _standard_error(len(shots.excess), shots.excess_variance, usual)
     effect = float(shots.excess.mean()) - usual.mean
     current = float(shots.log_loss.mean())
     threshold = EXCESS_LIMIT + ALLOWANCE_Z * error
+    z = _z(effect, error)
     return PerformanceCheck(
         name="log_loss",
         column=LABEL,
@@ -261,18 +289,19 @@ def _log_loss_check(shots: _Scored, usual: Level) -> PerformanceCheck:
         usual=current - effect,
         effect=effect,
         threshold=threshold,
-        test=TestResult(effect / error, normal_upper(effect / error)),
+        test=TestResult(z, normal_upper(z)),
         exceeded=effect > threshold,
         reason=f"{current:.4f}, {effect:+.4f} against what the champion promises for these shots "
         f"and usually keeps (up to {threshold:+.4f} is normal)",
     )
 
 
-def _residual_check(residual: FloatArray, usual: Level) -> PerformanceCheck:
-    error = _standard_error(residual, usual)
-    current = float(residual.mean())
+def _residual_check(shots: _Scored, usual: Level) -> PerformanceCheck:
+    error = _standard_error(len(shots.residual), shots.residual_variance, usual)
+    current = float(shots.residual.mean())
     change = current - usual.mean
     threshold = RESIDUAL_LIMIT + ALLOWANCE_Z * error
+    z = _z(change, error)
     return PerformanceCheck(
         name="calibration",
         column=LABEL,
@@ -280,7 +309,7 @@ def _residual_check(residual: FloatArray, usual: Level) -> PerformanceCheck:
         usual=usual.mean,
         effect=abs(change),
         threshold=threshold,
-        test=TestResult(change / error, normal_two_sided(change / error)),
+        test=TestResult(z, normal_two_sided(z)),
         exceeded=abs(change) > threshold,
         reason=f"the make rate is {current:+.3f} from what the champion says, usually "
         f"{usual.mean:+.3f} (a change of {threshold:.3f} is normal)",
