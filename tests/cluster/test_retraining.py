@@ -162,15 +162,19 @@ def values(cluster: LiveCluster, stage: Stage, gateway_url: str, tmp_path: Path)
         pytest.skip("the pipelines run on Kubeflow here: tests/kubeflow closes the loop there")
     path = tmp_path / "values.yaml"
     path.write_text(helm(cluster, "get", "values", RELEASE, "--output", "yaml"))
+    retraining = ("scale", "deployment", f"{RELEASE}-retraining", "-n", NAMESPACE)
     wait_for("no older alert that asks for a training", lambda: _none(cluster), timeout_s=SEEN_S)
     try:
         with as_before(stage):
             yield path
+            # The alert still fires: it would be answered with a training that nobody waits for.
+            cluster.kubectl(*retraining, "--replicas=0")
         # The newest outcomes of the former champion are those of the test until others come.
         with load(gateway_url, RATE, new_season(), token=stage.teller):
             wait_for("no alert that is left", lambda: _none(cluster), timeout_s=SEEN_S)
     finally:
         upgrade(cluster, path)
+        cluster.kubectl(*retraining, "--replicas=1")
 
 
 def _none(cluster: LiveCluster) -> bool:
