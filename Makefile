@@ -37,7 +37,7 @@ demo: $(VENV)/.done ## the whole way of a shot; DATA=folder of season files for 
 
 test: $(VENV)/.done ferretdb image-registry helm skaffold-schema ## unit and pipeline tests with coverage
 	$(BIN)/pytest --cov --cov-report= $(UNIT)
-	$(BIN)/pytest --cov --cov-append --cov-report=term-missing:skip-covered --cov-fail-under=95 $(PIPELINE)
+	$(BIN)/pytest --cov --cov-append --cov-report=term-missing:skip-covered --cov-fail-under=94 $(PIPELINE)
 
 test-unit: $(VENV)/.done ## the pure tests, under a minute
 	$(BIN)/pytest $(UNIT)

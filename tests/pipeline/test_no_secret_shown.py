@@ -93,6 +93,7 @@ HOSTS = {
     "PARIVISION_IMAGES_PUSH": "http://user:{}@127.0.0.1:9/shots",
     "PARIVISION_PROMETHEUS": "http://user:{}@127.0.0.1:9",
     "PARIVISION_KFP": "https://user:{}@127.0.0.1:9",
+    "PARIVISION_KFP_UI": "https://user:{}@127.0.0.1:9",
 }
 MALFORMED: dict[str, Callable[[str, str], str]] = {
     "a line break inside": lambda a, b: f"{a}\n{b}",
@@ -274,6 +275,8 @@ def test_no_credential_is_shown_by_a_pipelines_task(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     secret = (MALFORMED | WELL_FORMED)[way](FIRST, SECOND)
     pod = {"PARIVISION_HOME": str(home), "PARIVISION_POD": "task-1"}
+    # Nobody answers, and a task would ask for minutes.
+    pod["PARIVISION_PATIENCE_S"] = "0"
     for name in (*CREDENTIALS,):
         words.write_text("")
         environment = pod | {name: _value(name, secret)}
