@@ -80,6 +80,38 @@ def test_kubeflows_manifests_may_be_a_folder_or_a_file(tmp_path: Path) -> None:
         assert f"{MIRROR}/registry.test/kubeflow/api-server:2.17.3" in shown
 
 
+KUBECTL = r"""#!/bin/sh
+echo "$*" >>"$CALLS"
+case $1 in
+  apply) cat >/dev/null
+    case "$*" in *--server-side*)
+      echo x >>"$CALLS.applied"
+      [ "$(wc -l <"$CALLS.applied")" -gt 1 ] ;;
+    esac ;;
+  get) echo 2 ;;
+  create) echo '{}' ;;
+esac
+"""
+
+
+def test_definitions_and_what_they_define_may_be_in_one_file(tmp_path: Path) -> None:
+    """Kubernetes refuses what is not defined yet: it is asked once more, and then strictly."""
+    kubectl = tmp_path / "bin" / "kubectl"
+    kubectl.parent.mkdir()
+    kubectl.write_text(KUBECTL)
+    kubectl.chmod(0o755)
+    (tmp_path / "all.yaml").write_text(f"{DEFINITION}---\n{SERVER}")
+    path = f"{kubectl.parent}:{os.environ['PATH']}"
+    calls = tmp_path / "calls"
+    manifests = {"KUBEFLOW_MANIFESTS": str(tmp_path / "all.yaml"), "CALLS": str(calls)}
+    run("install", "kubeflow", **manifests, PATH=path)
+    done = calls.read_text().splitlines()
+    first, second = [n for n, call in enumerate(done) if "--server-side" in call]
+    (waited,) = [n for n, call in enumerate(done) if call.startswith("wait crd/")]
+    assert first < waited < second
+    assert "--for=condition=Available" in done[-1]
+
+
 def test_a_values_file_that_is_not_there_is_told_at_once() -> None:
     """Not after the ten minutes that a cluster takes."""
     done = start("cluster", "up", VALUES="helm/parivision/ci/alone.yaml no/such.yaml")
