@@ -260,8 +260,7 @@ class Demonstration:
 
         is_ours = state.is_running and self._is_ours(state.target.version)
         if is_ours:
-            order = {"key": state.key, "order": "abort", "by": getpass.getuser()}
-            canary.order(self.cluster, self.deployment, order)
+            canary.order_end(self.cluster, self.deployment, state, "abort", getpass.getuser())
         return is_ours
 
     def served(self) -> str:

@@ -105,7 +105,7 @@ def _order(order: str) -> "tuple[Cluster, DeploymentTarget, CanaryState]":
         raise ServiceError(
             f"there is no rollout to {order}: the Canary {deployment} is {state.phase or 'new'}"
         )
-    canary.order(cluster, deployment, {"key": state.key, "order": order, "by": getpass.getuser()})
+    canary.order_end(cluster, deployment, state, order, getpass.getuser())
     out.print(f"ordered for version {state.target.version}: {order}", markup=False)
     return cluster, deployment, state
 

@@ -141,6 +141,13 @@ def order(cluster: Cluster, target: DeploymentTarget, ordered: Mapping[str, Any]
     _annotate(cluster, target, ORDER, ordered)
 
 
+def order_end(
+    cluster: Cluster, target: DeploymentTarget, state: CanaryState, end: str, by: str
+) -> None:
+    """Order how the rollout that is under way ends, `abort` or `promote`; `by` is who wants it."""
+    order(cluster, target, {"key": state.key, "order": end, "by": by})
+
+
 def suspend(cluster: Cluster, target: DeploymentTarget, *, wanted: bool) -> None:
     """Let Flagger leave the Deployment alone, or not."""
     cluster.patch_canary(target, {"spec": {"suspend": wanted}})
