@@ -18,7 +18,9 @@ def monitoring(
     season_types: str = "Regular Season",
     target: str = "auto",
 ) -> None:
-    """Look for drift; with a champion, let it compete with itself recalibrated.
+    """Look for drift; a champion that still fits competes with itself recalibrated.
+
+    Where it does not, the alert asks for a training, which the champion recalibrated is part of.
 
     Args:
         until: First day (2023-04-10) to leave out of the snapshot; empty for none.
@@ -30,7 +32,7 @@ def monitoring(
     shots = refined.outputs["shots"]
     watched = configure(drift(shots=shots), "drift")
     # The compiler reads the comparison; `is` or nothing would not reach it.
-    with dsl.If(watched.outputs["Output"] == True, name="with a champion"):  # noqa: E712
+    with dsl.If(watched.outputs["Output"] == True, name="the champion fits"):  # noqa: E712
         judged = configure(evaluate_champion(shots=shots), "evaluate").set_display_name("evaluate")
         promotion = promote(
             shots=shots, judged=judged.outputs["judged"], best=judged.outputs["best"]

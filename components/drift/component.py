@@ -27,7 +27,7 @@ def drift(
         drifted: Whether the data or their meaning moved further than they may.
 
     Returns:
-        Whether there is a champion to compare with.
+        Whether there is a champion that still fits the shots, and needs no training for them.
     """
     import os
     import shutil
@@ -46,4 +46,4 @@ def drift(
     Path(table.path).write_text(views.drift_text(outcome))
     Path(drifted).write_text(str(outcome.drifted).lower())
     metrics.metadata.update(outcome.metrics())
-    return outcome.summary is not None
+    return outcome.champion_fits

@@ -40,6 +40,7 @@ pytestmark = [
 
 SOURCE = "synthetic:?seed=1&seasons=2022-2023&games=120&scale=0.2"
 NEXT_SEASON = "synthetic:?seed=1&seasons=2024&games=120&scale=0.2"
+OTHER_SEASON = "synthetic:?seed=1&seasons=2025&games=120&scale=0.2&moved_coordinates=2025"
 LEARNERS = {
     "logistic_regression",
     "random_forest",
@@ -72,6 +73,7 @@ class Story:
     second: Run
     counts: tuple[LayerCounts, LayerCounts]
     monitored: Run
+    drifted: Run
 
 
 def ask(run: Run) -> Served:
@@ -85,7 +87,7 @@ def ask(run: Run) -> Served:
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """Two trainings on the same games, then a season more, then monitoring."""
+    """Two trainings on the same games; a season more, and one that drifted, each monitored."""
     place, port = tmp_path_factory.mktemp("home"), free_port()
     home = settings.read({"PARIVISION_HOME": str(place), "PARIVISION_PORT": str(port)})
     lake = open_lake(home.lake)
@@ -96,7 +98,9 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         after = lake.counts()
         run_local("etl", {"source": NEXT_SEASON}, home)
         monitored = run_local("monitoring", {}, home)
-        yield Story(home, first, served, second, (before, after), monitored)
+        run_local("etl", {"source": OTHER_SEASON}, home)
+        drifted = run_local("monitoring", {}, home)
+        yield Story(home, first, served, second, (before, after), monitored, drifted)
     finally:
         local_deployment.stop(home.serving)
 
@@ -198,13 +202,13 @@ def test_drift_before_the_first_champion_is_no_error(story: Story) -> None:
     assert json.loads(text(story.first, "drift", "summary"))["verdict"] == "no champion"
 
 
-@pytest.mark.parametrize("run", ["second", "monitored"])
+@pytest.mark.parametrize("run", ["second", "monitored", "drifted"])
 def test_drift_is_judged_reported_and_kept_as_a_run(story: Story, run: str) -> None:
     """With a champion there are verdicts for people, for machines, and in MLflow."""
     drift = getattr(story, run).tasks["drift"]
     summary = json.loads(drift.artifacts["summary"].path.read_text())
-    assert drift.parameters["Output"] is True
     assert drift.parameters["drifted"] is (summary["verdict"] == "drift")
+    assert drift.parameters["Output"] is not drift.parameters["drifted"]
     assert drift.artifacts["metrics"].metadata["shots"] == summary["n_current"] > 0
     assert "plotly" in text(getattr(story, run), "drift", "evidently").lower()
     assert summary["verdict"] in drift.artifacts["table"].path.read_text()
@@ -221,6 +225,13 @@ def test_monitoring_judges_the_champion_against_itself_recalibrated(story: Story
     decided = tasks["promote"].parameters
     assert decided["version"]
     assert ("deploy" in tasks) is decided["Output"]
+
+
+def test_monitoring_that_finds_drift_leaves_the_rest_to_the_training(story: Story) -> None:
+    """The training that drift asks for would wait for a rollout of the champion recalibrated."""
+    tasks = story.drifted.tasks
+    assert tasks["drift"].parameters == {"Output": False, "drifted": True}
+    assert not {"evaluate", "promote", "package", "deploy"} & set(tasks)
 
 
 def test_a_promotion_may_be_run_again(story: Story, tmp_path: Path) -> None:
@@ -258,7 +269,7 @@ def test_the_drift_stage_keeps_its_files_as_artifacts(story: Story, tmp_path: Pa
     experiment = client.get_experiment_by_name(EXPERIMENT)
     assert experiment is not None
     runs = client.search_runs([experiment.experiment_id], "tags.kind = 'drift'")
-    assert len(runs) == 3, "the second training, monitoring and this one"
+    assert len(runs) == 4, "the second training, monitoring twice and this one"
     names = {path.name for path in tmp_path.iterdir()}
     assert {"drift_summary.json", "drift_summary.html", "evidently_drift.html"} <= names
     assert {file.path for file in client.list_artifacts(runs[0].info.run_id)} == names

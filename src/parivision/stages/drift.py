@@ -65,6 +65,16 @@ class DriftOutcome:
         """Whether the data or their meaning moved further than they may."""
         return self.summary is not None and self.summary.verdict == "drift"
 
+    @property
+    def champion_fits(self) -> bool:
+        """Whether there is a champion whose state alone is worth bringing up to date.
+
+        Drift asks for a training, and the champion recalibrated competes there too. A rollout of it
+        by itself would only hold that training up: two models that are both wrong about the new
+        shots are hard to tell apart, and their canary may last for hours.
+        """
+        return self.summary is not None and not self.drifted
+
     def metrics(self) -> dict[str, float]:
         """Numbers to keep with the run; empty without a champion."""
         if self.summary is None:
