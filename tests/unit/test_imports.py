@@ -59,6 +59,7 @@ def _imports(name: str) -> frozenset[str]:
                 "registry.runs",
                 "registry.versions",
                 "registry.client_settings",
+                "registry.logged_model",
                 "registry.pyfunc",
             },
         ),

@@ -4,7 +4,6 @@ Needs no network. The same bundle, name, version, metrics and packages give the 
 `digest`, byte for byte, but for the time of creation in the Bento's `bento.yaml`.
 """
 
-import ast
 import hashlib
 import os
 import re
@@ -14,21 +13,18 @@ import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from importlib import metadata
 from math import isfinite
 from pathlib import Path
 from typing import Final
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-
 from parivision import strict_json
 from parivision.durable import exclusive, replacing
-from parivision.errors import ServiceError
+from parivision.errors import ModelError, ServiceError
+from parivision.models import dependencies
 from parivision.models.bundle import Bundle
 from parivision.serving.predictor import BUNDLE_FOLDER, ChampionRecord
 
-LIBRARY: Final = Path(__file__).parents[1]
+LIBRARY: Final = dependencies.LIBRARY
 SERVICE: Final = LIBRARY.parents[1] / "bentos" / "shots"
 SERVER: Final = SERVICE.with_name("serve.py")
 CONTENT: Final = "src"
@@ -57,14 +53,6 @@ BASE_PACKAGES: Final = (
     "uvicorn",
     "uvloop",
 )
-# LightGBM's C library answers for the trees of all families (`models/native.py`).
-KIND_PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
-    "constant": (),
-    "first_column": (),
-    "lightgbm": ("lightgbm",),
-    "xgboost": ("lightgbm", "xgboost-cpu"),
-    "sklearn": ("lightgbm", "scikit-learn", "skops"),
-}
 
 
 @dataclass(frozen=True)
@@ -128,67 +116,17 @@ def build(
 def packages(kinds: Iterable[str]) -> list[str]:
     """Pins of every package that serving these kinds of estimators needs, dependencies included.
 
-    The versions are those installed here, which the model was trained with. Raises ServiceError
-    for a package that is not installed.
+    Raises ServiceError for a package that is not installed.
     """
-    pins: dict[str, str] = {}
-    wanted = list(BASE_PACKAGES)
-    for kind in kinds:
-        wanted += KIND_PACKAGES[kind]
-    while wanted:
-        name = canonicalize_name(wanted.pop())
-        if name in pins:
-            continue
-        try:
-            package = metadata.distribution(name)
-        except metadata.PackageNotFoundError as error:
-            raise ServiceError(
-                f"{name} is not installed here, and a Bento of this model needs it: "
-                "install parivision[serving,training]"
-            ) from error
-        pins[name] = f"{name}=={package.version}"
-        requirements = map(Requirement, package.requires or [])
-        wanted += [
-            needed.name
-            for needed in requirements
-            # Without those of extras that nobody asked for, and of other systems.
-            if needed.marker is None or needed.marker.evaluate({"extra": ""})
-        ]
-    return [pins[name] for name in sorted(pins)]
+    try:
+        return dependencies.pins({*BASE_PACKAGES, *dependencies.packages_of_kinds(kinds)})
+    except ModelError as error:
+        raise ServiceError(str(error)) from error
 
 
 def library_files() -> list[Path]:
     """The files of this library that the service imports, by following its imports."""
-    files: set[Path] = set()
-    wanted = list(ENTRY_MODULES)
-    while wanted:
-        path = _module_file(wanted.pop())
-        if path is None or path in files:
-            continue
-        files.add(path)
-        wanted += _imported(path)
-    return sorted(files)
-
-
-def _module_file(module: str) -> Path | None:
-    module_path = LIBRARY.joinpath(*module.split(".")[1:])
-    candidates = (module_path / "__init__.py", module_path.with_suffix(".py"))
-    return next((path for path in candidates if path.is_file()), None)
-
-
-def _imported(path: Path) -> list[str]:
-    """Names of this library's modules that a file imports, with the packages they are in.
-
-    Some of the names are of functions, not of modules; they have no file.
-    """
-    names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-    inside = [name.split(".") for name in names if name.split(".")[0] == LIBRARY.name]
-    return [".".join(parts[:end]) for parts in inside for end in range(1, len(parts) + 1)]
+    return dependencies.library_files(ENTRY_MODULES)
 
 
 def _check_tag(name: str, version: str) -> None:
@@ -211,7 +149,7 @@ def _assemble(
     context: Path, bundle: Path, service: Path, champion: ChampionRecord
 ) -> ChampionRecord:
     """Lay out all that the Bento holds; the champion comes back with the content's digest."""
-    kinds = _kinds(bundle)
+    kinds = dependencies.kinds(Bundle.load(bundle))
     if not (service / "service.py").is_file():
         raise ServiceError(
             f"{service} holds no service.py: name the folder bentos/shots of the repository"
@@ -230,12 +168,6 @@ def _assemble(
     champion = replace(champion, digest=_digest(context))
     champion.write(context)
     return champion
-
-
-def _kinds(bundle: Path) -> list[str]:
-    """Kinds of the bundle's estimators, which loading proves usable."""
-    parts = Bundle.load(bundle).parts.values()
-    return sorted({each.estimator.kind for part in parts for each in part.members()})
 
 
 def _digest(folder: Path) -> str:

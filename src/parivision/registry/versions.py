@@ -5,7 +5,6 @@ A version is made only of a bundle that takes the alias; its tags say why.
 
 import logging
 import tempfile
-import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -20,6 +19,7 @@ from parivision import durable
 from parivision.errors import RegistryError
 from parivision.models.bundle import Bundle
 from parivision.promotion.decision import Decision
+from parivision.registry import logged_model
 from parivision.registry.client_settings import within
 from parivision.registry.records import RegisteredVersion
 from parivision.registry.reports import Reports
@@ -29,9 +29,6 @@ from parivision.settings.logins import Login
 
 ALIAS: Final = "champion"
 MODEL_NAME: Final = "shots"
-_PYFUNC_CODE: Final = Path(__file__).with_name("pyfunc.py")
-# Said explicitly: MLflow would take seconds to infer them, and finds xgboost twice.
-_REQUIREMENTS: Final = ("parivision",)
 _NOT_THERE: Final = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"})
 """What stores answer to a question for an alias, a version or a run that they do not have."""
 _LONGEST_TAG: Final = 4000
@@ -217,26 +214,13 @@ class Registry(Reports):
         tags |= {"source_run": source_run or "", "family": str(decision.winner)}
         with self._translated("register the champion"):
             seen = self._number_seen(against)
-            number = self._register(self._log_model(run_id, bundle), tags, seen)
+            number = self._register(logged_model.log(self.uri, run_id, bundle), tags, seen)
         return RegisteredVersion(number, run_id, tags)
 
     def _number_seen(self, against: RegisteredVersion | str | None) -> str | None:
         if isinstance(against, str):
             return self._succession.champion() if self._has_model() else None
         return None if against is None else against.number
-
-    def _log_model(self, run_id: str, bundle: Path) -> str:
-        mlflow.set_tracking_uri(self.uri)
-        with warnings.catch_warnings(), mlflow.start_run(run_id=run_id):
-            # It asks for type hints, which it would then take for the model's signature.
-            warnings.simplefilter("ignore", UserWarning)
-            info = mlflow.pyfunc.log_model(
-                name="model",
-                python_model=str(_PYFUNC_CODE),
-                artifacts={"bundle": str(bundle)},
-                pip_requirements=list(_REQUIREMENTS),
-            )
-        return str(info.model_uri)
 
     def _register(self, model: str, tags: Mapping[str, str], seen: str | None) -> str:
         """Make a logged model a version, and the champion unless another is; returns its number."""
