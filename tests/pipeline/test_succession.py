@@ -13,7 +13,7 @@ from mlflow.tracking import MlflowClient
 from parivision.errors import ModelError, RegistryError
 from parivision.promotion.decision import Decision
 from parivision.promotion.ends import LOST_ENDS, NEVER_SERVED, OUTCOME_TAG, SERVING_ENDS
-from parivision.registry import ALIAS, MODEL_NAME, Registry, logged_model, quiet
+from parivision.registry import ALIAS, MODEL_NAME, Registry, quiet
 from parivision.registry.records import RegisteredVersion
 from parivision.registry.succession import CLAIM_S, REIGN, SUCCEEDS, Succession
 from pipeline import mlflow_server
@@ -89,7 +89,7 @@ def test_of_eight_first_champions_one_is(
 ) -> None:
     """All saw that there is none: one gets the alias, and the others say so and leave nothing."""
     registry = Registry(*store)
-    model = logged_model.log(registry.uri, registry.log("promotion"), small_bundle_dir)
+    model = registry._log_model(registry.log("promotion"), small_bundle_dir)
     outcomes = at_once(8, *store, small_bundle_dir, model)
     winners = [said for outcome, said in outcomes if outcome == "promoted"]
     assert len(winners) == 1, outcomes

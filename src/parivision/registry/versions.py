@@ -214,13 +214,16 @@ class Registry(Reports):
         tags |= {"source_run": source_run or "", "family": str(decision.winner)}
         with self._translated("register the champion"):
             seen = self._number_seen(against)
-            number = self._register(logged_model.log(self.uri, run_id, bundle), tags, seen)
+            number = self._register(self._log_model(run_id, bundle), tags, seen)
         return RegisteredVersion(number, run_id, tags)
 
     def _number_seen(self, against: RegisteredVersion | str | None) -> str | None:
         if isinstance(against, str):
             return self._succession.champion() if self._has_model() else None
         return None if against is None else against.number
+
+    def _log_model(self, run_id: str, bundle: Path) -> str:
+        return logged_model.log(self.uri, run_id, bundle)
 
     def _register(self, model: str, tags: Mapping[str, str], seen: str | None) -> str:
         """Make a logged model a version, and the champion unless another is; returns its number."""
