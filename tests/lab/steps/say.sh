@@ -7,7 +7,9 @@ say() { printf '%s  %s\n' "$(date +%T)" "$*" >&2; }
 
 # step NAME HINT: what follows belongs to this step, logs into $LOG, and fails with the hint.
 step() {
-  STEP=$1 HINT=$2 LOG=$LAB_HOME/log/${1//[^a-zA-Z0-9.]/-}.log
+  local name=${1//[^a-zA-Z0-9.]/-}
+  # A file's name has 255 bytes at most, and a step may name many images.
+  STEP=$1 HINT=$2 LOG=$LAB_HOME/log/${name:0:200}.log
   say "$STEP"
   : >"$LOG"
 }
