@@ -58,6 +58,9 @@ def test_kubeflows_pages_keep_their_path() -> None:
     objects = of_values("kubeflow")
     _, inside = door(objects, "pipeline")
     assert "filters" not in inside
+    paths = [match["path"]["value"] for match in inside["matches"]]
+    # A run's page asks for its artifacts at the root of the host.
+    assert paths == ["/pipeline/", "/ml_metadata.MetadataStoreService"]
     backend = {"name": "ml-pipeline-ui", "namespace": "kubeflow", "port": 80}
     assert inside["backendRefs"] == [backend]
     assert get(objects, "SecurityPolicy", "pipeline-door")["spec"]["basicAuth"] == OPERATORS

@@ -30,6 +30,7 @@ that it knows it. Takes a dict:
   port      of the service
   methods   what may be asked, as a list; default everything
   whole     whether the part sees the path as it is; default no
+  beside    paths outside its own that its pages ask, as a list; only where it sees them as they are
   login     whether the gateway asks for the operators' login; default no, for parts that have their own
 */}}
 {{- define "common.door" -}}
@@ -62,6 +63,9 @@ spec:
           {{- with . }}
           method: {{ . }}
           {{- end }}
+        {{- end }}
+        {{- range .beside }}
+        - path: {type: PathPrefix, value: {{ . }}}
         {{- end }}
       {{- if not .whole }}
       filters:
