@@ -15,9 +15,9 @@ import polars as pl
 
 from parivision import settings
 from parivision.drift import build_reference, detect
-from parivision.features import matrix as features
-from parivision.features import tables
+from parivision.features import kernel, tables
 from parivision.features.form import Form
+from parivision.features.rows import walk
 from parivision.kubeflow.local_runs import Event, run_local
 from parivision.lake import Lake, open_lake
 from parivision.lake.ingest import ingest
@@ -114,8 +114,7 @@ def feature_rows(shots: pl.DataFrame) -> dict[str, float]:
     made = tables.made_array(shots)
 
     def work() -> Any:
-        facts = tables.facts_from_shots(shots)
-        return features.matrix(facts, Form().walk(facts, made), features.FULL)
+        return walk(Form(), tables.facts_from_shots(shots), made, kernel.FULL)
 
     matrix, seconds = timed(work)
     return {"rows": len(matrix), "seconds": seconds, "rows_s": len(matrix) / seconds}

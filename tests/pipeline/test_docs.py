@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import docs_pages
-from parivision.features import matrix
+from parivision.features import kernel
 from parivision.shots import schema
 
 PAGES = sorted(
@@ -58,7 +58,7 @@ def _headings(page: Path) -> set[str]:
 def test_every_column_and_feature_is_explained() -> None:
     """The data dictionary has a row for each."""
     dictionary = (docs_pages.ROOT / "docs" / "data.md").read_text()
-    for name in (*schema.NAMES, *matrix.FULL):
+    for name in (*schema.NAMES, *kernel.FULL):
         assert f"| `{name}` |" in dictionary, name
 
 

@@ -49,7 +49,9 @@ Rates = tuple[pl.DataFrame, float]
 
 def with_zone(shots: pl.DataFrame) -> pl.DataFrame:
     """The shots with their zone."""
-    return shots.with_columns(zone=pl.Series(court.zone(shots["x_ft"], shots["y_ft"])))
+    return shots.with_columns(
+        zone=pl.Series(court.zone(shots["x_ft"].to_numpy(), shots["y_ft"].to_numpy()))
+    )
 
 
 def fit_champion(shots: pl.DataFrame) -> Rates:

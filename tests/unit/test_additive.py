@@ -10,21 +10,22 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from parivision.features import matrix
+from parivision.features import kernel
 from parivision.features.form import Form
+from parivision.features.rows import walk
 from parivision.models import additive
 from parivision.models.estimators import Sklearn
 from parivision.models.families import FAMILIES
 from parivision.models.sample import Sample
 
-NAMES = matrix.FULL
+NAMES = kernel.FULL
 
 
 @pytest.fixture(scope="module")
 def rows(league_history):
     """Features of four thousand shots, some of them unlike any shot: far out, or not known."""
     facts, made = league_history.facts.take(slice(4000, 8000)), league_history.made[4000:8000]
-    usual = matrix.matrix(facts, Form().walk(facts, made), NAMES)
+    usual = walk(Form(), facts, made, NAMES).values
     rng = np.random.default_rng(7)
     odd = usual * np.where(rng.random(usual.shape) < 0.2, rng.normal(1, 3, usual.shape), 1)
     odd[rng.random(usual.shape) < 0.2] = np.nan

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from parivision.errors import ModelError
+from parivision.features.rows import lookup
 from parivision.models.bundle import (
     CARD,
     FORM,
@@ -62,7 +63,7 @@ def test_a_shot_is_answered_by_the_part_that_knows_as_much(bundle):
     facts = from_records([{**SHOT, "action_type": text} for text in words], TODAY)
     both = _told(bundle, 0.8, 0.3)
     np.testing.assert_allclose(both.predict(facts), [0.8, 0.3, 0.8, 0.3])
-    followed = both.copy().follow(facts, np.array([1.0, 0, 1, 0]), bundle.form.lookup(facts))
+    followed = both.copy().follow(facts, np.array([1.0, 0, 1, 0]), lookup(bundle.form, facts))
     np.testing.assert_allclose(followed, [0.8, 0.3, 0.8, 0.3])
     alone = replace(both, parts={WITHOUT_ACTION: both.parts[WITHOUT_ACTION]})
     np.testing.assert_allclose(alone.predict(facts), [0.3] * 4)
@@ -90,7 +91,7 @@ def test_walking_gives_what_each_morning_would_have_answered(bundle, later):
     for day, rows in list(facts.by_day())[1:3]:
         before = slice(0, rows.start)
         morning = bundle.refreshed(facts.take(before), made[before])
-        morning.form._decay_to(day)  # the night passes
+        morning.form.decay_to(day)  # the night passes
         for part in morning.parts.values():
             part.recalibration.walk(np.array([]), np.array([]), [(day, slice(0, 0))])
         np.testing.assert_allclose(morning.predict(facts.take(rows)), walked[rows], atol=1e-9)
@@ -183,7 +184,7 @@ def test_of_two_models_the_newer_has_the_larger_say(bundle, later):
     odds = NEWER_SHARE * np.log(0.6 / 0.4) + (1 - NEWER_SHARE) * np.log(0.4 / 0.6)
     np.testing.assert_allclose(blend.predict(later[0]), 1 / (1 + np.exp(-odds)))
     facts, made = later
-    followed = blend.copy().follow(facts, made, blend.form.lookup(later[0]))
+    followed = blend.copy().follow(facts, made, lookup(blend.form, later[0]))
     assert len(followed) == len(later[0])
     assert set(newer.predict(later[0])) == {0.6}
     assert blend.card["partner"]["family"] == older.family

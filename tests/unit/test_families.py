@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 
 from parivision.errors import ModelError
-from parivision.features import matrix
+from parivision.features import kernel
 from parivision.models import families
 from parivision.models.estimators import KINDS, Constant, FirstColumn, Sklearn, load_estimator
 from parivision.models.families import BASELINES, FAMILIES, LEARNERS
 from parivision.models.sample import Sample
 from parivision.scoring.metrics import log_loss
 
+PLACE = ("x_ft", "y_ft", "abs_x_ft", "distance_ft", "angle_deg", "zone", "shot_value")
+CLOCK = ("period", "clock_s", "elapsed_s", "is_home")
 FORM = ("rate_zone", "player_overall", "player_volume", "rate_action")
 WORDS = ("action_family", "action_driving", "action_tip")
-NAMES = (*matrix.PLACE, *matrix.CLOCK, *FORM, *matrix.GAME, *WORDS, "Player_ID")
+NAMES = (*PLACE, *CLOCK, *FORM, *kernel.GAME, *WORDS, "Player_ID")
 SMALL: dict[str, dict[str, Any]] = {
     "logistic_regression": {},
     "random_forest": {"n_estimators": 8},
@@ -38,9 +40,7 @@ def samples(league_history):
     """Rows to fit and later rows to stop on, with all features and some missing values."""
 
     def sample(start, stop):
-        facts = league_history.facts.take(slice(start, stop))
-        form = {name: values[start:stop] for name, values in league_history.form_columns.items()}
-        rows = matrix.matrix(facts, form, NAMES)
+        rows = league_history.features.take(slice(start, stop)).matrix(NAMES)
         made = league_history.made[start:stop]
         return Sample(rows, made, np.linspace(0.5, 1, len(made)), NAMES)
 
@@ -104,7 +104,7 @@ def test_few_rows_and_empty_columns_are_no_obstacle(name, samples):
 
     def poor(sample, rows):
         table = sample.features[:rows].copy()
-        table[:, [NAMES.index(column) for column in (*matrix.GAME, "is_home")]] = np.nan
+        table[:, [NAMES.index(column) for column in (*kernel.GAME, "is_home")]] = np.nan
         table[:, [NAMES.index(column) for column in WORDS]] = 0
         return Sample(table, sample.made[:rows], sample.weight[:rows], NAMES)
 

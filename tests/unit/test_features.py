@@ -6,18 +6,20 @@ import numpy as np
 import pytest
 
 from parivision.errors import ModelError
-from parivision.features import matrix, tables
+from parivision.features import kernel, tables
 from parivision.features.form import Form
-from parivision.features.matrix import CLASSIC, FEATURE_SETS, FULL, FULL_WITHOUT_ACTION
+from parivision.features.kernel import CLASSIC, FEATURE_SETS, FULL, FULL_WITHOUT_ACTION
+from parivision.features.rows import lookup
 from parivision.shots.actions import FAMILIES
 from parivision.shots.facts import from_records
+from parivision.shots.game_clock import elapsed_s
 from tiny_league import shot, table
 
 TODAY = date(2024, 2, 3)
 
 
 def _row(facts, names):
-    return dict(zip(names, matrix.matrix(facts, Form().lookup(facts), names)[0], strict=True))
+    return dict(zip(names, lookup(Form(), facts, names).values[0], strict=True))
 
 
 def test_the_classic_set_is_what_its_users_know():
@@ -59,7 +61,7 @@ def test_what_is_not_known_is_nan_and_no_action_is_a_family():
     record = {"player_id": 1, "period": 1, "clock_s": 1, "x_ft": 0.0, "y_ft": 0.0}
     row = _row(from_records([record], TODAY), FULL)
     unknown = {name for name, value in row.items() if np.isnan(value)}
-    assert unknown == {"is_home", *matrix.GAME}
+    assert unknown == {"is_home", *kernel.GAME}
     assert row["action_family"] == 0
     assert sum(row[name] for name in row if name.startswith("action_")) == 0
 
@@ -70,14 +72,14 @@ def test_what_is_not_known_is_nan_and_no_action_is_a_family():
 )
 def test_time_goes_on_through_overtimes(period, clock_s, expected):
     """Four periods of twelve minutes, then overtimes of five."""
-    assert matrix.elapsed_s(np.array([period]), np.array([float(clock_s)]))[0] == expected
+    assert elapsed_s(period, clock_s) == expected
 
 
 @pytest.mark.parametrize("names", FEATURE_SETS.values(), ids=FEATURE_SETS)
 def test_no_shots_have_no_rows(names):
     """Zero shots give a matrix of no rows and all columns."""
     facts = from_records([], TODAY)
-    found = matrix.matrix(facts, Form().lookup(facts), names)
+    found = lookup(Form(), facts, names).values
     assert found.shape == (0, len(names))
     assert found.dtype == np.float32
 
@@ -87,14 +89,14 @@ def test_feature_names_are_unique_and_the_sets_nested():
     for names in FEATURE_SETS.values():
         assert len(set(names)) == len(names)
     assert FULL[: len(FULL_WITHOUT_ACTION)] == FULL_WITHOUT_ACTION
-    assert set(FULL) - set(FULL_WITHOUT_ACTION) == set(matrix.ACTION)
+    assert set(FULL) - set(FULL_WITHOUT_ACTION) == set(kernel.ACTION)
 
 
 def test_an_unknown_feature_is_refused():
-    """A name that is no feature, or a form feature without form, is an error that names it."""
+    """A name that is no feature, or a feature that was not kept, is an error that names it."""
     facts = from_records([], TODAY)
     with pytest.raises(ModelError, match=r"unknown features \['height'\]"):
-        matrix.matrix(facts, {}, ("x_ft", "height"))
-    with pytest.raises(ModelError, match="rate_zone"):
-        matrix.matrix(facts, {}, ("rate_zone",))
-    assert matrix.matrix(facts, {}, CLASSIC).shape == (0, 7)
+        lookup(Form(), facts, ("x_ft", "height"))
+    with pytest.raises(ModelError, match=r"unknown features \['rate_zone'\]"):
+        lookup(Form(), facts, ("x_ft",)).matrix(("x_ft", "rate_zone"))
+    assert lookup(Form(), facts).matrix(CLASSIC).shape == (0, 7)

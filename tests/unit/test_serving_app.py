@@ -76,7 +76,7 @@ class TestPredict:
         assert [row["p_made"] for row in answer["predictions"]] == offline.tolist()
         points = offline * synthetic_shots["shot_value"].to_numpy()
         assert [row["expected_points"] for row in answer["predictions"]] == points.tolist()
-        codes = court.zone(synthetic_shots["x_ft"], synthetic_shots["y_ft"])
+        codes = court.zone(synthetic_shots["x_ft"].to_numpy(), synthetic_shots["y_ft"].to_numpy())
         assert [row["zone_code"] for row in answer["predictions"]] == codes.tolist()
         assert answer["model"]["version"] == "12"
 

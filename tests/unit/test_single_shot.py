@@ -1,5 +1,6 @@
 """One shot alone gets what it gets among others: the same features to the bit, the same answer."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -10,15 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parivision.features import matrix as features
+from parivision.features import kernel, tables
 from parivision.features.form import Form
-from parivision.models.bundle import WITH_ACTION, WITHOUT_ACTION, Bundle, Part, blended
-from parivision.models.single_shot import CourtPosition, SingleShotPredictor
+from parivision.features.inputs import InputsOfMany, InputsOfOne
+from parivision.features.rows import advance, lookup, walk
+from parivision.models.bundle import WITHOUT_ACTION, Bundle, blended
+from parivision.models.single_shot import SingleShotPredictor
 from parivision.models.training import History
+from parivision.serving.client import requests_of
 from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
+from parivision.serving.requests import parse
+from parivision.serving.shot import Rows
 from parivision.shots.actions import MODIFIERS
-from parivision.shots.court import Zone
-from parivision.shots.facts import NO_ACTION, Facts, from_records
+from parivision.shots.facts import Facts, from_columns, from_records
 from parivision.shots.league import FRANCHISE, TEAM_ABBREVIATIONS
 
 TODAY = date(2024, 1, 31)
@@ -26,6 +31,8 @@ ACTIONS = [
     *("Jump Shot", "Driving  LAYUP Shot", "Alley Oop Dunk Shot", "Tip Shot", "Hook Shot", " "),
     *(f"{words} shot" for words in MODIFIERS.values()),
 ]
+SHOTS = 5000
+NAMES = (*kernel.FEATURES, *kernel.CLASSIC)
 PLAYERS = [1, 201939, 2**24 + 1, 2**63 - 1]
 
 
@@ -66,37 +73,11 @@ def shots(draw: st.DrawFn, players: Sequence[int] = PLAYERS) -> dict[str, Any]:
     }
 
 
-class Seen:
-    """An estimator that keeps what it is asked about, and says a half."""
-
-    kind = "seen"
-    rounds = None
-
-    def __init__(self) -> None:
-        self.row: np.ndarray[Any, Any] | None = None
-
-    def predict(self, matrix: Any) -> Any:
-        """Keep the first row."""
-        self.row = np.array(matrix[0])
-        return np.full(len(matrix), 0.5)
-
-    def one(self, row: Sequence[float]) -> float:
-        """Keep the row as a matrix would hold it."""
-        self.row = np.array(row, np.float32)
-        return 0.5
-
-    def importances(self) -> None:
-        """None."""
-
-    def save(self, path: Any) -> None:
-        """Not kept."""
-
-
 @pytest.fixture(scope="module")
 def form(league_history: History) -> Form:
     """A form that knows the league of the tests."""
     walked = Form()
-    walked.walk(league_history.facts, league_history.made)
+    advance(walked, league_history.facts, league_history.made)
     return walked
 
 
@@ -110,38 +91,37 @@ def _facts(shot: Mapping[str, Any]) -> Facts:
     return from_records([shot], TODAY)
 
 
-@pytest.mark.parametrize("feature_set", features.FEATURE_SETS)
 @given(data=st.data())
-def test_features_of_one_shot_are_those_of_many(feature_set, form, players, data):
-    """Every feature of every shot that a request may carry is the same float32."""
+def test_plain_numbers_and_columns_give_the_same_features(form, players, data):
+    """Every feature of every shot that a request may carry is the same number, to the last bit."""
     shot = data.draw(shots(players))
-    seen = {name: Seen() for name in (WITH_ACTION, WITHOUT_ACTION)}
-    names = features.FEATURE_SETS[feature_set]
-    bundle = Bundle("seen", "full", {key: Part(names, seen[key]) for key in seen}, form)
-    facts = _facts(shot)
-    asked = seen[WITHOUT_ACTION if facts.action[0] == NO_ACTION else WITH_ACTION]
-    said = SingleShotPredictor(bundle)(shot)
-    alone = asked.row
-    bundle.predict(facts)
-    assert alone is not None
-    assert asked.row is not None
-    differ = ~((alone == asked.row) | (np.isnan(alone) & np.isnan(asked.row)))
-    assert [name for name, is_other in zip(names, differ, strict=True) if is_other] == []
-    assert said.shot_value == facts.shot_value[0]
+    many = kernel.row(NAMES)(InputsOfMany(form, _facts(shot).actions)(_facts(shot)), form.tables())
+    one = kernel.row(NAMES)(InputsOfOne(form)(shot), form.tables(is_for_one=True))
+    pairs = zip(NAMES, one, many, strict=True)
+    differ = [name for name, x, y in pairs if not np.array_equal([x], y, equal_nan=True)]
+    assert differ == []
 
 
-@given(place=PLACES)
-def test_places_are_those_of_the_court(place):
-    """Distance, angle, value and zone are the court's, on its lines too."""
-    from parivision.shots import court
-
-    x, y = place
-    found = CourtPosition.of(x, y)
-    assert found.zone == court.zone(x, y)
-    assert found.value == court.shot_value(x, y)
-    assert found.distance_ft == court.distance_ft(x, y)
-    assert found.angle_deg == court.angle_deg(x, y)
-    assert found.zone in set(Zone)
+def test_thousands_of_requests_get_the_features_of_training(league_history, league_shots):
+    """What requests bring, in JSON, makes the rows that training walked over, bit by bit."""
+    # All of the last thousands on one day, as of whose morning they are asked about.
+    late = league_shots.tail(SHOTS).with_columns(game_date=league_shots["game_date"].max())
+    early = slice(len(league_shots) - SHOTS)
+    facts = tables.facts_from_shots(late)
+    form = Form()
+    advance(form, league_history.facts.take(early), league_history.made[early])
+    morning = form.copy()
+    trained = walk(form, facts, tables.made_array(late))
+    morning.learn_names(facts)
+    morning.decay_to(int(facts.day[0]))  # the night passes
+    inputs_of, as_of = InputsOfOne(morning), morning.tables(is_for_one=True)
+    row = kernel.row(kernel.FEATURES)
+    sent = [parse(json.dumps(request).encode()).shots[0] for request in requests_of(late)]
+    alone = np.array([row(inputs_of(shot), as_of) for shot in sent], np.float32)
+    assert alone.tobytes() == trained.values.tobytes()
+    in_list = parse(json.dumps({"shots": requests_of(late)}).encode()).shots
+    among = lookup(morning, from_columns(*Rows.of(in_list), TODAY))
+    assert among.values.tobytes() == trained.values.tobytes()
 
 
 @pytest.fixture(scope="module", params=["alone", "with an older model"])

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parivision.features import matrix, tables
+from parivision.features import tables
 from parivision.features.form import Form
-from parivision.features.matrix import FEATURE_SETS, GAME
+from parivision.features.kernel import FEATURE_SETS, GAME
+from parivision.features.rows import advance, lookup
 from parivision.shots.facts import ARRAYS, NO_ACTION, Facts, from_records
+from parivision.shots.game_clock import elapsed_s
 from tiny_league import DEN, LAL, SMALL_TABLES, shot, table
 
 NAN = float("nan")
@@ -82,7 +84,7 @@ def test_the_state_of_the_game_is_what_had_happened_in_it():
 def test_the_state_of_the_game_is_what_counting_by_hand_gives(shots):
     """On any table each shot knows the shots of its game in earlier seconds, and nothing else."""
     facts = tables.facts_from_shots(shots)
-    at = matrix.elapsed_s(facts.period, facts.clock_s)
+    at = elapsed_s(facts.period, facts.clock_s)
     rows = shots.to_dicts()
     for index, row in enumerate(rows):
         same_game = [i for i, other in enumerate(rows) if other["game_id"] == row["game_id"]]
@@ -104,7 +106,7 @@ def test_the_state_of_the_game_is_what_counting_by_hand_gives(shots):
 def test_the_table_need_not_be_sorted(shots, random):
     """Rows in any order get the same facts, as long as shots of the same second keep theirs."""
     facts = tables.facts_from_shots(shots)
-    second = pl.Series("at_s", matrix.elapsed_s(facts.period, facts.clock_s))
+    second = pl.Series("at_s", elapsed_s(facts.period, facts.clock_s))
     unique = shots.with_columns(second).unique(["game_id", "at_s"], maintain_order=True)
     order = random.sample(range(len(unique)), len(unique))
     sorted_facts, facts = (tables.facts_from_shots(rows) for rows in (unique, unique[order]))
@@ -122,10 +124,10 @@ def test_training_and_serving_see_the_same(shots):
     single = from_records(_records(shots, facts), TODAY)
     _assert_same(facts, single)
     form = Form()
-    form.walk(facts, tables.made_array(shots))
+    advance(form, facts, tables.made_array(shots))
     for names in FEATURE_SETS.values():
-        trained = matrix.matrix(facts, form.lookup(facts), names)
-        served = matrix.matrix(single, form.lookup(single), names)
+        trained = lookup(form, facts, names).values
+        served = lookup(form, single, names).values
         assert trained.tobytes() == served.tobytes()
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from parivision.errors import ModelError
-from parivision.features import matrix, tables
+from parivision.features import kernel, tables
+from parivision.features.rows import lookup
 from parivision.models import families
 from parivision.models.bundle import WITH_ACTION, WITHOUT_ACTION
 from parivision.models.families import BASELINES, FAMILIES, LEARNERS
@@ -58,9 +59,9 @@ def test_it_learns_what_it_is_shown(league_history, league_split, league_bundle)
 def test_every_set_has_its_parts(league_history, league_split, league_bundle):
     """The full set has a part for shots without an action, the classic set and baselines none."""
     names = {name: part.names for name, part in league_bundle.parts.items()}
-    assert names == {WITH_ACTION: matrix.FULL, WITHOUT_ACTION: matrix.FULL_WITHOUT_ACTION}
+    assert names == {WITH_ACTION: kernel.FULL, WITHOUT_ACTION: kernel.FULL_WITHOUT_ACTION}
     classic = train(league_history, league_split, Recipe("lightgbm", "classic"))
-    assert {k: p.names for k, p in classic.parts.items()} == {WITHOUT_ACTION: matrix.CLASSIC}
+    assert {k: p.names for k, p in classic.parts.items()} == {WITHOUT_ACTION: kernel.CLASSIC}
     for name in BASELINES:
         assert set(train(league_history, league_split, Recipe(name)).parts) == {WITHOUT_ACTION}
 
@@ -72,8 +73,9 @@ def test_where_all_actions_are_known_half_of_the_work_can_be_left(
     half = train(league_history, league_split, Recipe("lightgbm", untold=False))
     facts, _ = _later(league_history, league_split)
     assert half.predict(facts).tobytes() == league_bundle.predict(facts).tobytes()
-    zone = half.parts[WITHOUT_ACTION].raw(facts, half.form.lookup(facts))
-    np.testing.assert_allclose(zone, half.form.lookup(facts)["rate_zone"], atol=1e-6)
+    features = lookup(half.form, facts)
+    zone = half.parts[WITHOUT_ACTION].raw(features)
+    np.testing.assert_array_equal(zone, features["rate_zone"])
     assert len(half.predict(facts.without_action())) == len(facts)
 
 
@@ -191,8 +193,8 @@ def test_some_training_rows_know_nothing_of_the_game(league_history, league_spli
     """A share of the rows to fit has its game state withheld, the rows to stop on have theirs."""
     from parivision.models import training
 
-    fit, stop = training._samples(league_history, league_split, matrix.FULL, 0)
-    columns = [matrix.FULL.index(name) for name in matrix.GAME]
+    fit, stop = training._samples(league_history, league_split, kernel.FULL, 0)
+    columns = [kernel.FULL.index(name) for name in kernel.GAME]
     withheld = np.isnan(fit.features[:, columns]).all(axis=1).mean()
     assert withheld == pytest.approx(training.GAME_MASKED_SHARE, abs=0.01)
     assert not np.isnan(stop.features[:, columns]).all(axis=1).any()

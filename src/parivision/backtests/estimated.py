@@ -118,8 +118,8 @@ def _champion(
 
 
 def _followed(champion: Bundle, history: History, rows: slice) -> Floats:
-    form = {name: values[rows] for name, values in history.form_columns.items()}
-    return champion.copy().follow(history.facts.take(rows), history.made[rows], form)
+    features = history.features.take(rows)
+    return champion.copy().follow(history.facts.take(rows), history.made[rows], features)
 
 
 def _weeks(season: pl.DataFrame) -> Iterator[tuple[int, int]]:

@@ -172,5 +172,5 @@ def _crown(
 
 def _loss(bundle: Bundle, history: History, rows: slice) -> float:
     facts, made = history.facts.take(rows), history.made[rows]
-    form = {name: values[rows] for name, values in history.form_columns.items()}
-    return metrics.log_loss(made, bundle.copy().follow(facts, made, form))
+    features = history.features.take(rows)
+    return metrics.log_loss(made, bundle.copy().follow(facts, made, features))

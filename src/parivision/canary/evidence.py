@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from parivision.canary.record import Rollout, RolloutStage
+from parivision.features.rows import lookup
 from parivision.models.bundle import Bundle
 from parivision.prediction_log.records import LabelledPrediction, ServedPrediction, shot_of
 from parivision.shots.facts import Facts, from_records
@@ -99,7 +100,7 @@ def of_labelled(
 
 def segments_of(facts: Facts, champion: Bundle) -> Segments:
     """Zone, period, and how well the champion knows the player."""
-    volume = champion.form.lookup(facts)["player_volume"]
+    volume = lookup(champion.form, facts, ("player_volume",))["player_volume"]
     return Segments.of_facts(facts.x_ft, facts.y_ft, facts.period, volume)
 
 

@@ -1,15 +1,19 @@
 """From the table of shots to facts: vectorised, with the state of the game before each shot."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from parivision.features.matrix import elapsed_s
+from parivision.features.kernel import GAME
 from parivision.shots import league
 from parivision.shots.facts import NO_ACTION, Facts, Floats, Ints, normal_action
+from parivision.shots.game_clock import elapsed_s
 
+_ROWS: Final = 100_000
+"""Rows whose games are looked at together: what that needs stays in the processor's cache."""
 ORDER = ("game_date", "game_id", "period", "clock_s", "event_id")
 
 
@@ -17,7 +21,19 @@ def in_time_order(shots: pl.DataFrame) -> pl.DataFrame:
     """Shots sorted by day, game and game clock; ties by event id, so the order is total."""
     # The clock runs down.
     descending = [name == "clock_s" for name in ORDER]
-    return shots.sort(ORDER, descending=descending)
+    # Most tables are in order already, and to sort one needs three times its memory.
+    keys = shots.select(pl.col(name).neg() if name == "clock_s" else name for name in ORDER)
+    is_sorted = keys.select(_is_after_or_at_the_row_before().all()).item()
+    return shots if is_sorted else shots.sort(ORDER, descending=descending)
+
+
+def _is_after_or_at_the_row_before() -> pl.Expr:
+    """Whether a row's `ORDER` is not below that of the row before; for columns that all rise."""
+    is_in_order = pl.lit(value=True)
+    for name in reversed(ORDER):
+        now, before = pl.col(name), pl.col(name).shift(1)
+        is_in_order = (now > before) | ((now == before) & is_in_order)
+    return is_in_order.fill_null(value=True)
 
 
 def shooters(shots: pl.DataFrame, most: int = 600) -> list[dict[str, Any]]:
@@ -73,7 +89,7 @@ def facts_from_shots(shots: pl.DataFrame) -> Facts:
         shot_value=_ints(shots["shot_value"]),
         action=action,
         actions=actions,
-        **{name: _floats(before[name]) for name in before.columns},
+        **before,
     )
 
 
@@ -108,63 +124,62 @@ def _ints(column: pl.Series) -> NDArray[np.int64]:
     return column.cast(pl.Int64).to_numpy()
 
 
-def _before(shots: pl.DataFrame) -> pl.DataFrame:
-    """What had happened in the game before each shot, row by row in the table's order.
+def _before(shots: pl.DataFrame) -> dict[str, Floats]:
+    """What had happened in the game before each shot, in the table's order: `GAME`, each (n,)."""
+    at_s = elapsed_s(_ints(shots["period"]), _floats(shots["clock_s"]))
+    game, player, team, made = (
+        shots[name].to_numpy() for name in ("game_id", "player_id", "team_id", "made")
+    )
+    # Stable: shots of one second stay as the table has them.
+    order = np.lexsort((at_s, game))
+    out = {name: np.empty(len(order)) for name in GAME}
+    for rows in _some_games(order, game):
+        found = _within_games(game[rows], at_s[rows], player[rows], team[rows], made[rows])
+        for name, values in zip(GAME, found, strict=True):
+            out[name][rows] = values
+    return out
+
+
+def _some_games(order: Ints, game: Ints) -> Iterator[Ints]:
+    """Rows in their order, some at a time, and never a part of a game."""
+    ends = np.append(np.flatnonzero(np.diff(game[order])) + 1, len(order))
+    start = 0
+    while start < len(order):
+        stop = int(ends[min(int(np.searchsorted(ends, start + _ROWS)), len(ends) - 1)])
+        yield order[start:stop]
+        start = stop
+
+
+def _within_games(
+    game: Ints, at_s: Floats, player: Ints, team: Ints, made: Ints
+) -> tuple[Floats, ...]:
+    """`GAME` of whole games' shots, which are sorted by game and second.
 
     Shots of the same second do not see each other: their order is not recorded. So the game is
-    summed up by second, and a shot is given the sum of the seconds before its own.
+    summed up by second, and a shot is given the sum of the seconds before its own. Of several shots
+    in the second before, the last one is the one that the table has last.
     """
-    rows = shots.select(
-        pl.int_range(pl.len()).alias("row"),
-        "game_id",
-        "player_id",
-        "team_id",
-        "made",
-        pl.Series("at_s", elapsed_s(_ints(shots["period"]), _floats(shots["clock_s"]))),
-    )
-    joined = (
-        rows.join(_last_shots(rows), on=["game_id", "at_s"], how="left")
-        .join(_own_counts(rows), on=["game_id", "player_id", "at_s"], how="left")
-        .sort("row")  # a join promises no order
-    )
-    return joined.select(
-        (pl.col("at_s") - pl.col("last_at_s")).alias("since_last_shot_s"),
-        (pl.col("team_id") == pl.col("last_team")).cast(pl.Float64).alias("last_shot_own"),
-        pl.col("last_made").alias("last_shot_made"),
-        "player_attempts",
-        "player_makes",
-    )
-
-
-def _last_shots(rows: pl.DataFrame) -> pl.DataFrame:
-    """For each second of a game in which somebody shot: the last shot of an earlier second.
-
-    Of several shots in that earlier second it is the one that the table has last.
-    """
-    in_second = {"last_team": "team_id", "last_made": "made"}
+    last = _run_starts(game, at_s) - 1
+    is_known = (last >= 0) & (game[last] == game)
+    by_player = np.lexsort((player, game))
+    of_player = game[by_player], player[by_player]
+    first = _run_starts(*of_player)
+    first_of_second = _run_starts(*of_player, at_s[by_player])
+    makes = np.append(0, np.cumsum(made[by_player], dtype=np.int64))
+    attempts_before, makes_before = np.empty(len(game)), np.empty(len(game))
+    attempts_before[by_player] = first_of_second - first
+    makes_before[by_player] = makes[first_of_second] - makes[first]
     return (
-        rows.group_by("game_id", "at_s")
-        .agg(pl.col(of).sort_by("row").last().alias(name) for name, of in in_second.items())
-        .sort("game_id", "at_s")
-        .with_columns(last_at_s="at_s")
-        .with_columns(pl.col("last_at_s", *in_second).shift(1).over("game_id"))
+        np.where(is_known, at_s - at_s[last], np.nan),
+        np.where(is_known, team == team[last], np.nan),
+        np.where(is_known, made[last], np.nan),
+        attempts_before,
+        makes_before,
     )
 
 
-def _own_counts(rows: pl.DataFrame) -> pl.DataFrame:
-    """For each second in which a player shot: attempts and makes of that game's earlier seconds."""
-    of_player = ("game_id", "player_id")
-    counts = {
-        "player_attempts": pl.len().cast(pl.Int64),
-        "player_makes": pl.col("made").cast(pl.Int64).sum(),
-    }
-    return (
-        rows.group_by(*of_player, "at_s")
-        .agg(**counts)
-        .sort(*of_player, "at_s")
-        .select(
-            *of_player,
-            "at_s",
-            *(pl.col(name).cum_sum().over(of_player) - pl.col(name) for name in counts),
-        )
-    )
+def _run_starts(*columns: NDArray[Any]) -> Ints:
+    """For each row the first row of its run: rows one after the other that agree in all columns."""
+    is_first = np.ones(len(columns[0]), np.bool_)
+    is_first[1:] = np.any([column[1:] != column[:-1] for column in columns], axis=0)
+    return np.maximum.accumulate(np.where(is_first, np.arange(len(is_first)), 0))

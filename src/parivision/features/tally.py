@@ -11,9 +11,11 @@ above expectation; the formula is then that of a normal prior, with the same two
 """
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from parivision.shots.elementwise import Code, Value
 from parivision.shots.facts import Floats, Ints
 
 
@@ -29,18 +31,11 @@ class Tally:
         """A tally that has counted nothing."""
         return cls(np.zeros(shape), np.zeros(shape))
 
-    def rate(self, at: tuple[Ints, ...], towards: Floats | float, weight: float) -> Floats:
-        """Success rates at some cells, drawn towards `towards` as if by `weight` attempts.
-
-        `towards` is one number, or one for each of the cells.
-        """
-        return (self.successes[at] + weight * towards) / (self.attempts[at] + weight)
-
-    def count(self, at: tuple[Ints, ...], successes: Floats) -> None:
-        """Count one attempt per row; rows may name the same cell."""
-        # Not `attempts[at] += 1`, which counts a cell that is named twice once.
-        np.add.at(self.attempts, at, 1.0)
-        np.add.at(self.successes, at, successes)
+    def count(self, cells: Ints, successes: Floats) -> None:
+        """Count one attempt per row; rows may name the same cell, by its place in a flat table."""
+        # Not `attempts[cells] += 1`, which counts a cell that is named twice once.
+        np.add.at(self.attempts.reshape(-1), cells, 1.0)
+        np.add.at(self.successes.reshape(-1), cells, successes)
 
     def decay(self, factor: float) -> None:
         """Let everything counted so far count less."""
@@ -54,3 +49,42 @@ class Tally:
             new = np.zeros((rows, *old.shape[1:]))
             new[order] = old
             setattr(self, name, new)
+
+    def table(self, weight: float, *, is_for_one: bool) -> "Table":
+        """The counts as they are looked up now; what is counted later is seen, too."""
+        attempts, successes = self.attempts.reshape(-1), self.successes.reshape(-1)
+        if is_for_one:
+            # It answers with a plain number, in a third of an array's time.
+            return Table(attempts.data, successes.data, weight)
+        return Table(attempts, successes, weight)
+
+
+class Table(NamedTuple):
+    """A flat tally to look up in: cells of one shot, or of many.
+
+    `weight` is the number of attempts that the broader rate counts for.
+    """
+
+    attempts: Any
+    successes: Any
+    weight: float
+
+    def rate(self, cell: Code, towards: Value) -> Value:
+        """The success rate at a cell, drawn towards `towards` as if by `weight` attempts."""
+        return (self.successes[cell] + self.weight * towards) / (self.attempts[cell] + self.weight)
+
+
+class Tables(NamedTuple):
+    """The tables of form (`features.form.TALLIES`)."""
+
+    zone: Table
+    place: Table
+    action: Table
+    action_distance: Table
+    player: Table
+    player_recent: Table
+    player_zone: Table
+    player_zone_action: Table
+    player_family: Table
+    team_zone: Table
+    opponent_zone: Table

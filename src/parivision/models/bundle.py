@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -18,10 +18,13 @@ import numpy as np
 
 from parivision import durable
 from parivision.errors import ModelError
-from parivision.features import matrix
+from parivision.features import kernel
 from parivision.features.form import Form
+from parivision.features.inputs import ShotInputs
+from parivision.features.rows import FeatureRows, advance, lookup, walk
+from parivision.features.tally import Tables
 from parivision.models.estimators import Estimator, load_estimator
-from parivision.models.recalibration import Recalibration, logit, sigmoid
+from parivision.models.recalibration import Recalibration, logit, recalibrated, sigmoid
 from parivision.shots import leagues
 from parivision.shots.facts import EPOCH, NO_ACTION, Facts, Floats
 
@@ -53,19 +56,36 @@ class Part:
     settled: Recalibration = field(default_factory=Recalibration)
     partner: "Part | None" = None
 
-    def raw(self, facts: Facts, form: Mapping[str, Floats]) -> Floats:
+    def raw(self, features: FeatureRows) -> Floats:
         """The estimator's probabilities, before recalibration and without the partner."""
-        return self.estimator.predict(matrix.matrix(facts, form, self.names))
+        return self.estimator.predict(features.matrix(self.names))
 
-    def predict(self, facts: Facts, form: Mapping[str, Floats]) -> Floats:
+    def predict(self, features: FeatureRows) -> Floats:
         """Probabilities as of the last day known."""
-        own = self.recalibration.apply(self.raw(facts, form))
-        return own if self.partner is None else _mean(own, self.partner.predict(facts, form))
+        own = self.recalibration.apply(self.raw(features))
+        return own if self.partner is None else _mean(own, self.partner.predict(features))
 
-    def walk(self, facts: Facts, form: Mapping[str, Floats], made: Floats) -> Floats:
+    def one(self, form: Tables) -> Callable[[ShotInputs], float]:
+        """What `predict` says of one shot, with the recalibration as it is now."""
+        row, answer = kernel.row(self.names), self.estimator.one
+        shift, slope = self.recalibration.shift_and_slope
+
+        def own(shot: ShotInputs) -> float:
+            return recalibrated(answer(row(shot, form)), shift, slope)
+
+        if self.partner is None:
+            return own
+        partner = self.partner.one(form)
+
+        def both(shot: ShotInputs) -> float:
+            return float(_mean(own(shot), partner(shot)))
+
+        return both
+
+    def walk(self, facts: Facts, features: FeatureRows, made: Floats) -> Floats:
         """Probabilities of past games, each day's as of its morning; recalibration moves on."""
-        own = self.recalibration.walk(self.raw(facts, form), made, facts.by_day())
-        return own if self.partner is None else _mean(own, self.partner.walk(facts, form, made))
+        own = self.recalibration.walk(self.raw(features), made, facts.by_day())
+        return own if self.partner is None else _mean(own, self.partner.walk(facts, features, made))
 
     def copy(self) -> "Part":
         """A copy whose recalibration moves on its own; the estimators are shared."""
@@ -80,6 +100,10 @@ class Part:
     def members(self) -> "list[Part]":
         """The part and its partners."""
         return [self, *(self.partner.members() if self.partner else ())]
+
+    def features(self) -> tuple[str, ...]:
+        """What the part and its partners need."""
+        return tuple(dict.fromkeys(name for part in self.members() for name in part.names))
 
 
 @dataclass
@@ -98,7 +122,6 @@ class Bundle:
 
     def predict(self, facts: Facts) -> Floats:
         """Probabilities as the service answers: form and recalibration as of the last day known."""
-        form = self.form.lookup(facts)
         out = np.empty(len(facts))
         given = (facts.action != NO_ACTION) & (WITH_ACTION in self.parts)
         for name, rows in (
@@ -106,8 +129,9 @@ class Bundle:
             (WITH_ACTION, np.flatnonzero(given)),
         ):
             if len(rows):
-                known = {key: values[rows] for key, values in form.items()}
-                out[rows] = self.parts[name].predict(facts.take(rows), known)
+                part = self.parts[name]
+                asked = facts if len(rows) == len(facts) else facts.take(rows)
+                out[rows] = part.predict(lookup(self.form, asked, part.features()))
         return out
 
     def walk(self, facts: Facts, made: Floats) -> Floats:
@@ -116,17 +140,17 @@ class Bundle:
         Form and recalibration move on with the games, as they do in production when the bundle is
         refreshed every night; the estimators stay. `facts` must be in time order.
         """
-        return self.follow(facts, made, self.form.walk(facts, made))
+        return self.follow(facts, made, walk(self.form, facts, made))
 
-    def follow(self, facts: Facts, made: Floats, form: Mapping[str, Floats]) -> Floats:
-        """Like `walk`, for form features already walked (they are the same for every model)."""
+    def follow(self, facts: Facts, made: Floats, features: FeatureRows) -> Floats:
+        """Like `walk`, for features already walked (they are the same for every model)."""
         out = np.empty(len(facts))
         everything, given = np.arange(len(facts)), np.flatnonzero(facts.action != NO_ACTION)
         # In this order: a shot whose action is known is answered by the part that uses it.
         for name, rows in ((WITHOUT_ACTION, everything), (WITH_ACTION, given)):
             if name in self.parts and len(rows):
-                known = {key: values[rows] for key, values in form.items()}
-                out[rows] = self.parts[name].walk(facts.take(rows), known, made[rows])
+                asked = facts.take(rows), features.take(rows)
+                out[rows] = self.parts[name].walk(*asked, made[rows])
         return out
 
     def refreshed(self, facts: Facts, made: Floats) -> "Bundle":
@@ -148,14 +172,14 @@ class Bundle:
         """
         parts = {name: part.as_settled() for name, part in self.parts.items()}
         past = replace(self, parts=parts, form=Form(), card=dict(self.card))
-        columns = past.form.walk(facts, made)
         days = [each.settled.as_of_day for part in parts.values() for each in part.members()]
         # From where the older of two models was settled: the newer one passes over what it counted.
         # A part that no shot with an action settled was settled on the same games all the same.
         settled = min((day for day in days if day is not None), default=None)
-        rows = facts.after(settled)
-        later = {name: values[rows] for name, values in columns.items()}
-        past.follow(facts.take(rows), made[rows], later)
+        later = facts.after(settled)
+        earlier = slice(later.start)
+        advance(past.form, facts.take(earlier), made[earlier])
+        past.walk(facts.take(later), made[later])
         return past
 
     @property
@@ -243,7 +267,8 @@ def _alone(card: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in card.items() if key not in _OF_THE_WHOLE}
 
 
-def _mean(newer: Floats, older: Floats) -> Floats:
+def _mean(newer: Any, older: Any) -> Any:
+    """The log odds of a newer and an older model, averaged; numbers or arrays."""
     return sigmoid(NEWER_SHARE * logit(newer) + (1 - NEWER_SHARE) * logit(older))
 
 

@@ -13,10 +13,12 @@ A day's shots are predicted before they are counted. It is cheap enough to run e
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from parivision.shots.elementwise import exp, log, where
 from parivision.shots.facts import Floats
 
 HALF_LIFE_DAYS = 20.0
@@ -26,15 +28,35 @@ PRIOR_PRECISION = (200.0, 600.0)
 CLIP = 1e-6
 
 
-def logit(p: Floats) -> Floats:
-    """Log odds; p is clipped to [1e-6, 1 - 1e-6]."""
-    inside = np.clip(p, CLIP, 1 - CLIP)
-    return np.log(inside / (1 - inside))
+_TOP = 1 - CLIP
 
 
-def sigmoid(eta: Floats) -> Floats:
+@overload
+def logit(p: float) -> float: ...
+@overload
+def logit(p: Floats) -> Floats: ...
+def logit(p: Any) -> Any:
+    """Log odds; p is clipped to [1e-6, 1 - 1e-6], and what is no number stays none."""
+    inside = where(p < CLIP, CLIP, where(p > _TOP, _TOP, p))
+    return log(inside / (1 - inside))
+
+
+@overload
+def sigmoid(eta: float) -> float: ...
+@overload
+def sigmoid(eta: Floats) -> Floats: ...
+def sigmoid(eta: Any) -> Any:
     """Probability of log odds."""
-    return 1.0 / (1.0 + np.exp(-eta))
+    return 1.0 / (1.0 + exp(-eta))
+
+
+@overload
+def recalibrated(p: float, shift: float, slope: float) -> float: ...
+@overload
+def recalibrated(p: Floats, shift: float, slope: float) -> Floats: ...
+def recalibrated(p: Any, shift: float, slope: float) -> Any:
+    """Probabilities whose log odds are multiplied by `slope`, and `shift` added."""
+    return sigmoid(shift + slope * logit(p))
 
 
 @dataclass
@@ -56,8 +78,7 @@ class Recalibration:
 
     def apply(self, p: Floats) -> Floats:
         """Recalibrated probabilities as of now."""
-        shift, slope = self.shift_and_slope
-        return sigmoid(shift + slope * logit(p))
+        return recalibrated(p, *self.shift_and_slope)
 
     def walk(self, p: Floats, made: Floats, days: Iterable[tuple[int, slice]]) -> Floats:
         """Recalibrated probabilities of past shots, each as of the morning of its day.

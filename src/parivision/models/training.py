@@ -14,8 +14,9 @@ from typing import Any, Final
 import numpy as np
 
 from parivision.errors import ModelError
-from parivision.features import matrix
+from parivision.features import kernel
 from parivision.features.form import Form
+from parivision.features.rows import FeatureRows, advance, walk
 from parivision.models.bundle import WITH_ACTION, WITHOUT_ACTION, Bundle, Part
 from parivision.models.estimators import FirstColumn
 from parivision.models.families import (
@@ -42,21 +43,21 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class History:
-    """Past games ready for training: facts and labels in time order, and the walked form."""
+    """Past games ready for training: facts, labels and features in time order."""
 
     facts: Facts
     made: Floats
-    form_columns: Mapping[str, Floats]
+    features: FeatureRows
 
     @classmethod
     def of(cls, facts: Facts, made: Floats) -> "History":
         """Walk a new form over the games."""
-        return cls(facts, made, Form().walk(facts, made))
+        return cls(facts, made, walk(Form(), facts, made))
 
     def upto(self, rows: int) -> "History":
-        """The first rows of it: a shot's form depends on earlier days only."""
-        form = {name: values[:rows] for name, values in self.form_columns.items()}
-        return History(self.facts.take(slice(rows)), self.made[:rows], form)
+        """The first rows of it: a shot's features depend on earlier days only."""
+        first = slice(rows)
+        return History(self.facts.take(first), self.made[first], self.features.take(first))
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ def _form_known(history: History, split: TimeSplit) -> Form:
     """The form on the morning of the first day to judge."""
     form = Form()
     known = slice(0, split.stop(history.facts.day).stop)
-    form.walk(history.facts.take(known), history.made[known])
+    advance(form, history.facts.take(known), history.made[known])
     return form
 
 
@@ -178,16 +179,15 @@ def _follow_stop_games(bundle: Bundle, history: History, split: TimeSplit) -> No
     them: on its own training rows a model looks too good.
     """
     rows = split.stop(history.facts.day)
-    columns = {name: values[rows] for name, values in history.form_columns.items()}
-    bundle.follow(history.facts.take(rows), history.made[rows], columns)
+    bundle.follow(history.facts.take(rows), history.made[rows], history.features.take(rows))
 
 
 def _feature_names(family: Family, feature_set: str) -> dict[str, tuple[str, ...]]:
     if family.features is not None:
         return {WITHOUT_ACTION: family.features}
     if feature_set == CLASSIC:
-        return {WITHOUT_ACTION: matrix.CLASSIC}
-    return {WITH_ACTION: matrix.FULL, WITHOUT_ACTION: matrix.FULL_WITHOUT_ACTION}
+        return {WITHOUT_ACTION: kernel.CLASSIC}
+    return {WITH_ACTION: kernel.FULL, WITHOUT_ACTION: kernel.FULL_WITHOUT_ACTION}
 
 
 def _window_start(history: History, split: TimeSplit) -> int:
@@ -216,11 +216,9 @@ def _samples(
 
 
 def _sample(history: History, rows: slice, names: tuple[str, ...], now: int) -> Sample:
-    facts = history.facts.take(rows)
-    form = {name: values[rows] for name, values in history.form_columns.items()}
-    age_days = np.maximum(now - facts.day, 0)
+    age_days = np.maximum(now - history.facts.day[rows], 0)
     return Sample(
-        features=matrix.matrix(facts, form, names),
+        features=history.features.take(rows).matrix(names),
         made=history.made[rows],
         weight=0.5 ** (age_days / RECENCY_HALF_LIFE_DAYS),
         names=names,
@@ -238,7 +236,7 @@ def _joined(first: Sample, second: Sample) -> Sample:
 
 def _withhold_game_state(sample: Sample, seed: int) -> None:
     # All columns of a row at once: who does not follow the game knows none of these facts.
-    columns = [index for index, name in enumerate(sample.names) if name in matrix.GAME]
+    columns = [index for index, name in enumerate(sample.names) if name in kernel.GAME]
     rng = np.random.default_rng(seed)
     rows = np.flatnonzero(rng.random(len(sample.made)) < GAME_MASKED_SHARE)
     for column in columns:

@@ -15,6 +15,7 @@ import polars as pl
 from parivision.errors import DataError
 from parivision.features import tables
 from parivision.features.form import Form
+from parivision.features.rows import walk
 from parivision.models.bundle import WITH_ACTION, Bundle, blended
 from parivision.models.families import BASELINES
 from parivision.models.training import History, Recipe, train
@@ -108,7 +109,7 @@ def judge(
         shots=rows,
         made=made[later],
         games=rows["game_id"].to_numpy(),
-        player_volume=history.form_columns["player_volume"][later],
+        player_volume=history.features.take(later)["player_volume"],
         predictions=predictions,
     )
 
@@ -149,18 +150,18 @@ def judge_refresh(shots: pl.DataFrame, history: History, champion: Bundle) -> Ju
     if later.start == later.stop:
         last = champion.card.get("known_through")
         raise DataError(f"there are no games after {last}: the champion knows all of them")
-    columns = {name: values[later] for name, values in history.form_columns.items()}
+    features = history.features.take(later)
     rows, games_facts = shots[later], facts.take(later)
     return Judgement(
         shots=rows,
         made=made[later],
         games=rows["game_id"].to_numpy(),
-        player_volume=columns["player_volume"],
+        player_volume=features["player_volume"],
         predictions={
-            "zone_rate": columns["rate_zone"],
+            "zone_rate": features["rate_zone"],
             decision.CHAMPION: champion.predict(games_facts),
             # A copy, since following moves its state on; each day is answered before it is counted.
-            decision.RECALIBRATED: champion.copy().follow(games_facts, made[later], columns),
+            decision.RECALIBRATED: champion.copy().follow(games_facts, made[later], features),
         },
     )
 
@@ -200,18 +201,18 @@ def exam(
     form = champion.form.copy()
     # Before the walk: the league's mean as it was known when the games began.
     mean = float(form.tallies["zone"].successes.sum() / form.tallies["zone"].attempts.sum())
-    columns = form.walk(facts, made)
+    features = walk(form, facts, made)
     predictions = {
-        name: bundle.copy().follow(facts, made, columns) for name, bundle in asked.items()
+        name: bundle.copy().follow(facts, made, features) for name, bundle in asked.items()
     }
     predictions[f"{decision.CHAMPION}, frozen"] = champion.predict(facts)
     if WITH_ACTION in champion.parts:
-        untold = champion.copy().follow(facts.without_action(), made, columns)
+        untold = champion.copy().follow(facts.without_action(), made, features)
         predictions[f"{decision.CHAMPION}, no action"] = untold
-    predictions["zone_rate"] = columns["rate_zone"]
+    predictions["zone_rate"] = features["rate_zone"]
     predictions["league_mean"] = np.full(len(facts), mean)
     return Judgement(
-        shots, made, shots["game_id"].to_numpy(), columns["player_volume"], predictions
+        shots, made, shots["game_id"].to_numpy(), features["player_volume"], predictions
     )
 
 

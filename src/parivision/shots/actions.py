@@ -4,11 +4,7 @@ The list of words changed in 2016 and their meaning in 2018, so nothing here dep
 word: an unknown one still has a family.
 """
 
-from collections.abc import Sequence
 from typing import Final
-
-import numpy as np
-from numpy.typing import NDArray
 
 FAMILIES: Final = ("not given", "dunk", "layup", "tip", "hook", "jump")
 # First match wins: "tip dunk" is a dunk, "finger roll" a layup, what is left a jump shot.
@@ -44,12 +40,6 @@ def family(action: str) -> str:
     return next((name for word, name in _FAMILY_WORDS if word in action), "jump")
 
 
-def family_codes(actions: Sequence[str]) -> NDArray[np.int64]:
-    """Indexes into FAMILIES, one per action; 0 is left for a shot without one."""
-    return np.array([FAMILIES.index(family(action)) for action in actions], np.int64)
-
-
-def modifier_flags(actions: Sequence[str]) -> NDArray[np.float64]:
-    """Flags, shape (len(actions), len(MODIFIERS)): 1.0 where the modifier is in the words."""
-    flags = [[float(word in action) for word in MODIFIERS.values()] for action in actions]
-    return np.array(flags, np.float64).reshape(len(actions), len(MODIFIERS))
+def held_modifiers(action: str) -> tuple[float, ...]:
+    """A flag for each of MODIFIERS: 1.0 where it is in the words of a normalised action."""
+    return tuple(float(words in action) for words in MODIFIERS.values())

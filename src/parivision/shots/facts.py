@@ -175,7 +175,7 @@ def _days(dates: Sequence[date | None], today: date) -> Ints:
 
 
 def _opponents(given: _Columns) -> tuple[Ints, Floats]:
-    """Each shot's opponent and whether its shooter is at home, see `_teams`."""
+    """Each shot's opponent and whether its shooter is at home, see `opponent_of`."""
 
     def games() -> Iterator[tuple[Any, ...]]:
         # Made twice rather than kept in a list: thousands of tuples that live on are work for the
@@ -183,15 +183,20 @@ def _opponents(given: _Columns) -> tuple[Ints, Floats]:
         return zip(*map(given.column, ("team_id", "home_team", "away_team")), strict=True)
 
     row = {game: index for index, game in enumerate(set(games()))}
-    teams = np.array([_teams(*game) for game in row], np.float64).reshape(-1, 2)
+    teams = np.array(
+        [
+            opponent_of(team or league.UNKNOWN_TEAM, home or "", away or "")
+            for team, home, away in row
+        ],
+        np.float64,
+    ).reshape(-1, 2)
     opponent_id, is_home = teams[[row[game] for game in games()]].T
     return opponent_id.astype(np.int64), is_home
 
 
-def _teams(team_id: int | None, home_team: str | None, away_team: str | None) -> tuple[int, float]:
+def opponent_of(team_id: int, home_team: str, away_team: str) -> tuple[int, float]:
     """The opponent's franchise, and whether the shooter is at home (NaN where it is not known)."""
-    team, home, away = team_id or league.UNKNOWN_TEAM, home_team or "", away_team or ""
-    opponent = league.opponent_id(team, home, away)
+    opponent = league.opponent_id(team_id, home_team, away_team)
     if opponent == league.UNKNOWN_TEAM:
         return opponent, float("nan")
-    return opponent, float(team == league.franchise(home))
+    return opponent, float(team_id == league.franchise(home_team))

@@ -84,7 +84,7 @@ class Segments:
         """From a shot's facts and its player's earlier attempts; NaN attempts are not known."""
         tried = np.asarray(attempts, np.float64)
         return cls.of(
-            court.zone(x_ft, y_ft) - 1,
+            court.zone(np.asarray(x_ft, np.float64), np.asarray(y_ft, np.float64)) - 1,
             period_codes(period),
             np.where(np.isnan(tried), UNKNOWN, volume_codes(tried)),
         )
