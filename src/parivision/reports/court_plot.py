@@ -32,10 +32,7 @@ FULL_SHOTS: Final = 150
 # A map's cells are coloured, so floor and lines keep one colour in every theme.
 _FLOOR: Final = "#fbfaf7"
 _LINES: Final = "#20262d"
-_FREE_THROW_Y_FT: Final = 13.75
-_BACKBOARD_Y_FT: Final = -1.25
 _HOOP_RADIUS_FT: Final = 0.75
-_CIRCLE_RADIUS_FT: Final = 6.0
 
 
 @dataclass(frozen=True)
@@ -95,18 +92,18 @@ def draw_court(axes: Axes, colour: str = _LINES) -> None:
     style = {"color": colour, "linewidth": 1.1, "zorder": 5}
     side, base, paint = court.HALF_WIDTH_FT, court.BASELINE_Y_FT, court.PAINT_HALF_WIDTH_FT
     axes.plot([side, side, -side, -side], [VIEW_TOP_FT, base, base, VIEW_TOP_FT], **style)  # type: ignore[arg-type]
-    axes.plot([paint, paint, -paint, -paint], [base, *[_FREE_THROW_Y_FT] * 2, base], **style)  # type: ignore[arg-type]
-    axes.plot([3, -3], [_BACKBOARD_Y_FT] * 2, **style)  # type: ignore[arg-type]
+    axes.plot([paint, paint, -paint, -paint], [base, *[court.FREE_THROW_Y_FT] * 2, base], **style)  # type: ignore[arg-type]
+    axes.plot([3, -3], [court.BACKBOARD_Y_FT] * 2, **style)  # type: ignore[arg-type]
     corner = court.CORNER_X_FT
     # The line has a straight part at each side; the arc ends where it meets them.
-    corner_top = float(np.sqrt(court.ARC_RADIUS_FT**2 - corner**2))
+    corner_top = court.ARC_ENDS_Y_FT
     for x in (corner, -corner):
         axes.plot([x, x], [base, corner_top], **style)  # type: ignore[arg-type]
     turn = float(np.degrees(np.arctan2(corner_top, corner)))
     for centre_y, radius, start, end in (
         (0.0, court.ARC_RADIUS_FT, turn, 180 - turn),
         (0.0, court.RESTRICTED_RADIUS_FT, 0, 180),
-        (_FREE_THROW_Y_FT, _CIRCLE_RADIUS_FT, 0, 180),
+        (court.FREE_THROW_Y_FT, court.FREE_THROW_CIRCLE_FT, 0, 180),
     ):
         size = 2 * radius
         arc = Arc((0, centre_y), size, size, theta1=start, theta2=end, lw=1.1, zorder=5)

@@ -19,6 +19,7 @@ from pydantic import (
 from typing_extensions import TypedDict
 
 from parivision.shots import league, spellings
+from parivision.shots.game_clock import LAST_PERIOD, LONGEST_GAME_S
 from parivision.shots.limits import CONTROL_CHARACTERS, LARGEST_ID, MAX_DATE, MIN_DATE, RANGES
 
 SHOTS: Final = "shots"
@@ -26,8 +27,6 @@ SHOTS: Final = "shots"
 TEAMS: Final = frozenset(("home_team", "away_team"))
 MAX_SHOTS: Final = 10_000
 MAX_TEXT: Final = 100
-# Four quarters of twelve minutes, and overtimes of five up to the last period that is taken.
-LONGEST_GAME_S: Final = 4 * 720 + 10 * 300
 MOST_ATTEMPTS: Final = 200
 """More than twice the shots that any player has taken in a game."""
 
@@ -104,7 +103,6 @@ def _within(name: str, meaning: str) -> Any:
     return _number(RANGES[name].low, RANGES[name].high, meaning)
 
 
-_LAST_PERIOD: Final = int(RANGES["period"].high or 0)
 _WHOLE: Final = BeforeValidator(whole)
 _Flag = Literal[False, True, 0, 1]
 
@@ -119,7 +117,7 @@ class Shot(TypedDict, total=False):
     player_id: Required[
         Annotated[int, _whole(1, LARGEST_ID, "the league's number of the shooter"), _WHOLE]
     ]
-    period: Required[Annotated[int, _whole(1, _LAST_PERIOD, "overtimes from 5 on"), _WHOLE]]
+    period: Required[Annotated[int, _whole(1, LAST_PERIOD, "overtimes from 5 on"), _WHOLE]]
     clock_s: Required[Annotated[float, _within("clock_s", "seconds left in the period")]]
     x_ft: Required[
         Annotated[float, _within("x_ft", "feet across the court from the hoop, left is positive")]

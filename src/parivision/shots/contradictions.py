@@ -16,9 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parivision.shots import league, leagues
-
-LAST_REGULAR_PERIOD: Final = 4
-OVERTIME_S: Final = 300
+from parivision.shots.game_clock import LAST_REGULAR_PERIOD, OVERTIME_S
 
 SHORTEST_THREE_FT: Final = leagues.NBA.shortest_three_ft
 """A foot less than the shortest line there has been: 22 ft in the corners, and all round in 1995

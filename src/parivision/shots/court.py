@@ -22,14 +22,19 @@ BASELINE_Y_FT: Final = -5.25
 HALF_WIDTH_FT: Final = 25.0
 MIDCOURT_Y_FT: Final = 41.75
 FAR_BASELINE_Y_FT: Final = 88.75
+BACKBOARD_Y_FT: Final = -1.25
 
 RESTRICTED_RADIUS_FT: Final = 4.0
 # An arc of 23 ft 9 in, and straight lines 3 ft from the sidelines, up to 14 ft from the baseline.
 ARC_RADIUS_FT: Final = 23.75
 CORNER_X_FT: Final = 22.0
 CORNER_TOP_Y_FT: Final = 8.75
+# Where the straight lines meet the arc, a little above.
+ARC_ENDS_Y_FT: Final = math.sqrt(ARC_RADIUS_FT**2 - CORNER_X_FT**2)
 # The lane is 16 ft wide and ends at the free-throw line, 19 ft from the baseline.
 PAINT_HALF_WIDTH_FT: Final = 8.0
+FREE_THROW_Y_FT: Final = 13.75
+FREE_THROW_CIRCLE_FT: Final = 6.0
 # The league records places to a tenth of a foot and draws a zone's far line through the last tenth.
 PAINT_TOP_Y_FT: Final = 13.85
 BACKCOURT_Y_FT: Final = 41.95

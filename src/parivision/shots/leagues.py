@@ -11,6 +11,8 @@ from datetime import date
 from typing import Final
 
 from parivision.errors import SettingsError
+from parivision.shots.court import CORNER_X_FT
+from parivision.shots.game_clock import PERIOD_S
 
 GAMES_PER_LEAGUE: Final = 100_000_000
 """A number has two digits of the league before eight of the game."""
@@ -36,8 +38,8 @@ class League:
     starts: tuple[int, int]
     ends: tuple[int, int]
     spans_years: bool = True
-    period_s: int = 720
-    shortest_three_ft: float = 21.0
+    period_s: int = PERIOD_S
+    shortest_three_ft: float = CORNER_X_FT - 1.0
     has_known_teams: bool = False
     no_model: str = ""
 

@@ -9,6 +9,8 @@ from datetime import date
 from types import MappingProxyType
 from typing import Final
 
+from parivision.shots.game_clock import LAST_PERIOD, PERIOD_S
+
 MIN_DATE: Final = date(1946, 11, 1)
 """The league's first game; nothing before it can be a shot."""
 MAX_DATE: Final = date(2100, 12, 31)
@@ -33,8 +35,8 @@ RANGES: Final[Mapping[str, Range]] = MappingProxyType(
         "season": Range(low=1947, high=2100),
         "team_id": Range(low=1),
         "player_id": Range(low=1),
-        "period": Range(low=1, high=14),
-        "clock_s": Range(low=0, high=720),
+        "period": Range(low=1, high=LAST_PERIOD),
+        "clock_s": Range(low=0, high=PERIOD_S),
         "x_ft": Range(low=-26.0, high=26.0),
         "y_ft": Range(low=-6.0, high=90.0),
         "distance_ft": Range(low=0, high=95),

@@ -11,6 +11,20 @@ import streamlit as st
 import streamlit.components.v1 as components
 
 from parivision.serving.client import ServiceClient
+from parivision.shots.court import (
+    ARC_ENDS_Y_FT,
+    ARC_RADIUS_FT,
+    BACKBOARD_Y_FT,
+    BASELINE_Y_FT,
+    CORNER_X_FT,
+    FREE_THROW_CIRCLE_FT,
+    FREE_THROW_Y_FT,
+    HALF_WIDTH_FT,
+    MIDCOURT_Y_FT,
+    PAINT_HALF_WIDTH_FT,
+    RESTRICTED_RADIUS_FT,
+)
+from parivision.shots.game_clock import PERIOD_S
 from parivision.web import charts, heat
 
 ACTIONS: Final = (
@@ -19,7 +33,7 @@ ACTIONS: Final = (
 )
 SPOTS: Final = {
     "at the rim": (0.0, 1.0),
-    "free-throw line": (0.0, 13.75),
+    "free-throw line": (0.0, FREE_THROW_Y_FT),
     "elbow three": (17.0, 17.5),
     "top of the arc": (0.0, 24.5),
     "left corner": (22.5, 2.0),
@@ -27,6 +41,8 @@ SPOTS: Final = {
 }
 # How many of the busiest players the shot is given to instead.
 OTHERS: Final = 5
+_VIEW_FT: Final = 41.0
+"""How much of the court is drawn, from the baseline on."""
 # Where the shot is from at first.
 _FIRST: Final = {"x_ft": 0.0, "y_ft": 24.5}
 
@@ -56,7 +72,8 @@ def _take_click() -> None:
     state = st.session_state
     for name, value in _FIRST.items():
         state.setdefault(name, value)
-    clicked = _court()(x_ft=state["x_ft"], y_ft=state["y_ft"], key="court", default=None)
+    place = {"x_ft": state["x_ft"], "y_ft": state["y_ft"]}
+    clicked = _court()(**place, view=_view(), lines=_lines(), key="court", default=None)
     if clicked and clicked != state.get("clicked"):
         state["clicked"] = clicked
         state["x_ft"], state["y_ft"] = float(clicked["x_ft"]), float(clicked["y_ft"])
@@ -69,13 +86,15 @@ def _asked(players: Mapping[int, str]) -> dict[str, Any]:
     """
     left, right = st.columns(2)
     shot: dict[str, Any] = {
-        "x_ft": left.number_input("Feet left of the hoop", -25.0, 25.0, key="x_ft", step=0.5),
+        "x_ft": left.number_input(
+            "Feet left of the hoop", -HALF_WIDTH_FT, HALF_WIDTH_FT, key="x_ft", step=0.5
+        ),
         "y_ft": right.number_input("Feet from the hoop", -5.2, 88.0, key="y_ft", step=0.5),
         "player_id": left.selectbox(
             "Shooter", list(players) or [1], key="player_id", format_func=_named(players)
         ),
         "period": int(left.number_input("Period", 1, 8, key="period")),
-        "clock_s": float(right.number_input("Seconds left", 0, 720, 300, key="clock_s")),
+        "clock_s": float(right.number_input("Seconds left", 0, PERIOD_S, 300, key="clock_s")),
     }
     action = right.selectbox("Action", ACTIONS, key="action")
     return shot if action == ACTIONS[0] else {**shot, "action_type": action}
@@ -89,6 +108,28 @@ def _named(players: Mapping[int, str]) -> Callable[[int], str]:
 @st.cache_resource
 def _court() -> Any:
     return components.declare_component("court", path=str(Path(__file__).parent / "court"))
+
+
+def _view() -> str:
+    """The part of the court that is drawn, as an SVG `viewBox`."""
+    return f"{-HALF_WIDTH_FT} {BASELINE_Y_FT} {2 * HALF_WIDTH_FT} {_VIEW_FT}"
+
+
+def _lines() -> str:
+    """The lines of the court that shots are judged by, as an SVG path."""
+    side, base, paint, corner = HALF_WIDTH_FT, BASELINE_Y_FT, PAINT_HALF_WIDTH_FT, CORNER_X_FT
+    near, arc, circle = RESTRICTED_RADIUS_FT, ARC_RADIUS_FT, FREE_THROW_CIRCLE_FT
+    return " ".join(
+        (
+            f"M{-side} {MIDCOURT_Y_FT} V{base} H{side} V{MIDCOURT_Y_FT} Z",
+            f"M{-paint} {base} V{FREE_THROW_Y_FT} H{paint} V{base}",
+            f"M{-circle} {FREE_THROW_Y_FT} a{circle} {circle} 0 0 0 {2 * circle} 0",
+            f"a{circle} {circle} 0 0 0 {-2 * circle} 0",
+            f"M{-near} 0 A{near} {near} 0 0 0 {near} 0",
+            f"M{-corner} {base} V{ARC_ENDS_Y_FT} A{arc} {arc} 0 0 0 {corner} {ARC_ENDS_Y_FT}",
+            f"V{base} M-3 {BACKBOARD_Y_FT} H3",
+        )
+    )
 
 
 def _answer(prediction: dict[str, Any], age_days: int | None) -> None:

@@ -13,7 +13,6 @@ from parivision.sources.synthetic.facts import Places
 LEFT: Final = "Left Side"
 RIGHT: Final = "Right Side"
 BACKCOURT_AREA_Y_FT: Final = 39.75
-CENTRE_HALF_ANGLE_DEG: Final = 18.0
 SIDE_ANGLE_DEG: Final = 54.0
 NEAR_SIDE_ANGLE_DEG: Final = 30.0
 
@@ -86,7 +85,7 @@ def _area(
     wide = np.abs(angle)
     far = radius >= court.WING_RADIUS_FT
     side = np.where(left, 1, 2)
-    wing = far & (wide > CENTRE_HALF_ANGLE_DEG)
+    wing = far & (wide > court.WING_ANGLE_DEG)
     beside = (far & (zone != Zone.ABOVE_BREAK_3) & (wide > SIDE_ANGLE_DEG)) | (
         ~far & (radius >= 8.0) & (wide > NEAR_SIDE_ANGLE_DEG)
     )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from parivision.shots import court, schema
 from parivision.shots.court import FloatArray, IntArray
+from parivision.shots.game_clock import OVERTIME_S, PERIOD_S
 from parivision.shots.league import TEAM_ABBREVIATIONS
 from parivision.sources.synthetic import bins, drift, places, schedule
 from parivision.sources.synthetic.config import SyntheticConfig
@@ -34,8 +35,6 @@ HOME_LOG_ODDS: Final = 0.019
 GAME_USAGE_SD: Final = 0.35
 SPELL_ROUNDS: Final = 9
 """Length of a player's absences, in rounds of the schedule."""
-OVERTIME_S: Final = 300
-PERIOD_S: Final = 720
 # Other events (fouls, rebounds) stand between shots, so their numbers have gaps.
 LARGEST_EVENT_GAP: Final = 5
 
