@@ -9,7 +9,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 
@@ -26,6 +26,7 @@ from parivision.models.bundle import Bundle
 from parivision.models.families import LEARNERS
 from parivision.models.training import History, Recipe, train
 from parivision.reports import drift
+from parivision.serving.shot import Shot
 from parivision.shots.split import time_split
 from parivision.sources.base import Source
 
@@ -140,14 +141,15 @@ def training(
 
 def _one_row_us(bundle: Bundle, history: History) -> float:
     """CPU to answer one shot, features and recalibration included, without HTTP."""
-    from parivision.models.single_shot import SingleShotPredictor
     from parivision.serving.openapi import FULL_SHOT
+    from parivision.serving.predictor import ChampionRecord, Predictor
 
-    single, times = SingleShotPredictor(bundle), 200
-    single(FULL_SHOT)
+    single, times = Predictor(bundle, ChampionRecord("shots", "1")).answer_one, 200
+    shot = cast("Shot", FULL_SHOT)
+    single(shot)
     began = time.process_time()
     for _ in range(times):
-        single(FULL_SHOT)
+        single(shot)
     return (time.process_time() - began) / times * 1e6
 
 

@@ -63,7 +63,7 @@ def image_settings(cluster: LiveCluster, folder: Path) -> settings.Settings:
 
 # Where the predictor computes: many shots, and one.
 MANY: Final = "        facts = from_columns(rows.columns, rows.size, self._today())\n"
-ONE: Final = "        p_made, shot_value, zone = self._single(shot)\n"
+ONE: Final = "        inputs = self._inputs_of(shot)\n"
 
 
 def spoilt(many: str, one: str) -> Spoil:

@@ -14,7 +14,6 @@ from asgi import Answer, Asker, body_of, metrics
 from malformed import BODIES, mutated_bodies
 from parivision import telemetry
 from parivision.models.bundle import Bundle
-from parivision.models.single_shot import ShotPrediction
 from parivision.serving.app import create_app
 from parivision.serving.openapi import SMALL_SHOT
 from parivision.serving.predictor import ChampionRecord, Predictor
@@ -128,7 +127,8 @@ class TestRefused:
     ) -> None:
         """A bug is a 500 without its details, which are in the log."""
         monkeypatch.setattr(predictor.bundle, "predict", lambda _: np.array([np.nan]))
-        monkeypatch.setattr(predictor, "_single", lambda _: ShotPrediction(np.nan, 2, 1))
+        monkeypatch.setattr(predictor, "_without_action", lambda _: np.nan)
+        monkeypatch.setattr(predictor, "_with_action", lambda _: np.nan)
         with caplog.at_level(logging.ERROR):
             for body in (SMALL_SHOT, {"shots": [SMALL_SHOT]}):
                 self.check(ask(body_of(body)), 500, "its log says why")

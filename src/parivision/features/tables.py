@@ -1,6 +1,6 @@
 """From the table of shots to facts: vectorised, with the state of the game before each shot."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -13,27 +13,34 @@ from parivision.shots.facts import NO_ACTION, Facts, Floats, Ints, normal_action
 from parivision.shots.game_clock import elapsed_s
 
 _ROWS: Final = 100_000
-"""Rows whose games are looked at together: what that needs stays in the processor's cache."""
+"""Rows that are looked at together: what that needs is little, and stays in the cache."""
 ORDER = ("game_date", "game_id", "period", "clock_s", "event_id")
+# The clock runs down.
+_FALLING: Final = frozenset(("clock_s",))
+_ABOVE: Final = " of the row above"
 
 
 def in_time_order(shots: pl.DataFrame) -> pl.DataFrame:
     """Shots sorted by day, game and game clock; ties by event id, so the order is total."""
-    # The clock runs down.
-    descending = [name == "clock_s" for name in ORDER]
     # Most tables are in order already, and to sort one needs three times its memory.
-    keys = shots.select(pl.col(name).neg() if name == "clock_s" else name for name in ORDER)
-    is_sorted = keys.select(_is_after_or_at_the_row_before().all()).item()
-    return shots if is_sorted else shots.sort(ORDER, descending=descending)
+    starts = range(0, len(shots), _ROWS)
+    # Each block with the first row of the next one.
+    if all(_is_in_time_order(shots[start : start + _ROWS + 1]) for start in starts):
+        return shots
+    return shots.sort(ORDER, descending=[name in _FALLING for name in ORDER])
 
 
-def _is_after_or_at_the_row_before() -> pl.Expr:
-    """Whether a row's `ORDER` is not below that of the row before; for columns that all rise."""
+def _is_in_time_order(shots: pl.DataFrame) -> bool:
+    """Whether no row belongs before the one above it."""
+    above = shots[:-1].select(pl.col(ORDER).name.suffix(_ABOVE))
     is_in_order = pl.lit(value=True)
     for name in reversed(ORDER):
-        now, before = pl.col(name), pl.col(name).shift(1)
-        is_in_order = (now > before) | ((now == before) & is_in_order)
-    return is_in_order.fill_null(value=True)
+        first, second = pl.col(name + _ABOVE), pl.col(name)
+        if name in _FALLING:
+            first, second = second, first
+        is_in_order = (first < second) | ((first == second) & is_in_order)
+    pairs = pl.concat([above, shots[1:].select(ORDER)], how="horizontal")
+    return bool(pairs.select(is_in_order.all()).item())
 
 
 def shooters(shots: pl.DataFrame, most: int = 600) -> list[dict[str, Any]]:
@@ -99,25 +106,30 @@ def _action_codes(words: pl.Series) -> tuple[tuple[str, ...], Ints]:
     normal = [normal_action(text) for text in spellings]
     actions = tuple(sorted({text for text in normal if text}))
     code = {text: index for index, text in enumerate(actions)}
-    codes = words.replace_strict(
-        spellings,
-        [code.get(text, NO_ACTION) for text in normal],
-        default=NO_ACTION,
-        return_dtype=pl.Int64,
-    )
-    return actions, codes.fill_null(NO_ACTION).to_numpy()
+    codes = [code.get(text, NO_ACTION) for text in normal]
+    return actions, _coded(words, dict(zip(spellings, codes, strict=True)), NO_ACTION)
 
 
 def _franchise(abbreviations: pl.Series) -> Ints:
     """Franchise ids; UNKNOWN_TEAM for abbreviations of a lake older than the common spelling."""
     known = {name: league.franchise(name) for name in abbreviations.drop_nulls().unique()}
-    return abbreviations.replace_strict(
-        known, default=league.UNKNOWN_TEAM, return_dtype=pl.Int64
-    ).to_numpy()
+    return _coded(abbreviations, known, league.UNKNOWN_TEAM)
+
+
+def _coded(texts: pl.Series, known: Mapping[str, int], default: int) -> Ints:
+    """The number of each text, `default` for others and where there is none."""
+    out = np.empty(len(texts), np.int64)
+    for start in range(0, len(texts), _ROWS):
+        some = texts[start : start + _ROWS]
+        codes = some.replace_strict(known, default=default, return_dtype=pl.Int64)
+        out[start : start + _ROWS] = codes.fill_null(default).to_numpy()
+    return out
 
 
 def _floats(column: pl.Series) -> NDArray[np.float64]:
-    return column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    numbers = column.cast(pl.Float64)
+    # A column without gaps is passed on as it is, without a copy.
+    return (numbers.fill_null(float("nan")) if numbers.null_count() else numbers).to_numpy()
 
 
 def _ints(column: pl.Series) -> NDArray[np.int64]:
@@ -126,7 +138,7 @@ def _ints(column: pl.Series) -> NDArray[np.int64]:
 
 def _before(shots: pl.DataFrame) -> dict[str, Floats]:
     """What had happened in the game before each shot, in the table's order: `GAME`, each (n,)."""
-    at_s = elapsed_s(_ints(shots["period"]), _floats(shots["clock_s"]))
+    at_s = _elapsed(shots)
     game, player, team, made = (
         shots[name].to_numpy() for name in ("game_id", "player_id", "team_id", "made")
     )
@@ -137,6 +149,15 @@ def _before(shots: pl.DataFrame) -> dict[str, Floats]:
         found = _within_games(game[rows], at_s[rows], player[rows], team[rows], made[rows])
         for name, values in zip(GAME, found, strict=True):
             out[name][rows] = values
+    return out
+
+
+def _elapsed(shots: pl.DataFrame) -> Floats:
+    """Seconds played when each shot was taken."""
+    out = np.empty(len(shots))
+    for start in range(0, len(shots), _ROWS):
+        some = shots[start : start + _ROWS]
+        out[start : start + _ROWS] = elapsed_s(_ints(some["period"]), _floats(some["clock_s"]))
     return out
 
 

@@ -91,6 +91,7 @@ def write_snapshot(
 def read_snapshot(path: Path) -> pl.DataFrame:
     """Shots of a snapshot, in time order."""
     try:
-        return tables.in_time_order(pl.read_parquet(path))
+        # In one piece, arrays of a column are views of it; of several they are copies.
+        return tables.in_time_order(pl.read_parquet(path).rechunk())
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DataError(f"no shots in {path} ({error}); run `parivision refine`") from error

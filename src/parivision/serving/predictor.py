@@ -11,8 +11,8 @@ import numpy as np
 
 from parivision import durable
 from parivision.errors import ModelError, ServiceError
-from parivision.models.bundle import PLAYERS, Bundle
-from parivision.models.single_shot import SingleShotPredictor
+from parivision.features.inputs import InputsOfOne
+from parivision.models.bundle import PLAYERS, WITH_ACTION, WITHOUT_ACTION, Bundle
 from parivision.serving.shot import Rows, Shot
 from parivision.shots import court
 from parivision.shots.facts import EPOCH, Floats, Ints, from_columns
@@ -76,7 +76,7 @@ class AnswerOfOne(NamedTuple):
 
 
 class Predictor:
-    """Answers shots with one bundle; safe to share between threads, it changes nothing."""
+    """Answers shots with one bundle, which must not change; threads may share it."""
 
     def __init__(
         self, bundle: Bundle, champion: ChampionRecord, today: Callable[[], date] = utc_today
@@ -91,8 +91,13 @@ class Predictor:
             "family": bundle.family,
         }
         """Name, version and family, as every answer carries them."""
-        self._single = SingleShotPredictor(bundle)
         self._today = today
+        # For single shots: a request is one row, and an array of one costs as much as of a hundred.
+        self._inputs_of = InputsOfOne(bundle.form)
+        tables = bundle.form.tables(is_for_one=True)
+        self._without_action = bundle.parts[WITHOUT_ACTION].one(tables)
+        with_action = bundle.parts.get(WITH_ACTION)
+        self._with_action = with_action.one(tables) if with_action else self._without_action
 
     @classmethod
     def load(cls, folder: Path) -> "Predictor":
@@ -104,7 +109,7 @@ class Predictor:
         predictor = cls(Bundle.load(bundle), ChampionRecord.read(folder))
         if (bundle / PLAYERS).is_file():  # Bentos of before they were kept have none
             predictor.players = (bundle / PLAYERS).read_bytes()
-        # Both ways, because single shots have code of their own.
+        # Both ways, because one shot is plain numbers and many are columns.
         predictor.answer([_FIRST_SHOT])
         predictor.answer_one(_FIRST_SHOT)
         return predictor
@@ -131,10 +136,12 @@ class Predictor:
 
     def answer_one(self, shot: Shot) -> AnswerOfOne:
         """What `answer` says of one shot, some hundred times as fast; raises ModelError too."""
-        p_made, shot_value, zone = self._single(shot)
+        inputs = self._inputs_of(shot)
+        p_made = (self._with_action if inputs.action_family else self._without_action)(inputs)
         if not 0 <= p_made <= 1:
             raise self._no_probabilities()
-        return AnswerOfOne(p_made, p_made * shot_value, zone)
+        zone = court.zone(shot["x_ft"], shot["y_ft"])
+        return AnswerOfOne(p_made, p_made * inputs.shot_value, zone)
 
     def _no_probabilities(self) -> ModelError:
         return ModelError(

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -16,12 +16,12 @@ from parivision.features.form import Form
 from parivision.features.inputs import InputsOfMany, InputsOfOne
 from parivision.features.rows import advance, lookup, walk
 from parivision.models.bundle import WITHOUT_ACTION, Bundle, blended
-from parivision.models.single_shot import SingleShotPredictor
 from parivision.models.training import History
 from parivision.serving.client import requests_of
 from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
+from parivision.serving.predictor import ChampionRecord, Predictor
 from parivision.serving.requests import parse
-from parivision.serving.shot import Rows
+from parivision.serving.shot import Rows, Shot
 from parivision.shots.actions import MODIFIERS
 from parivision.shots.facts import Facts, from_columns, from_records
 from parivision.shots.league import FRANCHISE, TEAM_ABBREVIATIONS
@@ -32,6 +32,7 @@ ACTIONS = [
     *(f"{words} shot" for words in MODIFIERS.values()),
 ]
 SHOTS = 5000
+CHAMPION = ChampionRecord("shots", "1")
 NAMES = (*kernel.FEATURES, *kernel.CLASSIC)
 PLAYERS = [1, 201939, 2**24 + 1, 2**63 - 1]
 
@@ -125,27 +126,27 @@ def test_thousands_of_requests_get_the_features_of_training(league_history, leag
 
 
 @pytest.fixture(scope="module", params=["alone", "with an older model"])
-def asked(
-    league_bundle: Bundle, request: pytest.FixtureRequest
-) -> tuple[Bundle, SingleShotPredictor]:
-    """A model, and the same ready for single shots."""
+def predictor(league_bundle: Bundle, request: pytest.FixtureRequest) -> Predictor:
+    """A model, alone or blended, ready to answer."""
     alone = request.param == "alone"
     bundle = league_bundle if alone else blended(league_bundle, league_bundle)
-    return bundle, SingleShotPredictor(bundle)
+    return Predictor(bundle, CHAMPION)
 
 
 @given(data=st.data())
-def test_one_shot_gets_the_answer_of_many(asked, players, data):
+def test_one_shot_gets_the_answer_of_many(predictor, players, data):
     """Trees, recalibration and an older model's say included, to the last digits."""
-    bundle, single = asked
     shot = data.draw(shots(players))
-    expected = bundle.predict(_facts(shot))[0]
-    assert single(shot).p_made == pytest.approx(expected, rel=0, abs=1e-12)
+    many, one = predictor.answer([shot]), predictor.answer_one(shot)
+    assert one.p_made == pytest.approx(many.p_made[0], rel=0, abs=1e-12)
+    assert one.expected_points == pytest.approx(many.expected_points[0], rel=0, abs=1e-11)
+    assert one.zone == many.zone[0]
 
 
 def test_a_bundle_without_trees_for_actions_answers_them_too(league_bundle):
     """A family that cannot use an action answers a shot that has one."""
     plain = replace(league_bundle, parts={WITHOUT_ACTION: league_bundle.parts[WITHOUT_ACTION]})
-    for shot in (SMALL_SHOT, FULL_SHOT):
+    for shot in (cast("Shot", SMALL_SHOT), cast("Shot", FULL_SHOT)):
         expected = plain.predict(from_records([shot | {"game_date": None}], TODAY))[0]
-        assert SingleShotPredictor(plain)(shot).p_made == pytest.approx(expected, rel=0, abs=1e-12)
+        found = Predictor(plain, CHAMPION).answer_one(shot).p_made
+        assert found == pytest.approx(expected, rel=0, abs=1e-12)
