@@ -15,8 +15,10 @@ from parivision.features import kernel, tables
 from parivision.features.form import Form
 from parivision.features.inputs import InputsOfMany, InputsOfOne
 from parivision.features.rows import advance, lookup, walk
+from parivision.models import families
 from parivision.models.bundle import WITHOUT_ACTION, Bundle, blended
-from parivision.models.training import History
+from parivision.models.families import FAMILIES
+from parivision.models.training import History, Recipe, train
 from parivision.serving.client import requests_of
 from parivision.serving.openapi import FULL_SHOT, SMALL_SHOT
 from parivision.serving.predictor import ChampionRecord, Predictor
@@ -141,6 +143,21 @@ def test_one_shot_gets_the_answer_of_many(predictor, players, data):
     assert one.p_made == pytest.approx(many.p_made[0], rel=0, abs=1e-12)
     assert one.expected_points == pytest.approx(many.expected_points[0], rel=0, abs=1e-11)
     assert one.zone == many.zone[0]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_answers_one_shot_as_it_answers_many(
+    family, league_history, league_split, league_shots, monkeypatch
+):
+    """Shots with and without an action, from JSON to a probability, alone and in a list."""
+    monkeypatch.setattr(families, "THREADS", 1)
+    monkeypatch.setattr(families, "MAX_ROUNDS", 12)
+    predictor = Predictor(train(league_history, league_split, Recipe(family)), CHAMPION)
+    sent = requests_of(league_shots.tail(60))
+    sent += [{k: v for k, v in shot.items() if k != "action_type"} for shot in sent]
+    asked = parse(json.dumps({"shots": sent}).encode()).shots
+    alone = [predictor.answer_one(shot).p_made for shot in asked]
+    np.testing.assert_allclose(alone, predictor.answer(asked).p_made, rtol=0, atol=1e-12)
 
 
 def test_a_bundle_without_trees_for_actions_answers_them_too(league_bundle):
