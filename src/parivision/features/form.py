@@ -107,7 +107,7 @@ class Form:
     def tables(self, *, is_for_one: bool = False) -> Tables:
         """What features are looked up in, for columns of shots or for one shot's plain numbers.
 
-        They see later counts, until new names make the tallies grow.
+        Those for columns see later counts, until new names make the tallies grow.
         """
         return Tables(
             **{

@@ -108,7 +108,7 @@ class InputsOfOne:
     """Plain numbers of one shot at a time, in the rows of a form; threads may share it."""
 
     def __init__(self, form: Form) -> None:
-        """The form may count more, and must learn no new names."""
+        """Names that the form learns later are not known."""
         self._players = dict(zip(form.players.tolist(), range(len(form.players)), strict=True))
         self._teams = dict(zip(form.teams.tolist(), range(len(form.teams)), strict=True))
         rows = form.action_rows()

@@ -76,7 +76,7 @@ class AnswerOfOne(NamedTuple):
 
 
 class Predictor:
-    """Answers shots with one bundle, which must not change; threads may share it."""
+    """Answers shots with one bundle; safe to share between threads, it changes nothing."""
 
     def __init__(
         self, bundle: Bundle, champion: ChampionRecord, today: Callable[[], date] = utc_today
