@@ -74,5 +74,7 @@ def test_a_feature_that_cannot_be_made_is_refused_when_it_is_defined(steps):
         steps.define("place", "rate", lambda x_ft: x_ft)
     with pytest.raises(ModelError, match="feature height has no function and is no fact"):
         steps.fact("place", "height")
+    with pytest.raises(ModelError, match="feature Height is height, which is no fact"):
+        steps.alias("known", "Height", "height")
     with pytest.raises(ModelError, match=r"unknown features \['height'\]"):
         steps.row(("x_ft", "height"))

@@ -16,6 +16,7 @@ from parivision.shots.game_clock import elapsed_s
 from tiny_league import shot, table
 
 TODAY = date(2024, 2, 3)
+SPOT = {"period": 1, "clock_s": 1, "x_ft": 0.0, "y_ft": 0.0}
 
 
 def _row(facts, names):
@@ -100,3 +101,24 @@ def test_an_unknown_feature_is_refused():
     with pytest.raises(ModelError, match=r"unknown features \['rate_zone'\]"):
         lookup(Form(), facts, ("x_ft",)).matrix(("x_ft", "rate_zone"))
     assert lookup(Form(), facts).matrix(CLASSIC).shape == (0, 7)
+
+
+def test_a_feature_is_a_function_of_plain_numbers():
+    """Each can be asked alone: cells of the tables, and rates drawn towards what is broader."""
+    assert kernel.abs_x_ft(-6.5) == 6.5
+    assert kernel.Shot_Distance_Meters(10.0) == pytest.approx(3.048)
+    # A zone has 17 bins of two feet, and a zone's last one holds all that is farther.
+    assert [kernel.place_cell(2, d) for d in (0.0, 1.9, 2.0, 31.9, 80.0)] == [34, 34, 35, 49, 50]
+    assert [kernel.action_foot_cell(1, d) for d in (0.0, 0.9, 34.9, 80.0)] == [36, 36, 70, 71]
+    form = Form()
+    form.tallies["zone"].attempts[0], form.tallies["zone"].successes[0] = 95.0, 50.0
+    one = form.tables(is_for_one=True)
+    assert kernel.rate_zone(one, 0) == pytest.approx((50 + 5 * 0.45) / 100)
+    assert kernel.rate_place(one, 0, 0.6) == pytest.approx(0.6)
+
+
+def test_features_are_not_written_to():
+    """A matrix may be the very one that others have."""
+    rows = lookup(Form(), from_records([{**SPOT, "player_id": 1}], TODAY), CLASSIC)
+    with pytest.raises(ValueError, match="read-only"):
+        rows.matrix(CLASSIC)[0, 0] = 1

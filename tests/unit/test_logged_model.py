@@ -39,7 +39,7 @@ def test_only_the_library_s_part_that_answers_is_logged():
     """No training, no tables, no service, no registry: some thirty files, 200 kB at most."""
     files = logged_model.code_files()
     names = {path.relative_to(dependencies.LIBRARY).as_posix() for path in files}
-    assert {"__init__.py", "models/bundle.py", "features/matrix.py", "shots/court.py"} <= names
+    assert {"__init__.py", "models/bundle.py", "features/kernel.py", "shots/court.py"} <= names
     assert {name.split("/")[0] for name in names if "/" in name} == {
         *("features", "models", "serving", "shots")
     }

@@ -98,6 +98,8 @@ class Steps:
 
     def alias(self, group: str, name: str, of: str) -> None:
         """Add another name of an input or of an earlier feature, as the next one of a group."""
+        if of not in self._inputs and of not in self._steps:
+            raise ModelError(f"feature {name} is {of}, which is no fact and no feature before it")
         self._aliases[name] = of
         self._groups.setdefault(group, []).append(name)
 

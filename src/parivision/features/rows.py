@@ -26,7 +26,7 @@ Matrix = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class FeatureRows:
-    """Features of n shots: `values` of shape (n, k), with a name for each column.
+    """Features of n shots: `values` of shape (n, k), not to be written to, a name for each column.
 
     Numbers are float32: it takes half of the memory, and the tree libraries round to it or to bins.
     Players with ids above 2**24, far above the league's, may share a `Player_ID`; form tells them
@@ -35,6 +35,10 @@ class FeatureRows:
 
     names: tuple[str, ...]
     values: Matrix
+
+    def __post_init__(self) -> None:
+        """Whoever wants other values makes a copy: `matrix` may give these very ones."""
+        self.values.setflags(write=False)
 
     def __len__(self) -> int:
         """Number of shots."""

@@ -22,6 +22,7 @@ from typing import Any, Final
 import numpy as np
 
 from parivision.features.form import PRIOR_RATE, SHRINKAGE, Form
+from parivision.features.tally import Tally
 from parivision.models.bundle import Bundle
 from parivision.models.recalibration import logit
 from parivision.shots.facts import Floats, from_records
@@ -78,9 +79,9 @@ def explain(bundle: Bundle, shot: Mapping[str, Any], today: date) -> Explanation
 
 def league_rate(form: Form) -> float:
     """The share of shots that the league makes lately, from everywhere."""
-    zones, weight = form.tallies["zone"], SHRINKAGE["zone"]
-    made = float(zones.successes.sum()) + weight * PRIOR_RATE
-    return made / (float(zones.attempts.sum()) + weight)
+    zones = form.tallies["zone"]
+    everywhere = Tally(zones.attempts.sum(keepdims=True), zones.successes.sum(keepdims=True))
+    return float(everywhere.table(SHRINKAGE["zone"], is_for_one=True).rate(0, PRIOR_RATE))
 
 
 def band(bins: Sequence[Mapping[str, float]], p_made: float) -> Band | None:
