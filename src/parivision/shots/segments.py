@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from parivision.shots.court import Zone
 from parivision.shots.facts import Ints
+from parivision.shots.game_clock import LAST_REGULAR_PERIOD
 
 OVERTIME: Final = "overtime"
 """The one class of all overtimes: there are too few of each to judge it alone."""
@@ -21,7 +22,7 @@ PLAYER_VOLUME: Final = "player volume"
 SEGMENTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         ZONE: tuple(zone.label for zone in Zone),
-        PERIOD: ("1", "2", "3", "4", OVERTIME),
+        PERIOD: (*(str(period + 1) for period in range(LAST_REGULAR_PERIOD)), OVERTIME),
         PLAYER_VOLUME: ("none", "1 to 99", "100 to 499", "500 to 1,999", "2,000 and more"),
     }
 )
