@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any, cast
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,13 +28,14 @@ from parivision.serving.shot import Rows, Shot
 from parivision.shots.actions import MODIFIERS
 from parivision.shots.facts import Facts, from_columns, from_records
 from parivision.shots.league import FRANCHISE, TEAM_ABBREVIATIONS
+from parivision.sources.synthetic import P_TRUE, SyntheticConfig, generate
 
 TODAY = date(2024, 1, 31)
 ACTIONS = [
     *("Jump Shot", "Driving  LAYUP Shot", "Alley Oop Dunk Shot", "Tip Shot", "Hook Shot", " "),
     *(f"{words} shot" for words in MODIFIERS.values()),
 ]
-SHOTS = 5000
+SHOTS = 10_000
 CHAMPION = ChampionRecord("shots", "1")
 NAMES = (*kernel.FEATURES, *kernel.CLASSIC)
 PLAYERS = [1, 201939, 2**24 + 1, 2**63 - 1]
@@ -105,14 +107,16 @@ def test_plain_numbers_and_columns_give_the_same_features(form, players, data):
     assert differ == []
 
 
-def test_thousands_of_requests_get_the_features_of_training(league_history, league_shots):
+def test_thousands_of_requests_get_the_features_of_training():
     """What requests bring, in JSON, makes the rows that training walked over, bit by bit."""
+    config = SyntheticConfig(seed=3, seasons=(2023,), games_a_season=120)
+    shots = tables.in_time_order(generate(config).drop(P_TRUE))
+    early, late = shots[:-SHOTS], shots[-SHOTS:]
     # All of the last thousands on one day, as of whose morning they are asked about.
-    late = league_shots.tail(SHOTS).with_columns(game_date=league_shots["game_date"].max())
-    early = slice(len(league_shots) - SHOTS)
+    late = late.with_columns(game_date=pl.lit(TODAY))
     facts = tables.facts_from_shots(late)
     form = Form()
-    advance(form, league_history.facts.take(early), league_history.made[early])
+    advance(form, tables.facts_from_shots(early), tables.made_array(early))
     morning = form.copy()
     trained = walk(form, facts, tables.made_array(late))
     morning.learn_names(facts)
