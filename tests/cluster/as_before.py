@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,9 +19,9 @@ from mlflow.tracking import MlflowClient
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from cluster.live_cluster import NAMESPACE, LiveCluster, wait_for
+from cluster.live_cluster import LiveCluster, wait_for
+from cluster.pipeline_runs import PipelineRuns
 from cluster.stage import Stage
-from parivision.kubernetes.cron_jobs import PIPELINE as PIPELINE_LABEL
 from parivision.registry import DRIFT, EXPERIMENT, PIPELINE
 
 Object = dict[str, Any]
@@ -58,28 +58,22 @@ class LakeState:
 
 
 @contextmanager
-def as_before(stage: Stage) -> Iterator[None]:
+def as_before(stage: Stage, runs: PipelineRuns) -> Iterator[None]:
     """The champion, the lake and the records of now are those of after the block, too."""
-    served, began_at = stage.served, datetime.now().astimezone()
-    jobs = _jobs(stage.cluster)
+    served, began_at = stage.served, datetime.now(UTC)
     with _lake(stage.cluster) as database:
         lake = LakeState.of(database)
     try:
         yield
     finally:
-        for job in sorted(_jobs(stage.cluster) - jobs):
-            stage.cluster.kubectl("delete", "job", job, "-n", NAMESPACE, "--wait")
+        runs.remove_since(began_at)
         _return_to(stage, served)
         with _lake(stage.cluster) as database:
             batches = lake.restore(database)
-        runs = _forget_runs(stage.cluster, began_at)
-        _logger.info("as before: version %s, %d batches and %d records away", served, batches, runs)
-
-
-def _jobs(cluster: LiveCluster) -> set[str]:
-    """The names of the Jobs that run a pipeline."""
-    found = cluster.batch.list_namespaced_job(NAMESPACE, label_selector=PIPELINE_LABEL)
-    return {job.metadata.name for job in found.items}
+        records = _forget_runs(stage.cluster, began_at)
+        _logger.info(
+            "as before: version %s, %d batches and %d records away", served, batches, records
+        )
 
 
 def _return_to(stage: Stage, version: str) -> None:
