@@ -18,7 +18,7 @@ ALERTS = 100
 SENDERS = 20
 PORT = 8090
 NAME = "ParivisionDrift"
-AT_ONCE_H = 0.001
+AT_ONCE_H = 0.01
 """Runs of other tests are not in the way."""
 
 

@@ -3,11 +3,13 @@
 import difflib
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 
 from parivision import __version__
+from parivision.cli import retraining
 from pipeline import charts
 from pipeline.rendering import ON, containers, get, of_values, rendered, walk
 
@@ -80,6 +82,17 @@ def test_a_typo_is_refused(setting: str) -> None:
     done = charts.template("--set", setting)
     assert done.returncode != 0
     assert "don't meet the specifications of the schema" in done.stderr
+
+
+def test_a_window_that_the_retraining_service_refuses_is_refused_by_the_chart() -> None:
+    """Its pods would end at their start, again and again."""
+    path = charts.CHART / "charts" / "retraining" / "values.schema.json"
+    known = yaml.safe_load(path.read_text())["properties"]
+    options = {"windowH": retraining.Window, "longestH": retraining.LongestWait}
+    for value, option in options.items():
+        assert known[value]["minimum"] == get_args(option)[1].min
+        done = charts.template("--set-json", f"retraining.{value}=0.001")
+        assert "minimum: got 0.001, want 0.01" in done.stderr
 
 
 @pytest.mark.parametrize("part", charts.PARTS)
