@@ -61,6 +61,7 @@ class Standin:
     experiments: dict[str, Json] = field(default_factory=dict)
     runs: dict[str, Json] = field(default_factory=dict)
     recurring: dict[str, Json] = field(default_factory=dict)
+    lost: set[str] = field(default_factory=set)
     frames: dict[str, list[tuple[str, Workflow | None]]] = field(default_factory=dict)
     workflows: dict[str, Workflow] = field(default_factory=dict)
     url: str = ""
@@ -72,8 +73,10 @@ class Standin:
         return f"{kind}-{next(self.numbers):04}"
 
     def set_state(self, run: Json, state: str, workflow: Workflow | None = None) -> None:
-        """Change how a run stands."""
+        """Change how a run stands, unless its workflow is gone."""
         with self.lock:
+            if run["run_id"] in self.lost:
+                return
             run["state"] = state
             if workflow is not None:
                 self.workflows[run["run_id"]] = workflow

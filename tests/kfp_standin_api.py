@@ -289,9 +289,13 @@ def _list_recurring(server: "Standin", _ids: Any, query: Json, _body: Json) -> J
     return _page(server, mine, query, "recurringRuns")
 
 
-def _delete_recurring(server: "Standin", ids: Any, _query: Json, _body: Json) -> Json:
+def _delete_recurring(server: "Standin", ids: Any, query: Json, _body: Json) -> Json:
     if server.recurring.pop(ids[0], None) is None:
         raise ApiError(404, f"there is no recurring run {ids[0]}")
+    if query.get("propagation_policy") != "ORPHAN":
+        # Their workflows go with it, and nothing tells of their runs any more.
+        lost = (run for run in server.runs.values() if run.get("recurring_run_id") == ids[0])
+        server.lost.update(run["run_id"] for run in lost)
     return {}
 
 

@@ -60,6 +60,21 @@ def test_a_schedule_can_be_changed_and_removed(kfp_run: Run, kfp: Standin) -> No
     assert kfp_run("schedule", "--remove")[:2] == (0, "")
 
 
+def test_a_run_that_goes_on_outlives_its_schedule(kfp_run: Run, kfp: Standin) -> None:
+    """It would be called running for ever, and a training that goes on lets no other begin."""
+    kfp.engine = lambda server, run: server.set_state(run, "RUNNING")
+    kfp_run("schedule")
+    training = next(
+        key for key, item in kfp.recurring.items() if item["display_name"] == "training"
+    )
+    run = kfp.fire(training)
+    assert "training: replaced" in kfp_run("schedule", "--image", DIGEST)[1]
+    kfp.set_state(run, "SUCCEEDED")
+    code, out, err = kfp_run("runs")
+    assert code == 0, err
+    assert "SUCCEEDED" in out
+
+
 def test_a_new_version_takes_the_schedule_over(kfp_run: Run, kfp: Standin) -> None:
     """After a release the recurring runs use the new version, and the old ones are gone."""
     kfp_run("schedule")

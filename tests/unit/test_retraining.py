@@ -34,7 +34,10 @@ class OnKubeflow:
         self.runs = self.pipelines = self
         compiled = Compiled.read(compiled_file("training"))
         self.runner = KubeflowRunner(
-            self.connect, compiled, {"source": "synthetic:", "target": "kubernetes"}
+            self.connect,
+            compiled,
+            {"source": "synthetic:", "target": "kubernetes"},
+            clock=lambda: NOW,
         )
 
     def connect(self):
@@ -132,6 +135,17 @@ def time_s():
 def retrainer(trainings, time_s):
     """A retrainer at noon."""
     return Retrainer(trainings.runner, now=lambda: NOW, clock=lambda: time_s[0])
+
+
+@pytest.mark.parametrize("pipeline", ["training", "monitoring"])
+def test_a_run_that_kubeflow_has_lost_does_not_block_for_ever(pipeline):
+    """Its workflow was deleted: Kubeflow calls it running, and nothing will change that."""
+    kubeflow = OnKubeflow()
+    retrainer = Retrainer(kubeflow.runner, now=lambda: NOW)
+    kubeflow.becomes(("RUNNING", 47), pipeline=pipeline)
+    assert retrainer.preview().outcome is AlertAnswer.RUNNING
+    kubeflow.becomes(("RUNNING", 49), pipeline=pipeline)
+    assert retrainer.preview().may_start
 
 
 def test_a_storm_starts_one_run_with_its_cause(retrainer, trainings):

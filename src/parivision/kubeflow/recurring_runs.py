@@ -1,6 +1,6 @@
 """The project's recurring runs on Kubeflow Pipelines: list, create and delete them."""
 
-from parivision.kubeflow.connection import KfpConnection
+from parivision.kubeflow.connection import TIMEOUT_S, KfpConnection
 from parivision.kubeflow.responses import recurring_run
 from parivision.kubeflow.schedule import RecurringRun, StoredRecurringRun
 
@@ -40,6 +40,14 @@ class RecurringRuns:
             )
 
     def delete(self, recurring_id: str) -> None:
-        """Remove a recurring run; its past runs stay."""
-        with self._connection.changing() as client:
-            client.delete_recurring_run(recurring_id)
+        """Remove a recurring run; its runs stay, one that goes on too.
+
+        Kubernetes deletes what belongs to the recurring run together with it, unless it is told to
+        leave that alone: the workflow of a run that goes on would be gone, and Kubeflow would call
+        the run RUNNING for ever. The client of `kfp` cannot tell it so.
+        """
+        with self._connection.reading() as api:
+            service = api.RecurringRunServiceApi(self._connection.api)
+            service.recurring_run_service_delete_recurring_run(
+                recurring_id, propagation_policy="ORPHAN", _request_timeout=TIMEOUT_S
+            )

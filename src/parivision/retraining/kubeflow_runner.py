@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from parivision.kubeflow.compiled import Compiled
@@ -11,7 +12,14 @@ from parivision.retraining.runner import ALSO_PROMOTES, PastRun
 
 if TYPE_CHECKING:
     from parivision.kubeflow.client import Kubeflow
+    from parivision.kubeflow.runs import RunState
 
+LOST_AFTER: Final = timedelta(days=2)
+"""Longer than the deadlines of all tasks of a training together, with all their attempts.
+
+A run that still goes on has lost its workflow: Kubeflow calls it RUNNING for ever, and no training
+would begin again. It counts as one that failed.
+"""
 CAUSE: Final = "cause"
 """The pipeline's parameter that keeps why a run was started."""
 _SHOWN_CHARACTERS: Final = 60
@@ -27,16 +35,20 @@ class KubeflowRunner:
     connect: Callable[[], "Kubeflow"]
     compiled: Compiled
     arguments: Mapping[str, Any]
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def past(self) -> list[PastRun]:
         """Kubeflow's own list of runs."""
         runs = self.connect().runs
-        trainings = runs.past(self.compiled.name)
-        others = [run for run in runs.past(ALSO_PROMOTES) if not run.has_ended]
-        return [
-            PastRun(run.run_id, run.name, run.created_at, run.has_ended, run.state == SUCCEEDED)
-            for run in (*trainings, *others)
-        ]
+        trainings = [self._past_run(run) for run in runs.past(self.compiled.name)]
+        others = [self._past_run(run) for run in runs.past(ALSO_PROMOTES)]
+        return [*trainings, *(run for run in others if not run.has_ended)]
+
+    def _past_run(self, run: "RunState") -> PastRun:
+        is_lost = run.created_at is not None and self.clock() - run.created_at > LOST_AFTER
+        return PastRun(
+            run.run_id, run.name, run.created_at, run.has_ended or is_lost, run.state == SUCCEEDED
+        )
 
     def start(self, notice: Notice) -> str:
         """Start a run; its name holds the alerts' names, its parameter the cause."""
