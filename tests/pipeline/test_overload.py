@@ -151,11 +151,17 @@ class TestTooMuch:
     """More than can be done is refused at once, and the rest goes on."""
 
     def test_who_would_wait_too_long_is_refused(self, start: Start, small_bundle: Bundle) -> None:
-        """Of 400 that ask a slow model at once each gets an answer or a 503, none in 8 s."""
+        """400 that ask a slow model at once get answers or 503s before it could answer them all."""
         service = start(model=Slow(small_bundle, ChampionRecord("shots", "1")))
         with ExitStack() as open_ones:
             connections = [open_ones.enter_context(service.connect()) for _ in range(400)]
-            with within(7.0):  # one client asks them all, on a machine that may be busy
+            began_s = time.monotonic()
+            for connection in connections[:10]:
+                connection.sendall(post(BODY))
+                assert answer(connection)[0] == 200
+            # By what one takes here and now: the machine may be busy.
+            one_s = (time.monotonic() - began_s) / 10
+            with within(len(connections) * one_s):
                 for connection in connections:
                     connection.sendall(post(BODY))
                 answers = [answer(connection) for connection in connections]
