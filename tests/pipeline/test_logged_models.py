@@ -1,6 +1,7 @@
 """The model that MLflow keeps with a version: what is logged, how it reads frames, older ones."""
 
 import sys
+import warnings
 from datetime import date
 from pathlib import Path
 
@@ -84,7 +85,9 @@ def test_a_logged_model_has_what_it_needs_and_nothing_of_where_it_was_logged(
         (project / name).write_text("")
     monkeypatch.chdir(project)
     path = list(sys.path)
-    registry.record(WON, small_bundle_dir, None)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*type hint")  # as who runs `python -W error`
+        registry.record(WON, small_bundle_dir, None)
     assert sys.path == path
     assert "type hints" not in capfd.readouterr().err
     model = Path(mlflow.artifacts.download_artifacts(CHAMPION))

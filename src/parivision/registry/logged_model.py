@@ -61,8 +61,8 @@ def log(uri: str, run_id: str, bundle: Path) -> str:
     with (
         tempfile.TemporaryDirectory() as scratch,
         # It advises type hints, which it would then take for the model's signature, and its advice
-        # passes every filter. Kept here, it does not show.
-        warnings.catch_warnings(record=True),
+        # passes every filter but one that makes errors of warnings. Kept here, it does not show.
+        warnings.catch_warnings(record=True, action="always"),
         _interpreter_as_before(),
         mlflow.start_run(run_id=run_id),
     ):
