@@ -58,7 +58,7 @@ class KfpConnection:
 
     @contextmanager
     def reading(self) -> Iterator[Any]:
-        """The module of KFP's generated client, for requests that only look."""
+        """The module of KFP's generated client; what goes wrong with it is a PipelineError."""
         # In here, and not at the top: who uses no Kubeflow need not have its client installed.
         import kfp_server_api
         import urllib3

@@ -9,8 +9,9 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -122,9 +123,10 @@ def requirements(bundle: Path) -> list[str]:
     return dependencies.pins(imported | dependencies.packages_of_kinds(kinds))
 
 
-def code_files() -> list[Path]:
-    """The files of this library that the model's code imports."""
-    return dependencies.library_files(dependencies.imported(_CODE))
+@cache
+def code_files() -> tuple[Path, ...]:
+    """The files of this library that the model's code imports; they stay while a process runs."""
+    return tuple(dependencies.library_files(dependencies.imported(_CODE)))
 
 
 def _column_type(name: str) -> DataType:
@@ -138,7 +140,7 @@ def _column_type(name: str) -> DataType:
     return DataType.long if is_always_whole else DataType.double
 
 
-def _copied(files: list[Path], folder: Path) -> Path:
+def _copied(files: Sequence[Path], folder: Path) -> Path:
     """These files of the library as a package of its name, which MLflow copies from."""
     package = folder / dependencies.LIBRARY.name
     for path in files:
