@@ -70,6 +70,12 @@ def http() -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="session")
+def operators(cluster: LiveCluster) -> tuple[str, str]:
+    """The login of the pages that have none of their own."""
+    return cluster.login("parivision-operators")
+
+
+@pytest.fixture(scope="session")
 def champion(cluster: LiveCluster, gateway_url: str, http: httpx.Client) -> dict[str, object]:
     """What the champion says of itself, once one answers through the gateway."""
 

@@ -106,6 +106,10 @@ class LiveCluster:
         data = self.core.read_namespaced_secret(name, namespace).data
         return base64.b64decode(data[key]).decode()
 
+    def login(self, name: str) -> tuple[str, str]:
+        """The user and password of a Secret."""
+        return self.secret(name, "username"), self.secret(name, "password")
+
     @contextmanager
     def tunnel(self, service: str, port: int) -> Iterator[None]:
         """The release's service at the same port of localhost, while the block runs."""

@@ -17,17 +17,6 @@ KEY = "doors-test-key-0123456789abcdef"
 A_MINUTE = 20
 
 
-def login(cluster: LiveCluster, secret: str) -> tuple[str, str]:
-    """The user and password of a Secret."""
-    return cluster.secret(secret, "username"), cluster.secret(secret, "password")
-
-
-@pytest.fixture(scope="module")
-def operators(cluster: LiveCluster) -> tuple[str, str]:
-    """The login of the parts that have none."""
-    return login(cluster, "parivision-operators")
-
-
 @pytest.mark.parametrize("part", OPERATED)
 def test_a_part_without_users_asks_for_the_operators_login(
     part: str, gateway_url: str, http: httpx.Client, operators: tuple[str, str]
@@ -52,7 +41,7 @@ def test_mlflow_asks_for_its_own_users(
     cluster: LiveCluster, gateway_url: str, http: httpx.Client
 ) -> None:
     """Its pages and its API; a page of it may post from this address."""
-    reader = login(cluster, "parivision-mlflow-reader")
+    reader = cluster.login("parivision-mlflow-reader")
     url = f"{gateway_url}/mlflow/"
     assert http.get(url).status_code == httpx.codes.UNAUTHORIZED
     page = http.get(url, auth=reader)

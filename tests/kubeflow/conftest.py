@@ -21,6 +21,7 @@ from cluster.conftest import (
     cluster,
     gateway_url,
     http,
+    operators,
     pytest_runtest_makereport,
     stage,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "cluster",
     "gateway_url",
     "http",
+    "operators",
     "pytest_runtest_makereport",
     "stage",
 ]

@@ -1,9 +1,7 @@
 """The pages of Kubeflow Pipelines where the release's gateway leads to them."""
 
 import httpx
-import pytest
 
-from cluster.live_cluster import LiveCluster
 from kubeflow.live_kubeflow import LiveKubeflow
 
 METADATA = "/ml_metadata.MetadataStoreService/GetArtifactTypes"
@@ -12,15 +10,8 @@ EMPTY = bytes(5)
 """An empty message of gRPC-web: a flag, and a length of four bytes."""
 
 
-@pytest.fixture(scope="module")
-def operators(cluster: LiveCluster) -> httpx.BasicAuth:
-    """The login of the pages."""
-    login = [cluster.secret("parivision-operators", key) for key in ("username", "password")]
-    return httpx.BasicAuth(*login)
-
-
 def test_the_pages_and_their_api_ask_for_the_operators_login(
-    kubeflow: LiveKubeflow, gateway_url: str, http: httpx.Client, operators: httpx.BasicAuth
+    kubeflow: LiveKubeflow, gateway_url: str, http: httpx.Client, operators: tuple[str, str]
 ) -> None:
     """Who has it sees the runs that the API itself tells of."""
     page, runs = f"{gateway_url}/pipeline/", f"{gateway_url}/pipeline/apis/v2beta1/runs"
@@ -35,7 +26,7 @@ def test_the_pages_and_their_api_ask_for_the_operators_login(
 
 
 def test_a_runs_page_finds_its_artifacts(
-    gateway_url: str, http: httpx.Client, operators: httpx.BasicAuth
+    gateway_url: str, http: httpx.Client, operators: tuple[str, str]
 ) -> None:
     """The metadata store answers at the path that the page asks, with the same login."""
     url, kind = f"{gateway_url}{METADATA}", {"Content-Type": "application/grpc-web+proto"}

@@ -30,19 +30,20 @@ def serving(folder: Path, workers: int = 2) -> Iterator[str]:
         process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait(process, url, log)
+        wait_until_ready(process, f"{url}/health", log)
         yield url
     finally:
         process.terminate()
         process.wait(30)
 
 
-def _wait(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
+def wait_until_ready(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
+    """Wait for a good answer of a process at an address; one that ended is told by its log."""
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text()
         try:
-            if httpx.get(f"{url}/health", timeout=5, trust_env=False).is_success:
+            if httpx.get(url, timeout=5, trust_env=False).is_success:
                 return
         except httpx.TransportError:
             time.sleep(0.2)

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -27,11 +26,11 @@ from parivision.promotion.decision import Decision
 from parivision.registry import ALIAS, MODEL_NAME, Registry, quiet
 from parivision.shots.facts import from_records
 from parivision.shots.split import time_split
+from pipeline import mlflow_server
 from ports import free_port
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("mlflow")]
 
-START_S = 120
 INSTALL_S = 400
 REQUIRED = {"player_id": 7, "period": 2, "clock_s": 30.0, "x_ft": 1.0, "y_ft": 24.0}
 SHOTS: list[dict[str, Any]] = [
@@ -205,7 +204,7 @@ def test_it_answers_the_same_in_a_fresh_environment(elsewhere: Elsewhere, bundle
         text=True,
         cwd=elsewhere.folder,
         env=elsewhere.environment,
-        timeout=START_S,
+        timeout=mlflow_server.START_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -241,24 +240,12 @@ def url(elsewhere: Elsewhere) -> Iterator[str]:
         )
     address = f"http://127.0.0.1:{port}"
     try:
-        _wait(process, f"{address}/ping", log)
+        mlflow_server.wait_until_ready(process, f"{address}/ping", log)
         yield f"{address}/invocations"
     finally:
         # MLflow starts the server as a child, and does not end it.
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(30)
-
-
-def _wait(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        assert process.poll() is None, log.read_text()
-        try:
-            if httpx.get(url, timeout=5, trust_env=False).is_success:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    raise AssertionError(log.read_text())
 
 
 def _post(url: str, content: str, kind: str = "application/json") -> httpx.Response:
